@@ -1,0 +1,124 @@
+import { z } from 'zod'
+
+/** What engines store a field as. `time` is RFC 3339 text, `uuid` lower-case text, `json` any nested value. */
+export type ColumnKind = 'text' | 'uuid' | 'time' | 'integer' | 'real' | 'boolean' | 'json'
+
+export type Column = { field: string; name: string; kind: ColumnKind; nullable: boolean }
+
+export type Fields = Record<string, z.ZodType>
+
+type Options<F extends Fields> = {
+  /** Table name in SQL and, with a prefix, on DynamoDB. */
+  table: string
+  fields: F
+  /** `uuid` (default, UUIDv7) or `text` for rows named by what they are about. */
+  id?: 'uuid' | 'text'
+  /** Keys that one tenant holds once. A row with a null in the key does not take part. The second name is the code of the refusal. */
+  unique?: Record<string, readonly (keyof F & string)[]>
+  /** Access patterns within one tenant. A row whose value is null in a field that the list is ordered by is not in that list. `id` always ends the order. */
+  indexes?: Record<string, readonly (keyof F & string)[]>
+  /** Lookups over all tenants, for the platform scope alone. `unique` ones are held once over all tenants. */
+  directory?: Record<string, { fields: readonly (keyof F & string)[]; unique?: boolean }>
+  /** Fields that never leave: not in responses, not in the audit log (which carries their digest), not in errors. */
+  secret?: readonly (keyof F & string)[]
+  /** Fields that are no secret but of no use outside. */
+  internal?: readonly (keyof F & string)[]
+  /** Fields computed from the others whenever a row is written: folded keys, search text, sort keys. Internal. */
+  derived?: Partial<{ [K in keyof F]: (row: { [P in keyof F]: z.output<F[P]> }) => z.output<F[K]> }>
+  /** A field that takes the tenant's next number on insert. Engines keep the sequence above every number ever inserted. */
+  sequence?: keyof F & string
+}
+
+const base = { id: z.string(), version: z.int().min(1), createdAt: z.iso.datetime({ precision: 3 }), updatedAt: z.iso.datetime({ precision: 3 }) }
+
+export type BaseRow = { id: string; version: number; createdAt: string; updatedAt: string }
+
+export type EntityType<F extends Fields = Fields> = {
+  name: string
+  table: string
+  fields: F
+  columns: readonly Column[]
+  unique: Readonly<Record<string, readonly string[]>>
+  indexes: Readonly<Record<string, readonly string[]>>
+  directory: Readonly<Record<string, { fields: readonly string[]; unique: boolean }>>
+  secret: ReadonlySet<string>
+  internal: ReadonlySet<string>
+  sequence: string | null
+  /** Schema of what may leave: the base fields and all that are neither secret nor internal. */
+  public: z.ZodObject
+  /** Fills the derived fields. */
+  derive<R extends object>(row: R): R
+}
+
+export type RowOf<F extends Fields> = BaseRow & { [K in keyof F]: z.output<F[K]> }
+// biome-ignore lint/suspicious/noExplicitAny: a bound that accepts every entity; fields are invariant because of `derive`
+export type AnyEntity = EntityType<any>
+/** The stored row of an entity. */
+export type Entity<E extends AnyEntity> = E extends EntityType<infer F> ? RowOf<F> : never
+
+/** Declares an entity once: engines, inputs, the API description and forms derive from it (DESIGN.md section 6). */
+export function entity<F extends Fields>(name: string, options: Options<F>): EntityType<F> {
+  const derived = Object.entries(options.derived ?? {}) as [string, (row: object) => unknown][]
+  const secret = new Set<string>(options.secret)
+  const internal = new Set<string>([...(options.internal ?? []), ...derived.map(([field]) => field)])
+  const columns: Column[] = [
+    { field: 'id', name: 'id', kind: options.id === 'text' ? 'text' : 'uuid', nullable: false },
+    ...Object.entries(options.fields).map(([field, schema]) => column(field, schema)),
+    { field: 'version', name: 'version', kind: 'integer', nullable: false },
+    { field: 'createdAt', name: 'created_at', kind: 'time', nullable: false },
+    { field: 'updatedAt', name: 'updated_at', kind: 'time', nullable: false },
+  ]
+  const shown = Object.fromEntries(Object.entries(options.fields).filter(([field]) => !secret.has(field) && !internal.has(field)))
+  return {
+    name,
+    table: options.table,
+    fields: options.fields,
+    columns,
+    unique: options.unique ?? {},
+    indexes: options.indexes ?? {},
+    directory: Object.fromEntries(Object.entries(options.directory ?? {}).map(([key, d]) => [key, { fields: d.fields, unique: d.unique ?? false }])),
+    secret,
+    internal,
+    sequence: options.sequence ?? null,
+    public: z.object({ id: base.id, ...shown, createdAt: base.createdAt, updatedAt: base.updatedAt, version: base.version }),
+    derive(row) {
+      const full = { ...row } as Record<string, unknown>
+      for (const [field, compute] of derived) full[field] = compute(full)
+      return full as typeof row
+    },
+  }
+}
+
+/** Case is no difference between two logins: NFC, then lower case. */
+export const fold = (text: string): string => text.normalize('NFC').toLowerCase()
+
+function column(field: string, schema: z.ZodType): Column {
+  let nullable = false
+  let inner = schema
+  for (;;) {
+    const def = inner.def as unknown as { type: string; innerType?: z.ZodType; in?: z.ZodType; format?: string; entries?: unknown }
+    if (def.type === 'nullable' || def.type === 'optional') nullable = true
+    if (def.innerType !== undefined) inner = def.innerType
+    else if (def.type === 'pipe' && def.in !== undefined) inner = def.in
+    else return { field, name: snake(field), kind: kindOf(inner, def), nullable }
+  }
+}
+
+function kindOf(schema: z.ZodType, def: { type: string; format?: string; values?: unknown }): ColumnKind {
+  switch (def.type) {
+    case 'string':
+      return def.format === 'datetime' ? 'time' : def.format === 'uuid' || def.format === 'guid' ? 'uuid' : 'text'
+    case 'enum':
+    case 'literal':
+    case 'template_literal':
+      return 'text'
+    case 'boolean':
+      return 'boolean'
+    case 'number':
+      return schema instanceof z.ZodNumber && schema.isInt ? 'integer' : 'real'
+    default:
+      return 'json'
+  }
+}
+
+const snake = (field: string): string => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)

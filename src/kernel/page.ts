@@ -1,0 +1,38 @@
+import { z } from 'zod'
+import { AppError } from './errors.ts'
+
+export type Page<T> = { items: T[]; nextCursor: string | null }
+
+export const pageLimit = { default: 50, max: 200 } as const
+
+/** Query fields of every list (native-api.md section 1). Numbers arrive as text in a URL and as numbers from the CLI. */
+export const pageInput = {
+  limit: z
+    .union([z.int(), z.string().regex(/^\d{1,4}$/).transform(Number)])
+    .pipe(z.int().min(1).max(pageLimit.max))
+    .optional(),
+  cursor: z.string().min(1).max(2000).optional(),
+}
+
+/** A boolean that may come as the text of a query. */
+export const queryBoolean = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')])
+
+export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), nextCursor: z.string().nullable() })
+
+export type CursorValue = string | number
+
+/** A cursor names the last row that was seen: its sort values and its id. `list` names the list, so that a cursor of another list is refused. */
+export const encodeCursor = (list: string, values: readonly CursorValue[]): string => Buffer.from(JSON.stringify([list, ...values])).toString('base64url')
+
+export function decodeCursor(list: string, cursor: string, length: number): CursorValue[] {
+  try {
+    const [name, ...values] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as unknown[]
+    const fits = name === list && values.length === length && values.every((v) => typeof v === 'string' || typeof v === 'number')
+    if (fits) return values as CursorValue[]
+  } catch {
+    // not ours: refused below
+  }
+  throw new AppError('unprocessable', 'bad_cursor', 'The cursor is not one that this list gave out.', {
+    errors: [{ field: 'cursor', message: 'is not a cursor of this list' }],
+  })
+}

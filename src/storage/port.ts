@@ -1,0 +1,169 @@
+import type { Change } from '../kernel/change.ts'
+import type { AnyEntity, Entity } from '../kernel/entity.ts'
+import { AppError } from '../kernel/errors.ts'
+import type { Json } from '../kernel/canonical.ts'
+import type { Page } from '../kernel/page.ts'
+
+/** Tenant id of the platform itself: its staff, its keys, and work that belongs to no customer. */
+export const platformTenant = 'platform'
+
+export type Value = string | number | boolean | null
+
+/** Narrows what an index yields. Texts compare by code point of UTF-8, `contains` is a plain substring. A null matches only `eq` and `in`; `ne` keeps nulls. */
+export type Filter =
+  | { field: string; op: 'eq' | 'ne' | 'gt' | 'gte' | 'lt' | 'lte'; value: Value }
+  | { field: string; op: 'in'; value: readonly Value[] }
+  | { field: string; op: 'contains'; value: string }
+
+export type Selection = {
+  /** A declared index; absent = by id, which is the order of creation. */
+  index?: string
+  /** Equality on the index's leading fields, in order and without a gap. A list means any of its values; null means the rows without a value. */
+  where?: Readonly<Record<string, Value | readonly Value[]>>
+  filter?: readonly Filter[]
+}
+
+export type Query = Selection & {
+  /** Direction of the index's remaining fields, then of id. */
+  order?: 'asc' | 'desc'
+  cursor?: string | null
+  /** 1–200, default 50. */
+  limit?: number
+}
+
+export type Actor = { id: string | null; kind: 'user' | 'apiKey' | 'platform' | 'system' | 'anonymous'; name: string }
+
+/** Who did what, and when: what the log entry says beside the changes. */
+export type Meta = {
+  actor: Actor
+  /** An operation's name, `user.create`. */
+  action: string
+  /** What it was about. */
+  entity: { type: string; id: string } | null
+  requestId: string | null
+  /** Real time, RFC 3339. */
+  time: string
+  /** Facts that are not rows: totals, file digests. Never a secret. */
+  detail?: { readonly [key: string]: Json }
+  /** A live document's own stream; absent = the tenant's. */
+  stream?: string
+}
+
+export type Durability = 'fsync' | 'replicated' | 'backed-up'
+
+export type Receipt = { stream: string; sequence: number; time: string; hash: string; durability: readonly Durability[] }
+
+export type LogChange = { op: 'insert' | 'update' | 'remove' | 'add'; type: string; id: string; fields: { readonly [field: string]: Json } }
+
+/** One entry as it was hashed. `fields` hold no secret; `secrets` is the SHA-256 of the canonical JSON that `LoggedEntry.secrets` holds. */
+export type LogEntry = {
+  stream: string
+  sequence: number
+  time: string
+  actor: Actor
+  action: string
+  entity: { type: string; id: string } | null
+  requestId: string | null
+  changes: readonly LogChange[]
+  detail?: { readonly [key: string]: Json }
+  /** Hash of entry n − 1; 64 zeros before the first. */
+  previousHash: string
+  secrets?: string
+}
+
+/** `hash` = SHA-256 hex of `previousHash ‖ text`; `text` is the canonical JSON of `entry`. `secrets`: canonical JSON `{salt, changes: [{…secret fields} per change]}`, or null. */
+export type LoggedEntry = { entry: LogEntry; text: string; hash: string; secrets: string | null }
+
+/**
+ * A signed head. One Ed25519 signature serves a whole group of commits: it signs the canonical JSON of `{leaves, time}`, and this head's own leaf,
+ * SHA-256 of `stream \n sequence \n hash \n`, is one of `leaves`.
+ */
+export type Head = { stream: string; sequence: number; hash: string; time: string; leaves: readonly string[]; kid: string; signature: string }
+
+/** `privateKey` is PKCS #8 PEM; it goes to the thread that signs and nowhere else. */
+export type Signer = { kid: string; privateKey: string }
+
+export type Reference = { type: AnyEntity; id: string }
+
+/** Why a commit was refused. Together with `unavailable` the only thing that leaves an engine. Nothing of a refused commit is stored. */
+export class Conflict extends AppError {
+  override name = 'Conflict'
+  /** version: the row has another version or is gone · exists: the id is taken · unique: a key is taken · bound: a counter would leave its bounds. */
+  readonly reason: 'version' | 'exists' | 'unique' | 'bound'
+  readonly entity: string
+  readonly id: string
+  /** The unique key's name, for `unique`. */
+  readonly key: string | null
+
+  constructor(reason: Conflict['reason'], entity: string, id: string, key: string | null = null) {
+    super('conflict', 'version_conflict', 'The row was changed by someone else in the meantime. Read it again and repeat the change.')
+    this.reason = reason
+    this.entity = entity
+    this.id = id
+    this.key = key
+  }
+}
+
+/** What a use case may do. It is bound to one tenant: rows of others do not exist here. */
+export interface TenantStore {
+  readonly tenantId: string
+  /** The row, or null. Sees every acknowledged commit. */
+  get<E extends AnyEntity>(type: E, id: string): Promise<Entity<E> | null>
+  /** The row that holds a unique key, or null. `values` in the order of the key's fields. Sees every acknowledged commit. */
+  find<E extends AnyEntity>(type: E, key: string, values: readonly Value[]): Promise<Entity<E> | null>
+  /** Several rows in one round trip, in the order asked for. Sees every acknowledged commit. */
+  read(references: readonly Reference[]): Promise<unknown[]>
+  /**
+   * A page of a declared index. Following `nextCursor` to the end meets every row that was there all the while exactly once, whatever is written meanwhile.
+   * Errors: `bad_cursor`; an undeclared index or a limit out of bounds is a programming error and throws.
+   */
+  list<E extends AnyEntity>(type: E, query: Query): Promise<Page<Entity<E>>>
+  /** How many rows the selection has now. */
+  count(type: AnyEntity, selection: Selection): Promise<number>
+  /** How many rows the selection has for each combination of values of the fields `by`; combinations without rows are absent. */
+  tally(type: AnyEntity, selection: Selection, by: readonly string[]): Promise<{ values: Value[]; count: number }[]>
+  /**
+   * The first of `n` numbers, each greater than every number that this sequence (an entity's name) gave out or that an insert of that entity carried. Never given twice, not even after
+   * a crash when it was committed; gaps are possible.
+   */
+  next(sequence: string, n?: number): Promise<number>
+  /**
+   * Writes every change and one log entry, or nothing. Insert expects the id and every unique key to be free; update, remove and check expect a version; add keeps a counter within its bounds.
+   * Resolves when the commit is durable. Errors: `Conflict`; `no_space`; `unavailable`. Two changes of one commit may not name the same row.
+   */
+  commit(changes: readonly Change[], meta: Meta): Promise<Receipt>
+  /** Entries after a sequence, gap-free and in order. `stream` defaults to the tenant's; another tenant's stream reads as empty. `limit` ≤ 1,000. */
+  log(stream: string | null, after: number, limit: number): Promise<LoggedEntry[]>
+  /** The newest signed head of a stream, or null when nothing was written. */
+  head(stream?: string | null): Promise<Head | null>
+}
+
+/** The platform's own tenant, and what must be asked over all tenants. Reachable from session/, tenant/ and the CLI alone. */
+export interface PlatformStore extends TenantStore {
+  /** Rows of all tenants under a declared directory key, at most `limit` (default 100). Sees every acknowledged commit. */
+  lookup<E extends AnyEntity>(type: E, directory: string, values: readonly Value[], limit?: number): Promise<{ tenantId: string; row: Entity<E> }[]>
+  /** Rows of all tenants in the order of a declared directory, for entities that a platform lists (tenants). */
+  listAll<E extends AnyEntity>(type: E, directory: string, query: { where?: readonly Value[]; cursor?: string | null; limit?: number }): Promise<Page<{ tenantId: string; row: Entity<E> }>>
+  /** Newest heads of all streams, by stream name. */
+  heads(query: { cursor?: string | null; limit?: number }): Promise<Page<Head & { tenantId: string }>>
+}
+
+/** What the engine can say about itself. Times in seconds, counts since start. */
+export type EngineStats = { commits: number; groups: number; fsyncs: number; conflicts: number; commitSeconds: number; largestGroup: number }
+
+export interface Storage {
+  readonly engine: 'sqlite' | 'postgres' | 'dynamodb'
+  /** Opens, migrates, and asserts every setting that durability and isolation rest on. Throws an AppError that names the remedy. */
+  open(): Promise<void>
+  /** Finishes what was accepted, then closes. Later calls are `unavailable`. */
+  close(): Promise<void>
+  /** Commits are refused until a signer is set; a new one takes over with the next group. */
+  setSigner(signer: Signer): Promise<void>
+  tenant(id: string): TenantStore
+  platform(): PlatformStore
+  /** Called after each durable commit of this process or another. Returns what stops it. */
+  watch(listener: (receipt: { tenantId: string; stream: string; sequence: number }) => void): () => void
+  /** The engine's own integrity check (structure, not content): problems in words, or none. */
+  check(): Promise<string[]>
+  stats(): EngineStats
+}

@@ -22,7 +22,7 @@ export function create<E extends AnyEntity>(type: E, id: string, fields: Omit<En
   return type.derive(row) as Entity<E>
 }
 /** Derived fields are ours to fill, so callers need not name them; the schema still checks the stored row. */
-type DerivedHint = `${string}Key` | 'searchText'
+type DerivedHint = `${string}Fold` | `${string}Sort` | 'searchText'
 
 export const insert = <E extends AnyEntity>(type: E, row: Entity<E>): Change => ({ op: 'insert', entity: type, row: row as BaseRow })
 

@@ -18,7 +18,7 @@ type Options<F extends Fields> = {
   /** Access patterns within one tenant. A row whose value is null in a field that the list is ordered by is not in that list. `id` always ends the order. */
   indexes?: Record<string, readonly (keyof F & string)[]>
   /** Lookups over all tenants, for the platform scope alone. `unique` ones are held once over all tenants. */
-  directory?: Record<string, { fields: readonly (keyof F & string)[]; unique?: boolean }>
+  directory?: Record<string, { fields: readonly ((keyof F & string) | 'id')[]; unique?: boolean }>
   /** Fields that never leave: not in responses, not in the audit log (which carries their digest), not in errors. */
   secret?: readonly (keyof F & string)[]
   /** Fields that are no secret but of no use outside. */

@@ -1,0 +1,83 @@
+/** Roles of a tenant, highest first, and of the platform (DESIGN.md section 2). */
+export const roles = ['owner', 'admin', 'supervisor', 'manager', 'member', 'auditor'] as const
+export type Role = (typeof roles)[number]
+export const platformRoles = ['platform_admin', 'platform_operator'] as const
+export type PlatformRole = (typeof platformRoles)[number]
+export type AnyRole = Role | PlatformRole
+
+/** Which rows a permission reaches: one's own, direct reports too, everyone below, the whole tenant, or tenants at large. */
+export type Scope = 'own' | 'team' | 'subtree' | 'tenant' | 'platform'
+
+type Row = Partial<Record<AnyRole, Scope>> & {
+  /** Machines hold a role too, but not where this is true: keys, passwords and sessions are for people. */
+  peopleOnly?: true
+  /** Surfaces whose contract gives a role another reach (`null` = none). The route names the surface. */
+  surfaces?: Partial<Record<string, Partial<Record<AnyRole, Scope | null>>>>
+}
+
+const everyone = { owner: 'tenant', admin: 'tenant', supervisor: 'subtree', manager: 'subtree', member: 'own', auditor: 'tenant' } as const
+const administrators = { owner: 'tenant', admin: 'tenant' } as const
+const readers = { owner: 'tenant', admin: 'tenant', auditor: 'tenant' } as const
+const oneself = { owner: 'own', admin: 'own', supervisor: 'own', manager: 'own', member: 'own', auditor: 'own', platform_admin: 'own', platform_operator: 'own' } as const
+const staff = { platform_admin: 'platform' } as const
+const staffReads = { platform_admin: 'platform', platform_operator: 'platform' } as const
+
+/** The one permission table: who may do what, and how far it reaches. A role that is not named may not. */
+export const permissions = {
+  'user:read': { ...everyone, ...staffReads },
+  'user:create': {
+    ...administrators,
+    supervisor: 'subtree',
+    manager: 'team',
+    ...staff,
+    surfaces: { vantagepoint: { supervisor: 'team' } },
+  },
+  'user:update': { ...administrators, ...staff },
+  'user:deactivate': { ...administrators, ...staff },
+  'user:import': { ...administrators, ...staff },
+  'user:set-password': { ...administrators, ...staff, peopleOnly: true },
+  'user:explain': { ...readers, ...staffReads },
+  'password:change': { ...oneself, peopleOnly: true },
+  'second-factor:manage': { ...oneself, peopleOnly: true },
+  'session:read': { ...oneself, peopleOnly: true },
+  'session:revoke': { ...oneself, peopleOnly: true },
+  'api-key:manage': { ...administrators, peopleOnly: true },
+  'tenant:read': { owner: 'tenant', admin: 'tenant', supervisor: 'tenant', manager: 'tenant', member: 'tenant', auditor: 'tenant', ...staffReads },
+  'tenant:list': { ...staffReads },
+  'tenant:create': { ...staff },
+  'tenant:rename': { ...administrators, ...staff },
+  'tenant:deactivate': { ...staff },
+  'contact:read': { ...everyone, surfaces: { vantagepoint: { manager: 'team' } } },
+  'contact:create': { ...administrators, supervisor: 'subtree', manager: 'subtree', member: 'own', surfaces: { vantagepoint: { manager: 'team' } } },
+  'contact:update': { ...administrators, supervisor: 'subtree', manager: 'subtree', member: 'own', surfaces: { vantagepoint: { manager: 'team' } } },
+  'contact:remove': { ...administrators, supervisor: 'subtree', manager: 'subtree', surfaces: { vantagepoint: { manager: 'team' } } },
+  'contact:import': { ...administrators },
+  'contact:report': { ...administrators, auditor: 'tenant', supervisor: 'subtree', manager: 'subtree', surfaces: { vantagepoint: { manager: 'team' } } },
+  'audit:read': { ...readers, ...staffReads },
+  'event:read': { ...everyone, ...staffReads },
+  'integrity:read': { owner: 'tenant', auditor: 'tenant', ...staffReads },
+  'metrics:read': { ...readers, ...staffReads },
+  'key:read': { ...staffReads },
+  'key:rotate': { ...staff, peopleOnly: true },
+  'staff:create': { ...staff, peopleOnly: true },
+} as const satisfies Record<string, Row>
+
+export type Permission = keyof typeof permissions
+
+/** How far a role's permission reaches, or null when it has none. */
+export function scopeOf(role: AnyRole, permission: Permission, surface: string): Scope | null {
+  const row: Row = permissions[permission]
+  const special = row.surfaces?.[surface]?.[role]
+  return special !== undefined ? special : (row[role] ?? null)
+}
+
+export const isPeopleOnly = (permission: Permission): boolean => (permissions[permission] as Row).peopleOnly === true
+
+const rank: Record<Role, number> = { owner: 6, admin: 5, supervisor: 4, manager: 3, member: 2, auditor: 1 }
+
+/** One may give or take only roles up to one's own; supervisors and managers make members (native-api.md section 3). Platform staff may give any role of a tenant. */
+export function mayGrant(giver: AnyRole, role: Role): boolean {
+  if (giver === 'platform_admin') return true
+  if (giver === 'owner' || giver === 'admin') return rank[role] <= rank[giver]
+  return (giver === 'supervisor' || giver === 'manager') && role === 'member'
+}

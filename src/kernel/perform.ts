@@ -1,0 +1,174 @@
+import type { z } from 'zod'
+import { isPeopleOnly, type Scope, scopeOf } from '../access/permissions.ts'
+import { type Actor, Conflict, type Meta, platformTenant, type Receipt, type TenantStore } from '../storage/port.ts'
+import { toTime } from './clock.ts'
+import type { Context, Origin, Principal, Runtime } from './context.ts'
+import { AppError } from './errors.ts'
+import { Idempotency, type IdempotencyCall, idempotencyId, keepReply, replayOf, type StoredReply } from './idempotency.ts'
+import type { Operation, Outcome } from './operation.ts'
+import { createGate } from './gate.ts'
+
+export type Call<O> = {
+  actor: Principal
+  input: unknown
+  origin: Origin
+  /** The tenant to work in, for platform staff and the system; else the actor's own. */
+  tenantId?: string
+  idempotency?: IdempotencyCall
+  /** Turns the output into the wire form, before the commit, so that the very answer is stored with it. */
+  encode(output: O): StoredReply
+}
+
+export type Performed = StoredReply & { receipt: Receipt | null; replayed: boolean }
+
+/** A lost race is run again this often, with a little jitter, before the caller hears of it. */
+const attempts = 50
+const gate = createGate()
+
+/**
+ * The guard, and the only way to run an operation: permission and scope, input, tenant store, idempotency, the operation, output filter, one commit.
+ * Errors: whatever the operation refuses; `forbidden`, `validation_failed`, `version_conflict`, `idempotency_*`.
+ */
+export async function perform<I extends z.ZodType, O extends z.ZodType>(runtime: Runtime, operation: Operation<I, O>, call: Call<z.output<O>>): Promise<Performed> {
+  const { actor } = call
+  const store = runtime.storage.tenant(call.tenantId ?? actor.tenantId)
+  try {
+    const scope = guard(operation, call)
+    const context = contextOf(runtime, call, store, scope)
+    const work = () => guarded(runtime, operation, call, context)
+    const id = call.idempotency === undefined ? null : idempotencyId(actor, call.idempotency)
+    return await (id === null ? work() : gate(`idempotency ${id}`, 1, work))
+  } catch (error) {
+    if (error instanceof AppError && error.kind === 'forbidden' && actor.kind !== 'anonymous') await recordDenial(runtime, operation.name, call, error)
+    throw error
+  }
+}
+
+function guard(operation: Operation, { actor, origin, tenantId }: Call<never>): Scope {
+  if (operation.needs === 'public') return 'own'
+  if (actor.role === null) throw new AppError('unauthenticated', 'unauthenticated', 'Sign in first: send a bearer token or an API key.')
+  if (actor.mustChangePassword && operation.always !== true) throw new AppError('forbidden', 'password_change_required', 'Change your password first.')
+  const scope = scopeOf(actor.role, operation.needs, origin.surface)
+  const allowed = scope !== null && !(actor.kind === 'apiKey' && isPeopleOnly(operation.needs))
+  if (!allowed) throw new AppError('forbidden', 'forbidden', 'Your role does not allow this.')
+  if (tenantId !== undefined && tenantId !== actor.tenantId && actor.tenantId !== platformTenant) throw new AppError('forbidden', 'forbidden', 'Your role does not allow this.')
+  return scope
+}
+
+function contextOf(runtime: Runtime, call: Call<never>, store: TenantStore, scope: Scope): Context {
+  const made = new Map<string, Promise<unknown>>()
+  const nowMs = runtime.clock.businessMs()
+  return {
+    actor: call.actor,
+    store,
+    scope,
+    now: toTime(nowMs),
+    nowMs,
+    realMs: runtime.clock.realMs(),
+    origin: call.origin,
+    services: runtime.services,
+    newId: runtime.ids.newId,
+    random: runtime.random,
+    runtime,
+    once<T>(name: string, make: () => Promise<T>): Promise<T> {
+      const known = made.get(name) as Promise<T> | undefined
+      if (known !== undefined) return known
+      const work = make()
+      made.set(name, work)
+      return work
+    },
+  }
+}
+
+async function guarded<I extends z.ZodType, O extends z.ZodType>(runtime: Runtime, operation: Operation<I, O>, call: Call<z.output<O>>, context: Context): Promise<Performed> {
+  const input = parse(operation.input, call.input)
+  const line = (await operation.serial?.(context, input)) ?? null
+  const work = () => repeated(runtime, operation, call, context, input)
+  return line === null ? work() : gate(line.key, line.width, work)
+}
+
+async function repeated<I extends z.ZodType, O extends z.ZodType>(
+  runtime: Runtime,
+  operation: Operation<I, O>,
+  call: Call<z.output<O>>,
+  context: Context,
+  input: z.output<I>,
+): Promise<Performed> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await attemptOnce(runtime, operation, call, context, input)
+    } catch (error) {
+      if (!(error instanceof Conflict)) throw error
+      const taken = operation.conflicts?.[error.reason === 'bound' ? `counter.${error.id.split(':')[0]}` : `${error.entity}.${error.key ?? error.reason}`]
+      if (taken !== undefined) {
+        const [code, message, field] = taken
+        throw new AppError('conflict', code, message, field === undefined ? {} : { errors: [{ field, message }] })
+      }
+      if (error.reason === 'unique' || error.reason === 'bound' || attempt >= attempts) throw error
+      await new Promise((resolve) => setTimeout(resolve, (attempt * (context.random(1)[0] ?? 0)) / 64))
+    }
+  }
+}
+
+async function attemptOnce<I extends z.ZodType, O extends z.ZodType>(
+  runtime: Runtime,
+  operation: Operation<I, O>,
+  call: Call<z.output<O>>,
+  context: Context,
+  input: z.output<I>,
+): Promise<Performed> {
+  const { idempotency } = call
+  const { sealer } = runtime.services
+  const id = idempotency === undefined ? null : idempotencyId(call.actor, idempotency)
+  if (idempotency !== undefined && id !== null) {
+    const [found] = operation.elsewhere === true ? await runtime.storage.platform().lookup(Idempotency, 'byId', [id], 1) : []
+    const tenantId = found?.tenantId ?? context.store.tenantId
+    const stored = replayOf(found?.row ?? (await context.store.get(Idempotency, id)), idempotency, tenantId, sealer, context.realMs)
+    if (stored !== null) return { ...stored, receipt: null, replayed: true }
+  }
+  const outcome: Outcome<z.input<O>> = await operation.run(context, input)
+  const store = outcome.store ?? context.store
+  const meta = metaOf(runtime, call, outcome.action ?? operation.name, outcome)
+  if ('refuse' in outcome) {
+    await store.commit(outcome.changes ?? [], meta)
+    throw outcome.refuse
+  }
+  const reply = call.encode(operation.output.parse(outcome.output) as z.output<O>)
+  const changes = [...(outcome.changes ?? [])]
+  if (idempotency !== undefined && id !== null && operation.readOnly !== true)
+    changes.push(await keepReply(store, id, idempotency, reply, sealer, context.realMs))
+  const receipt = changes.length === 0 && outcome.logged !== true ? null : await store.commit(changes, meta)
+  outcome.after?.()
+  return { ...reply, receipt, replayed: false }
+}
+
+function metaOf(runtime: Runtime, call: Call<never>, action: string, about: { entity?: Meta['entity']; detail?: Meta['detail']; actor?: Actor }): Meta {
+  const { actor, origin } = call
+  return {
+    actor: about.actor ?? { id: actor.id, kind: actor.kind, name: actor.name },
+    action,
+    entity: about.entity ?? null,
+    requestId: origin.requestId,
+    time: toTime(runtime.clock.realMs()),
+    ...(about.detail === undefined ? {} : { detail: about.detail }),
+  }
+}
+
+/** Every 403 leaves one entry in the tenant of the one who was refused (contracts/README.md). Doors that refuse before an operation is known call this too. */
+export async function recordDenial(runtime: Runtime, operationName: string, call: Pick<Call<never>, 'actor' | 'origin'>, error: AppError): Promise<void> {
+  const meta = metaOf(runtime, call as Call<never>, 'access.denied', { detail: { operation: operationName, code: error.code } })
+  await runtime.storage.tenant(call.actor.tenantId).commit([], meta)
+}
+
+/** Parses an input or refuses it with one message per field. */
+export function parse<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
+  const parsed = schema.safeParse(input)
+  if (parsed.success) return parsed.data
+  const errors = parsed.error.issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => ({ field: [...issue.path, key].join('.'), message: 'is not a known field' }))
+      : [{ field: issue.path.join('.'), message: issue.message }],
+  )
+  const first = errors[0]
+  throw new AppError('unprocessable', 'validation_failed', first === undefined ? 'The request is not valid.' : `${first.field || 'The body'}: ${first.message}`, { errors })
+}

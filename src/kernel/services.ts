@@ -1,0 +1,40 @@
+/** What features need from the composition beside their store. Structural, so that the kernel knows no feature. */
+export interface Hasher {
+  hash(password: string): Promise<string>
+  verify(stored: string, password: string): Promise<boolean>
+  needsRehash(stored: string): boolean
+  /** The work of one verification, for logins that do not exist: same time class. */
+  burn(): Promise<void>
+  wrap(stored: string): Promise<string>
+}
+
+/** Where a sealed value lives. A ciphertext moved elsewhere does not open (SECURITY.md, secrets at rest). */
+export type SealedAt = { tenant: string; entity: string; id: string; field: string }
+
+export interface Sealer {
+  seal(plaintext: string, at: SealedAt): string
+  open(sealed: string, at: SealedAt): string
+}
+
+/** Signs access tokens; the keys live in the store (DESIGN.md section 9). */
+export interface TokenIssuer {
+  issue(claims: { sub: string; sid: string; tid: string; jti: string }, nowSeconds: number, ttlSeconds: number): string
+}
+
+export interface Logger {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** Settings that rules read; config.ts fills them. */
+export type Settings = {
+  version: string
+  accessTokenSeconds: number
+  /** Tenant (id or key) meant by vantagepoint logins without one; null = look across tenants. */
+  vantagepointTenant: string | null
+  docsUrl: string | null
+  docsToken: string | null
+}
+
+export type Services = { hasher: Hasher; sealer: Sealer; tokens: TokenIssuer; settings: Settings; log: Logger; /** Keyed digest with a key derived from the master key. */ mac(text: string): string }

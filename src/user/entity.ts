@@ -1,0 +1,54 @@
+import { z } from 'zod'
+import { roles } from '../access/permissions.ts'
+import { entity, fold } from '../kernel/entity.ts'
+
+/** One person's login in one tenant. Imported rows may be odder than what `input.ts` accepts; these schemas say what is stored. */
+export const User = entity('user', {
+  table: 'users',
+  fields: {
+    number: z.int(),
+    username: z.string(),
+    email: z.string().nullable(),
+    fullName: z.string().nullable(),
+    role: z.enum(roles),
+    managerId: z.uuid().nullable(),
+    isActive: z.boolean(),
+    mustChangePassword: z.boolean(),
+    /** A session belongs to one epoch. Raising it ends every session at once, in the commit that raises it. */
+    sessionEpoch: z.int(),
+    /** Where an imported row came from, `vantagepoint:17`, so that a second import passes it over. */
+    legacyId: z.string().nullable(),
+    usernameFold: z.string(),
+    emailFold: z.string().nullable(),
+    searchText: z.string(),
+  },
+  unique: { username: ['usernameFold'], email: ['emailFold'], number: ['number'], legacy: ['legacyId'] },
+  indexes: { byNumber: ['number'], byRole: ['role', 'number'], byManager: ['managerId', 'number'], byActive: ['isActive', 'number'] },
+  directory: { byUsername: { fields: ['usernameFold'] }, byEmail: { fields: ['emailFold'] } },
+  internal: ['mustChangePassword', 'sessionEpoch', 'legacyId'],
+  derived: {
+    usernameFold: (row) => fold(row.username),
+    emailFold: (row) => (row.email === null ? null : fold(row.email)),
+    searchText: (row) => fold([row.username, row.fullName ?? '', row.email ?? ''].join('\n')),
+  },
+  sequence: 'number',
+})
+
+/** How a user proves who they are. A row of its own, so that a sign-in or a stronger hash is no new version of the user. Same id as the user. */
+export const Credential = entity('credential', {
+  table: 'credentials',
+  fields: {
+    passwordHash: z.string().nullable(),
+    passwordChangedAt: z.iso.datetime({ precision: 3 }),
+    totpSecret: z.string().nullable(),
+    /** Set up but not yet confirmed by a first code. */
+    totpPending: z.string().nullable(),
+    totpLastStep: z.int().nullable(),
+    recoveryDigests: z.array(z.string()),
+  },
+  secret: ['passwordHash', 'totpSecret', 'totpPending', 'recoveryDigests'],
+  internal: ['totpLastStep'],
+})
+
+/** Counts the active owners of a tenant; its lower bound of 1 is why the last owner cannot go, whoever races. */
+export const ownersCounter = 'owners'

@@ -18,7 +18,16 @@ type Row = Partial<Record<AnyRole, Scope>> & {
 const everyone = { owner: 'tenant', admin: 'tenant', supervisor: 'subtree', manager: 'subtree', member: 'own', auditor: 'tenant' } as const
 const administrators = { owner: 'tenant', admin: 'tenant' } as const
 const readers = { owner: 'tenant', admin: 'tenant', auditor: 'tenant' } as const
-const oneself = { owner: 'own', admin: 'own', supervisor: 'own', manager: 'own', member: 'own', auditor: 'own', platform_admin: 'own', platform_operator: 'own' } as const
+const oneself = {
+  owner: 'own',
+  admin: 'own',
+  supervisor: 'own',
+  manager: 'own',
+  member: 'own',
+  auditor: 'own',
+  platform_admin: 'own',
+  platform_operator: 'own',
+} as const
 const staff = { platform_admin: 'platform' } as const
 const staffReads = { platform_admin: 'platform', platform_operator: 'platform' } as const
 
@@ -42,17 +51,43 @@ export const permissions = {
   'session:read': { ...oneself, peopleOnly: true },
   'session:revoke': { ...oneself, peopleOnly: true },
   'api-key:manage': { ...administrators, peopleOnly: true },
-  'tenant:read': { owner: 'tenant', admin: 'tenant', supervisor: 'tenant', manager: 'tenant', member: 'tenant', auditor: 'tenant', ...staffReads },
+  'tenant:read': {
+    owner: 'tenant',
+    admin: 'tenant',
+    supervisor: 'tenant',
+    manager: 'tenant',
+    member: 'tenant',
+    auditor: 'tenant',
+    ...staffReads,
+  },
   'tenant:list': { ...staffReads },
   'tenant:create': { ...staff },
   'tenant:rename': { ...administrators, ...staff },
   'tenant:deactivate': { ...staff },
   'contact:read': { ...everyone, surfaces: { vantagepoint: { manager: 'team' } } },
-  'contact:create': { ...administrators, supervisor: 'subtree', manager: 'subtree', member: 'own', surfaces: { vantagepoint: { manager: 'team' } } },
-  'contact:update': { ...administrators, supervisor: 'subtree', manager: 'subtree', member: 'own', surfaces: { vantagepoint: { manager: 'team' } } },
+  'contact:create': {
+    ...administrators,
+    supervisor: 'subtree',
+    manager: 'subtree',
+    member: 'own',
+    surfaces: { vantagepoint: { manager: 'team' } },
+  },
+  'contact:update': {
+    ...administrators,
+    supervisor: 'subtree',
+    manager: 'subtree',
+    member: 'own',
+    surfaces: { vantagepoint: { manager: 'team' } },
+  },
   'contact:remove': { ...administrators, supervisor: 'subtree', manager: 'subtree', surfaces: { vantagepoint: { manager: 'team' } } },
   'contact:import': { ...administrators },
-  'contact:report': { ...administrators, auditor: 'tenant', supervisor: 'subtree', manager: 'subtree', surfaces: { vantagepoint: { manager: 'team' } } },
+  'contact:report': {
+    ...administrators,
+    auditor: 'tenant',
+    supervisor: 'subtree',
+    manager: 'subtree',
+    surfaces: { vantagepoint: { manager: 'team' } },
+  },
   'audit:read': { ...readers, ...staffReads },
   'event:read': { ...everyone, ...staffReads },
   'integrity:read': { owner: 'tenant', auditor: 'tenant', ...staffReads },

@@ -15,7 +15,12 @@ export type Change =
   | { op: 'add'; entity: typeof Counter; id: string; by: number; min: number | null; max: number | null; now: string }
 
 /** Completes a new row: id, version 1, both times, derived fields, and null for what is absent. */
-export function create<E extends AnyEntity>(type: E, id: string, fields: Omit<Entity<E>, keyof BaseRow | DerivedHint>, now: string): Entity<E> {
+export function create<E extends AnyEntity>(
+  type: E,
+  id: string,
+  fields: Omit<Entity<E>, keyof BaseRow | DerivedHint>,
+  now: string,
+): Entity<E> {
   const row: Record<string, unknown> = { id }
   for (const column of type.columns) row[column.field] = (fields as Record<string, unknown>)[column.field] ?? null
   Object.assign(row, { id, version: 1, createdAt: now, updatedAt: now })
@@ -29,7 +34,14 @@ export const insert = <E extends AnyEntity>(type: E, row: Entity<E>): Change => 
 /** The row after a patch, ready to be written: version + 1, `updatedAt` = now, derived fields filled again. */
 export function patched<E extends AnyEntity>(type: E, before: Entity<E>, patch: Partial<Entity<E>>, now: string): Entity<E> {
   const old = before as BaseRow
-  return type.derive({ ...old, ...patch, id: old.id, version: old.version + 1, createdAt: old.createdAt, updatedAt: now } as object) as Entity<E>
+  return type.derive({
+    ...old,
+    ...patch,
+    id: old.id,
+    version: old.version + 1,
+    createdAt: old.createdAt,
+    updatedAt: now,
+  } as object) as Entity<E>
 }
 
 export function update<E extends AnyEntity>(type: E, before: Entity<E>, after: Entity<E>): Change {
@@ -39,9 +51,19 @@ export function update<E extends AnyEntity>(type: E, before: Entity<E>, after: E
   return { op: 'update', entity: type, row: after as BaseRow, expect: (before as BaseRow).version, fields }
 }
 
-export const remove = <E extends AnyEntity>(type: E, row: Entity<E>): Change => ({ op: 'remove', entity: type, id: (row as BaseRow).id, expect: (row as BaseRow).version })
+export const remove = <E extends AnyEntity>(type: E, row: Entity<E>): Change => ({
+  op: 'remove',
+  entity: type,
+  id: (row as BaseRow).id,
+  expect: (row as BaseRow).version,
+})
 
-export const check = <E extends AnyEntity>(type: E, row: Entity<E>): Change => ({ op: 'check', entity: type, id: (row as BaseRow).id, expect: (row as BaseRow).version })
+export const check = <E extends AnyEntity>(type: E, row: Entity<E>): Change => ({
+  op: 'check',
+  entity: type,
+  id: (row as BaseRow).id,
+  expect: (row as BaseRow).version,
+})
 
 export const checkAbsent = (type: AnyEntity, id: string): Change => ({ op: 'check', entity: type, id, expect: null })
 
@@ -55,4 +77,5 @@ export const add = (id: string, by: number, now: string, bounds: { min?: number;
   now,
 })
 
-const same = (a: unknown, b: unknown): boolean => a === b || (typeof a === 'object' && typeof b === 'object' && JSON.stringify(a) === JSON.stringify(b))
+const same = (a: unknown, b: unknown): boolean =>
+  a === b || (typeof a === 'object' && typeof b === 'object' && JSON.stringify(a) === JSON.stringify(b))

@@ -32,15 +32,39 @@ export type Principal = {
   user: PrincipalUser | null
 }
 
-export const anonymous: Principal = { kind: 'anonymous', tenantId: 'platform', id: null, name: 'anonymous', role: null, sessionId: null, mustChangePassword: false, user: null }
+export const anonymous: Principal = {
+  kind: 'anonymous',
+  tenantId: 'platform',
+  id: null,
+  name: 'anonymous',
+  role: null,
+  sessionId: null,
+  mustChangePassword: false,
+  user: null,
+}
 /** The operator at the machine: the CLI, start-up, jobs. */
-export const system: Principal = { kind: 'system', tenantId: 'platform', id: null, name: 'system', role: 'platform_admin', sessionId: null, mustChangePassword: false, user: null }
+export const system: Principal = {
+  kind: 'system',
+  tenantId: 'platform',
+  id: null,
+  name: 'system',
+  role: 'platform_admin',
+  sessionId: null,
+  mustChangePassword: false,
+  user: null,
+}
 
 /** What every operation runs in: built by `main.ts` once. */
 export type Runtime = { storage: Storage; clock: Clock; ids: IdSource; services: Services; random(bytes: number): Buffer }
 
 /** Where a request came from. */
-export type Origin = { requestId: string; surface: string; /** An IPv4 address or an IPv6 /64; null for the CLI. */ network: string | null; userAgent: string | null; deviceToken: string | null }
+export type Origin = {
+  requestId: string
+  surface: string /** An IPv4 address or an IPv6 /64; null for the CLI. */
+  network: string | null
+  userAgent: string | null
+  deviceToken: string | null
+}
 
 export type Context = {
   actor: Principal

@@ -29,7 +29,12 @@ type Options<F extends Fields> = {
   sequence?: keyof F & string
 }
 
-const base = { id: z.string(), version: z.int().min(1), createdAt: z.iso.datetime({ precision: 3 }), updatedAt: z.iso.datetime({ precision: 3 }) }
+const base = {
+  id: z.string(),
+  version: z.int().min(1),
+  createdAt: z.iso.datetime({ precision: 3 }),
+  updatedAt: z.iso.datetime({ precision: 3 }),
+}
 
 export type BaseRow = { id: string; version: number; createdAt: string; updatedAt: string }
 
@@ -76,7 +81,9 @@ export function entity<F extends Fields>(name: string, options: Options<F>): Ent
     columns,
     unique: options.unique ?? {},
     indexes: options.indexes ?? {},
-    directory: Object.fromEntries(Object.entries(options.directory ?? {}).map(([key, d]) => [key, { fields: d.fields, unique: d.unique ?? false }])),
+    directory: Object.fromEntries(
+      Object.entries(options.directory ?? {}).map(([key, d]) => [key, { fields: d.fields, unique: d.unique ?? false }]),
+    ),
     secret,
     internal,
     sequence: options.sequence ?? null,

@@ -1,11 +1,11 @@
 import { z } from 'zod'
+import type { TenantStore } from '../storage/port.ts'
 import { sha256 } from './canonical.ts'
 import { type Change, create, insert, patched, update } from './change.ts'
+import type { Principal } from './context.ts'
 import { type Entity, entity } from './entity.ts'
 import { AppError } from './errors.ts'
-import type { Principal } from './context.ts'
 import type { Sealer } from './services.ts'
-import type { TenantStore } from '../storage/port.ts'
 
 /** The first answer to an `Idempotency-Key`, stored in the commit it answers for (native-api.md section 1). The body is sealed: answers may hold tokens. */
 export const Idempotency = entity('idempotency', {
@@ -29,23 +29,48 @@ export const idempotencyId = (actor: Principal, call: IdempotencyCall): string =
   sha256(JSON.stringify([actor.tenantId, actor.kind, actor.id, call.method, call.path, call.key]))
 
 export const mismatch = () =>
-  new AppError('unprocessable', 'idempotency_mismatch', 'This Idempotency-Key was used with another request. Use a new key for a new request.')
+  new AppError(
+    'unprocessable',
+    'idempotency_mismatch',
+    'This Idempotency-Key was used with another request. Use a new key for a new request.',
+  )
 
 /** The stored first answer, or null when the key is free. Errors: `idempotency_mismatch`. */
-export function replayOf(row: Entity<typeof Idempotency> | null, call: IdempotencyCall, tenant: string, sealer: Sealer, realMs: number): StoredReply | null {
+export function replayOf(
+  row: Entity<typeof Idempotency> | null,
+  call: IdempotencyCall,
+  tenant: string,
+  sealer: Sealer,
+  realMs: number,
+): StoredReply | null {
   if (row === null || Date.parse(row.expiresAt) <= realMs) return null
   if (row.requestDigest !== call.bodyDigest) throw mismatch()
-  const kept = JSON.parse(sealer.open(row.body, { tenant, entity: Idempotency.name, id: row.id, field: 'body' })) as Omit<StoredReply, 'status'>
+  const kept = JSON.parse(sealer.open(row.body, { tenant, entity: Idempotency.name, id: row.id, field: 'body' })) as Omit<
+    StoredReply,
+    'status'
+  >
   return { ...kept, status: row.status }
 }
 
 /** The change that keeps this answer for 24 hours. */
-export async function keepReply(store: TenantStore, id: string, call: IdempotencyCall, reply: StoredReply, sealer: Sealer, realMs: number): Promise<Change> {
+export async function keepReply(
+  store: TenantStore,
+  id: string,
+  call: IdempotencyCall,
+  reply: StoredReply,
+  sealer: Sealer,
+  realMs: number,
+): Promise<Change> {
   const now = new Date(realMs).toISOString()
   const fields = {
     requestDigest: call.bodyDigest,
     status: reply.status,
-    body: sealer.seal(JSON.stringify({ body: reply.body, headers: reply.headers ?? {} }), { tenant: store.tenantId, entity: Idempotency.name, id, field: 'body' }),
+    body: sealer.seal(JSON.stringify({ body: reply.body, headers: reply.headers ?? {} }), {
+      tenant: store.tenantId,
+      entity: Idempotency.name,
+      id,
+      field: 'body',
+    }),
     expiresAt: new Date(realMs + keptMs).toISOString(),
   }
   const expired = await store.get(Idempotency, id)

@@ -1,10 +1,10 @@
 import type { z } from 'zod'
 import type { Permission } from '../access/permissions.ts'
+import type { Actor, TenantStore } from '../storage/port.ts'
 import type { Json } from './canonical.ts'
 import type { Change } from './change.ts'
 import type { Context } from './context.ts'
 import type { AppError } from './errors.ts'
-import type { Actor, TenantStore } from '../storage/port.ts'
 
 type Written = {
   /** What to write: one commit, made by the frame with the log entry and the idempotency row. Absent = nothing to write. */
@@ -24,7 +24,7 @@ type Written = {
 }
 
 export type Outcome<O> =
-  | (Written & { output: O; /** Runs after the commit, never before. */ after?: () => void })
+  | (Written & { output: O /** Runs after the commit, never before. */; after?: () => void })
   /** Refused, but something must be remembered, such as a failed attempt. The reply says nothing of this commit. */
   | (Written & { refuse: AppError })
 

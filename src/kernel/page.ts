@@ -8,7 +8,13 @@ export const pageLimit = { default: 50, max: 200 } as const
 /** Query fields of every list (native-api.md section 1). Numbers arrive as text in a URL and as numbers from the CLI. */
 export const pageInput = {
   limit: z
-    .union([z.int(), z.string().regex(/^\d{1,4}$/).transform(Number)])
+    .union([
+      z.int(),
+      z
+        .string()
+        .regex(/^\d{1,4}$/)
+        .transform(Number),
+    ])
     .pipe(z.int().min(1).max(pageLimit.max))
     .optional(),
   cursor: z.string().min(1).max(2000).optional(),
@@ -22,7 +28,8 @@ export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.arra
 export type CursorValue = string | number
 
 /** A cursor names the last row that was seen: its sort values and its id. `list` names the list, so that a cursor of another list is refused. */
-export const encodeCursor = (list: string, values: readonly CursorValue[]): string => Buffer.from(JSON.stringify([list, ...values])).toString('base64url')
+export const encodeCursor = (list: string, values: readonly CursorValue[]): string =>
+  Buffer.from(JSON.stringify([list, ...values])).toString('base64url')
 
 export function decodeCursor(list: string, cursor: string, length: number): CursorValue[] {
   try {

@@ -4,9 +4,9 @@ import { type Actor, Conflict, type Meta, platformTenant, type Receipt, type Ten
 import { toTime } from './clock.ts'
 import type { Context, Origin, Principal, Runtime } from './context.ts'
 import { AppError } from './errors.ts'
+import { createGate } from './gate.ts'
 import { Idempotency, type IdempotencyCall, idempotencyId, keepReply, replayOf, type StoredReply } from './idempotency.ts'
 import type { Operation, Outcome } from './operation.ts'
-import { createGate } from './gate.ts'
 
 export type Call<O> = {
   actor: Principal
@@ -29,7 +29,11 @@ const gate = createGate()
  * The guard, and the only way to run an operation: permission and scope, input, tenant store, idempotency, the operation, output filter, one commit.
  * Errors: whatever the operation refuses; `forbidden`, `validation_failed`, `version_conflict`, `idempotency_*`.
  */
-export async function perform<I extends z.ZodType, O extends z.ZodType>(runtime: Runtime, operation: Operation<I, O>, call: Call<z.output<O>>): Promise<Performed> {
+export async function perform<I extends z.ZodType, O extends z.ZodType>(
+  runtime: Runtime,
+  operation: Operation<I, O>,
+  call: Call<z.output<O>>,
+): Promise<Performed> {
   const { actor } = call
   const store = runtime.storage.tenant(call.tenantId ?? actor.tenantId)
   try {
@@ -39,7 +43,8 @@ export async function perform<I extends z.ZodType, O extends z.ZodType>(runtime:
     const id = call.idempotency === undefined ? null : idempotencyId(actor, call.idempotency)
     return await (id === null ? work() : gate(`idempotency ${id}`, 1, work))
   } catch (error) {
-    if (error instanceof AppError && error.kind === 'forbidden' && actor.kind !== 'anonymous') await recordDenial(runtime, operation.name, call, error)
+    if (error instanceof AppError && error.kind === 'forbidden' && actor.kind !== 'anonymous')
+      await recordDenial(runtime, operation.name, call, error)
     throw error
   }
 }
@@ -47,11 +52,13 @@ export async function perform<I extends z.ZodType, O extends z.ZodType>(runtime:
 function guard(operation: Operation, { actor, origin, tenantId }: Call<never>): Scope {
   if (operation.needs === 'public') return 'own'
   if (actor.role === null) throw new AppError('unauthenticated', 'unauthenticated', 'Sign in first: send a bearer token or an API key.')
-  if (actor.mustChangePassword && operation.always !== true) throw new AppError('forbidden', 'password_change_required', 'Change your password first.')
+  if (actor.mustChangePassword && operation.always !== true)
+    throw new AppError('forbidden', 'password_change_required', 'Change your password first.')
   const scope = scopeOf(actor.role, operation.needs, origin.surface)
   const allowed = scope !== null && !(actor.kind === 'apiKey' && isPeopleOnly(operation.needs))
   if (!allowed) throw new AppError('forbidden', 'forbidden', 'Your role does not allow this.')
-  if (tenantId !== undefined && tenantId !== actor.tenantId && actor.tenantId !== platformTenant) throw new AppError('forbidden', 'forbidden', 'Your role does not allow this.')
+  if (tenantId !== undefined && tenantId !== actor.tenantId && actor.tenantId !== platformTenant)
+    throw new AppError('forbidden', 'forbidden', 'Your role does not allow this.')
   return scope
 }
 
@@ -80,7 +87,12 @@ function contextOf(runtime: Runtime, call: Call<never>, store: TenantStore, scop
   }
 }
 
-async function guarded<I extends z.ZodType, O extends z.ZodType>(runtime: Runtime, operation: Operation<I, O>, call: Call<z.output<O>>, context: Context): Promise<Performed> {
+async function guarded<I extends z.ZodType, O extends z.ZodType>(
+  runtime: Runtime,
+  operation: Operation<I, O>,
+  call: Call<z.output<O>>,
+  context: Context,
+): Promise<Performed> {
   const input = parse(operation.input, call.input)
   const line = (await operation.serial?.(context, input)) ?? null
   const work = () => repeated(runtime, operation, call, context, input)
@@ -99,7 +111,10 @@ async function repeated<I extends z.ZodType, O extends z.ZodType>(
       return await attemptOnce(runtime, operation, call, context, input)
     } catch (error) {
       if (!(error instanceof Conflict)) throw error
-      const taken = operation.conflicts?.[error.reason === 'bound' ? `counter.${error.id.split(':')[0]}` : `${error.entity}.${error.key ?? error.reason}`]
+      const taken =
+        operation.conflicts?.[
+          error.reason === 'bound' ? `counter.${error.id.split(':')[0]}` : `${error.entity}.${error.key ?? error.reason}`
+        ]
       if (taken !== undefined) {
         const [code, message, field] = taken
         throw new AppError('conflict', code, message, field === undefined ? {} : { errors: [{ field, message }] })
@@ -142,7 +157,12 @@ async function attemptOnce<I extends z.ZodType, O extends z.ZodType>(
   return { ...reply, receipt, replayed: false }
 }
 
-function metaOf(runtime: Runtime, call: Call<never>, action: string, about: { entity?: Meta['entity']; detail?: Meta['detail']; actor?: Actor }): Meta {
+function metaOf(
+  runtime: Runtime,
+  call: Call<never>,
+  action: string,
+  about: { entity?: Meta['entity']; detail?: Meta['detail']; actor?: Actor },
+): Meta {
   const { actor, origin } = call
   return {
     actor: about.actor ?? { id: actor.id, kind: actor.kind, name: actor.name },
@@ -155,7 +175,12 @@ function metaOf(runtime: Runtime, call: Call<never>, action: string, about: { en
 }
 
 /** Every 403 leaves one entry in the tenant of the one who was refused (contracts/README.md). Doors that refuse before an operation is known call this too. */
-export async function recordDenial(runtime: Runtime, operationName: string, call: Pick<Call<never>, 'actor' | 'origin'>, error: AppError): Promise<void> {
+export async function recordDenial(
+  runtime: Runtime,
+  operationName: string,
+  call: Pick<Call<never>, 'actor' | 'origin'>,
+  error: AppError,
+): Promise<void> {
   const meta = metaOf(runtime, call as Call<never>, 'access.denied', { detail: { operation: operationName, code: error.code } })
   await runtime.storage.tenant(call.actor.tenantId).commit([], meta)
 }
@@ -170,5 +195,10 @@ export function parse<S extends z.ZodType>(schema: S, input: unknown): z.output<
       : [{ field: issue.path.join('.'), message: issue.message }],
   )
   const first = errors[0]
-  throw new AppError('unprocessable', 'validation_failed', first === undefined ? 'The request is not valid.' : `${first.field || 'The body'}: ${first.message}`, { errors })
+  throw new AppError(
+    'unprocessable',
+    'validation_failed',
+    first === undefined ? 'The request is not valid.' : `${first.field || 'The body'}: ${first.message}`,
+    { errors },
+  )
 }

@@ -37,4 +37,11 @@ export type Settings = {
   docsToken: string | null
 }
 
-export type Services = { hasher: Hasher; sealer: Sealer; tokens: TokenIssuer; settings: Settings; log: Logger; /** Keyed digest with a key derived from the master key. */ mac(text: string): string }
+export type Services = {
+  hasher: Hasher
+  sealer: Sealer
+  tokens: TokenIssuer
+  settings: Settings
+  log: Logger /** Keyed digest with a key derived from the master key. */
+  mac(text: string): string
+}

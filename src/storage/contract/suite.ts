@@ -1,10 +1,15 @@
 import { describe } from 'vitest'
 import { commitLaws } from './commit.ts'
 import type { OpenSubject } from './harness.ts'
+import { isolationLaws } from './isolation.ts'
+import { listLaws } from './list.ts'
+import { logLaws } from './log.ts'
+import { raceLaws } from './race.ts'
+import { readLaws } from './read.ts'
 
 /** The port, sentence by sentence. Every engine runs all of it: `runContract('sqlite', …)` is what a new engine has to add. */
 export function runContract(engine: string, open: OpenSubject): void {
   describe(`${engine} keeps the contract`, () => {
-    commitLaws(open)
+    for (const laws of [commitLaws, readLaws, listLaws, logLaws, isolationLaws, raceLaws]) laws(open)
   })
 }

@@ -1,0 +1,311 @@
+import { expect, test } from 'vitest'
+import { insert, patched, remove, update } from '../../kernel/change.ts'
+import { pageLimit } from '../../kernel/page.ts'
+import type { Filter, Query, Selection, TenantStore, Value } from '../port.ts'
+import { aMember, aNote, chapter, Member, meta, Note, newId, now, type OpenSubject } from './harness.ts'
+
+const times = (day: number): string => `2026-01-${String(day).padStart(2, '0')}T00:00:00.000Z`
+
+async function store(tenant: TenantStore, rows: readonly Member[]): Promise<void> {
+  await Promise.all(rows.map((row) => tenant.commit([insert(Member, row)], meta)))
+}
+
+/** Every row of a list, page by page. */
+async function all(tenant: TenantStore, query: Query): Promise<Member[]> {
+  const rows: Member[] = []
+  for (let cursor: string | null | undefined; cursor !== null; ) {
+    const page = await tenant.list(Member, { ...query, ...(cursor === undefined ? {} : { cursor }) })
+    rows.push(...page.items)
+    cursor = page.nextCursor
+  }
+  return rows
+}
+
+const names = (rows: readonly Member[]): string[] => rows.map((row) => row.username)
+
+/** Pages of declared indexes: which rows, in which order, and what a cursor promises. */
+export function listLaws(open: OpenSubject): void {
+  chapter('list', open, ({ fresh, ours }) => {
+    test.each([0, -1, pageLimit.max + 1, 1.5, Number.NaN])('throws for a limit of %d', async (limit) => {
+      await expect(ours().list(Member, { limit })).rejects.toThrow('1 to 200')
+    })
+
+    test.each<[string, Selection]>([
+      ['an index that was not declared', { index: 'byColour' }],
+      ['equality without an index', { where: { role: 'owner' } }],
+      ['equality on a field that is not in the index', { index: 'byRole', where: { username: 'x' } }],
+      ['equality with a gap', { index: 'byState', where: { isActive: true, username: 'x' } }],
+      ['equality that does not begin the index', { index: 'byState', where: { role: 'owner' } }],
+      ['a filter on a field that does not exist', { filter: [{ field: 'colour', op: 'eq', value: 'red' }] }],
+      ['a filter on nested values', { filter: [{ field: 'settings', op: 'eq', value: 'x' }] }],
+    ])('throws for %s', async (_, selection) => {
+      await expect(ours().list(Member, selection)).rejects.toThrow()
+      await expect(ours().count(Member, selection)).rejects.toThrow()
+      await expect(ours().tally(Member, selection, ['role'])).rejects.toThrow()
+    })
+
+    test('refuses a cursor that this list did not give out', async () => {
+      const tenant = fresh()
+      await store(tenant, [aMember(), aMember(), aMember()])
+      const of = async (query: Query): Promise<string> => (await tenant.list(Member, { ...query, limit: 1 })).nextCursor ?? ''
+      const wrong = [
+        '',
+        'nonsense',
+        Buffer.from('["x"]').toString('base64url'),
+        await of({}),
+        await of({ index: 'byScore' }),
+        await of({ index: 'byRole', order: 'desc' }),
+        await of({ index: 'byRole', where: { role: 'member' } }),
+      ]
+
+      for (const cursor of wrong) {
+        await expect(tenant.list(Member, { index: 'byRole', cursor })).rejects.toMatchObject({ kind: 'unprocessable', code: 'bad_cursor' })
+      }
+      await expect(tenant.list(Note, { cursor: await of({}) })).rejects.toMatchObject({ code: 'bad_cursor' })
+    })
+
+    test('answers with an empty page when there is nothing', async () => {
+      expect(await fresh().list(Member, {})).toEqual({ items: [], nextCursor: null })
+      expect(await fresh().count(Member, { index: 'byRole' })).toBe(0)
+      expect(await fresh().tally(Member, {}, ['role'])).toEqual([])
+    })
+
+    test('lists by id when no index is named, in both directions, 50 rows unless told otherwise', async () => {
+      const tenant = fresh()
+      const rows = Array.from({ length: 60 }, () => aMember())
+      await store(tenant, rows.toReversed())
+
+      const page = await tenant.list(Member, {})
+      expect(page.items).toEqual(rows.slice(0, 50))
+      expect(page.nextCursor).not.toBeNull()
+      expect((await tenant.list(Member, { limit: 200 })).items).toEqual(rows)
+      expect(await all(tenant, { order: 'desc', limit: 7 })).toEqual(rows.toReversed())
+    })
+
+    test('says that nothing follows exactly when nothing follows', async () => {
+      const tenant = fresh()
+      const rows = Array.from({ length: 4 }, () => aMember())
+      await store(tenant, rows)
+
+      expect((await tenant.list(Member, { limit: 3 })).nextCursor).not.toBeNull()
+      expect((await tenant.list(Member, { limit: 4 })).nextCursor).toBeNull()
+      expect((await tenant.list(Member, { limit: 5 })).nextCursor).toBeNull()
+    })
+
+    test('orders by the rest of the index, then by id, in both directions', async () => {
+      const tenant = fresh()
+      const rows = [3, 1, 2, 1, 3].map((score) => aMember({ score }))
+      await store(tenant, rows)
+      const [a, b, c, d, e] = rows as [Member, Member, Member, Member, Member]
+
+      expect(await all(tenant, { index: 'byScore' })).toEqual([b, d, c, a, e])
+      expect(await all(tenant, { index: 'byScore', order: 'desc', limit: 2 })).toEqual([e, a, c, d, b])
+    })
+
+    test('orders texts by code point of UTF-8, whatever the case', async () => {
+      const tenant = fresh()
+      const managerId = newId()
+      const sorted = ['', '10', '9', 'B', 'a', 'c', 'abz', 'é', 'ｚ', '😀'].sort((x, y) => Buffer.compare(Buffer.from(x), Buffer.from(y)))
+      await store(
+        tenant,
+        sorted.toReversed().map((username) => aMember({ username, managerId, usernameKey: username })),
+      )
+
+      expect(names(await all(tenant, { index: 'byManager', where: { managerId }, limit: 3 }))).toEqual(sorted)
+    })
+
+    test('leaves out the rows whose value is null in a field that the list is ordered by, and counts likewise', async () => {
+      const tenant = fresh()
+      const seen = [aMember({ lastSeenAt: times(2) }), aMember({ lastSeenAt: times(1) })]
+      await store(tenant, [...seen, aMember(), aMember()])
+
+      expect(await all(tenant, { index: 'bySeen' })).toEqual(seen.toReversed())
+      expect(await tenant.count(Member, { index: 'bySeen' })).toBe(2)
+      expect(await tenant.tally(Member, { index: 'bySeen' }, ['role'])).toEqual([{ values: ['member'], count: 2 }])
+      expect(await tenant.count(Member, {})).toBe(4)
+    })
+
+    test('keeps to the rows with the values asked for: one, several, none, and those without a value', async () => {
+      const tenant = fresh()
+      const [m1, m2, m3] = [newId(), newId(), newId()]
+      const row = (username: string, managerId: string | null) => aMember({ username, managerId })
+      await store(tenant, [row('d', m1), row('a', m2), row('c', m1), row('b', null), row('e', m3)])
+      const of = async (managerId: Value | Value[]) => names(await all(tenant, { index: 'byManager', where: { managerId }, limit: 2 }))
+
+      expect(await of(m1)).toEqual(['c', 'd'])
+      expect(await of([m1])).toEqual(['c', 'd'])
+      expect(await of([m2, m1])).toEqual(['a', 'c', 'd'])
+      expect(await of([m1, m1, m2])).toEqual(['a', 'c', 'd'])
+      expect(await of(null)).toEqual(['b'])
+      expect(await of([null])).toEqual(['b'])
+      expect(await of([m3, null, m2])).toEqual(['a', 'b', 'e'])
+      expect(await of([])).toEqual([])
+      expect(await of(newId())).toEqual([])
+      expect(names(await all(tenant, { index: 'byManager', where: { managerId: [m1, m2] }, order: 'desc', limit: 1 }))).toEqual([
+        'd',
+        'c',
+        'a',
+      ])
+    })
+
+    test('takes lists of thousands of values', async () => {
+      const tenant = fresh()
+      const managers = Array.from({ length: 5_000 }, () => newId())
+      const rows = [17, 4_999, 0].map((position, n) => aMember({ username: `u${n}`, managerId: managers[position] ?? null }))
+      await store(tenant, [...rows, aMember({ managerId: newId() })])
+      const where = { managerId: managers }
+
+      expect(await all(tenant, { index: 'byManager', where, limit: 1 })).toEqual(rows)
+      expect(await tenant.count(Member, { index: 'byManager', where })).toBe(3)
+      expect(await tenant.count(Member, { filter: [{ field: 'managerId', op: 'in', value: managers }] })).toBe(3)
+    })
+
+    test('keeps to several leading fields at once, and to booleans', async () => {
+      const tenant = fresh()
+      await store(tenant, [
+        aMember({ username: 'a', isActive: true, role: 'owner' }),
+        aMember({ username: 'b', isActive: false, role: 'owner' }),
+        aMember({ username: 'c', isActive: true, role: 'member' }),
+        aMember({ username: 'd', isActive: true, role: 'manager' }),
+      ])
+      const of = async (where: NonNullable<Query['where']>) => names(await all(tenant, { index: 'byState', where, limit: 1 }))
+
+      expect(await of({ isActive: true, role: 'owner' })).toEqual(['a'])
+      expect(await of({ isActive: false })).toEqual(['b'])
+      expect(await of({ isActive: [true], role: ['owner', 'member'] })).toEqual(['a', 'c'])
+      expect(await of({ isActive: [true, false], role: 'owner' })).toEqual(['a', 'b'])
+      expect(await of({ isActive: true, role: 'owner', username: ['a', 'b'] })).toEqual(['a'])
+      expect(await of({})).toEqual(['b', 'd', 'c', 'a'])
+    })
+
+    const filtered: readonly [Filter, string][] = [
+      [{ field: 'note', op: 'eq', value: 'b' }, '2'],
+      [{ field: 'note', op: 'eq', value: null }, '4'],
+      [{ field: 'note', op: 'ne', value: 'b' }, '134'],
+      [{ field: 'note', op: 'ne', value: null }, '123'],
+      [{ field: 'note', op: 'gt', value: 'b' }, '3'],
+      [{ field: 'note', op: 'gte', value: 'b' }, '23'],
+      [{ field: 'note', op: 'lt', value: 'b' }, '1'],
+      [{ field: 'note', op: 'lte', value: 'b' }, '12'],
+      [{ field: 'note', op: 'gt', value: null }, ''],
+      [{ field: 'note', op: 'lte', value: null }, ''],
+      [{ field: 'note', op: 'in', value: ['b', 'a%c'] }, '12'],
+      [{ field: 'note', op: 'in', value: [null, 'b'] }, '24'],
+      [{ field: 'note', op: 'in', value: [null] }, '4'],
+      [{ field: 'note', op: 'in', value: [] }, ''],
+      [{ field: 'note', op: 'contains', value: '%' }, '1'],
+      [{ field: 'note', op: 'contains', value: 'A' }, ''],
+      [{ field: 'note', op: 'contains', value: 'Ü_' }, '3'],
+      [{ field: 'score', op: 'eq', value: 2 }, '2'],
+      [{ field: 'score', op: 'gt', value: 2 }, '34'],
+      [{ field: 'score', op: 'gte', value: 2.5 }, '34'],
+      [{ field: 'score', op: 'lt', value: 10 }, '123'],
+      [{ field: 'score', op: 'lte', value: 1 }, '1'],
+      [{ field: 'score', op: 'in', value: [10, 1] }, '14'],
+      [{ field: 'isActive', op: 'eq', value: true }, '13'],
+      [{ field: 'isActive', op: 'ne', value: true }, '24'],
+      [{ field: 'isCertified', op: 'ne', value: true }, '234'],
+      [{ field: 'isCertified', op: 'eq', value: false }, '2'],
+      [{ field: 'lastSeenAt', op: 'gte', value: times(2) }, '23'],
+      [{ field: 'lastSeenAt', op: 'lt', value: times(2) }, '1'],
+      [{ field: 'createdAt', op: 'lte', value: now }, '1234'],
+      [{ field: 'version', op: 'gt', value: 1 }, ''],
+    ]
+    test('filters by every operator, nulls as the port says', async () => {
+      const tenant = fresh()
+      await store(tenant, [
+        aMember({ username: '1', note: 'a%c', score: 1, isActive: true, isCertified: true, lastSeenAt: times(1) }),
+        aMember({ username: '2', note: 'b', score: 2, isActive: false, isCertified: false, lastSeenAt: times(2) }),
+        aMember({ username: '3', note: 'xÜ_y', score: 2.5, isActive: true, isCertified: null, lastSeenAt: times(3) }),
+        aMember({ username: '4', note: null, score: 10, isActive: false, isCertified: null, lastSeenAt: null }),
+      ])
+
+      for (const [filter, expected] of filtered) {
+        expect(names(await all(tenant, { filter: [filter], limit: 1 })).join(''), JSON.stringify(filter)).toBe(expected)
+        expect(await tenant.count(Member, { filter: [filter] }), JSON.stringify(filter)).toBe(expected.length)
+      }
+    })
+
+    test('keeps to all filters at once, and goes on behind rows that they leave out', async () => {
+      const tenant = fresh()
+      const rows = Array.from({ length: 300 }, (_, n) => aMember({ score: n, role: n % 100 === 0 ? 'owner' : 'member' }))
+      await store(tenant, rows)
+      const filter: Filter[] = [
+        { field: 'role', op: 'eq', value: 'owner' },
+        { field: 'score', op: 'gt', value: 0 },
+      ]
+
+      expect((await all(tenant, { index: 'byScore', filter, limit: 1 })).map((row) => row.score)).toEqual([100, 200])
+      expect(await tenant.count(Member, { index: 'byRole', where: { role: 'owner' }, filter: filter.slice(1) })).toBe(2)
+    })
+
+    test.each<[string, Query]>([
+      ['by id', { limit: 5 }],
+      ['by an index', { index: 'byScore', limit: 5 }],
+      ['backwards', { index: 'byScore', order: 'desc', limit: 5 }],
+      ['over several values', { index: 'byRole', where: { role: ['member', 'owner'] }, limit: 5 }],
+    ])('meets every row that was there all the while exactly once, whatever is written meanwhile: %s', async (_, query) => {
+      const tenant = fresh()
+      const rows = Array.from({ length: 40 }, (_, n) => aMember({ score: n % 7, role: n % 2 === 0 ? 'owner' : 'member' }))
+      await store(tenant, rows)
+      const met: string[] = []
+      const gone = new Set<string>()
+
+      for (let cursor: string | null | undefined; cursor !== null; ) {
+        const page = await tenant.list(Member, { ...query, ...(cursor === undefined ? {} : { cursor }) })
+        met.push(...page.items.map((row) => row.id))
+        cursor = page.nextCursor
+        const last = page.items.at(-1) as Member
+        const other = rows.find((row) => !met.includes(row.id) && !gone.has(row.id))
+        for (const row of [last, other]) {
+          if (row === undefined) continue
+          gone.add(row.id)
+          await tenant.commit([remove(Member, row)], meta)
+        }
+        const kept = rows.find((row) => !gone.has(row.id) && row.note === null)
+        if (kept !== undefined) {
+          const next = patched(Member, kept, { note: 'changed meanwhile' }, now)
+          await tenant.commit([update(Member, kept, next)], meta)
+          rows[rows.indexOf(kept)] = next
+        }
+        await store(tenant, [
+          aMember({ score: -1, role: 'owner', id: `00000000${newId().slice(8)}` }),
+          aMember({ score: 3, role: 'member' }),
+        ])
+        if (met.length > 150) break
+      }
+
+      expect(new Set(met).size).toBe(met.length)
+      for (const row of rows) if (!gone.has(row.id)) expect(met.filter((id) => id === row.id)).toHaveLength(1)
+    })
+
+    test('tallies each combination of values that has rows, nulls and booleans too', async () => {
+      const tenant = fresh()
+      await store(tenant, [
+        aMember({ role: 'owner', isCertified: true }),
+        aMember({ role: 'member', isCertified: null }),
+        aMember({ role: 'member', isCertified: null }),
+        aMember({ role: 'member', isCertified: false, isActive: false }),
+      ])
+      const sorted = async (selection: Selection, by: string[]) =>
+        (await tenant.tally(Member, selection, by)).map(({ values, count }) => JSON.stringify([...values, count])).sort()
+
+      expect(await sorted({}, ['role', 'isCertified'])).toEqual(['["member",false,1]', '["member",null,2]', '["owner",true,1]'])
+      expect(await sorted({}, ['isActive'])).toEqual(['[false,1]', '[true,3]'])
+      expect(await sorted({ index: 'byState', where: { isActive: true } }, ['role'])).toEqual(['["member",2]', '["owner",1]'])
+      expect(await sorted({ filter: [{ field: 'isCertified', op: 'eq', value: null }] }, ['role'])).toEqual(['["member",2]'])
+      expect(await sorted({}, [])).toEqual(['[4]'])
+      await expect(tenant.tally(Member, {}, ['settings'])).rejects.toThrow()
+    })
+
+    test('counts more rows than a page has', async () => {
+      const tenant = fresh()
+      await tenant.commit(
+        Array.from({ length: 250 }, (_, n) => insert(Note, aNote(`${n}`))),
+        meta,
+      )
+
+      expect(await tenant.count(Note, {})).toBe(250)
+    })
+  })
+}

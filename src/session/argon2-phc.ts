@@ -11,7 +11,10 @@ export type Argon2Phc = {
 const maxMemoryKib = 1024 * 1024
 const maxWork = 4 * maxMemoryKib // KiB · passes: the strongest preset of libsodium
 
-/** Reads `$argon2id$v=19$m=…,t=…,p=…$salt$hash`, or says what is wrong. Null: not this form. Costs are bounded: an imported hash must not be an attack on the server. */
+/**
+ * Reads `$argon2id$v=19$m=…,t=…,p=…$salt$hash`, or says what is wrong. Null: not this form. Costs are bounded: an imported hash must not be
+ * an attack on the server.
+ */
 export function readArgon2(phc: string): Argon2Phc | { problem: string } | null {
   const match =
     /^\$(argon2id|argon2i|argon2d)(?:\$v=(\d+))?\$m=([1-9]\d*),t=([1-9]\d*),p=([1-9]\d*)\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/.exec(phc)

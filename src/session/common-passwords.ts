@@ -5,7 +5,10 @@ type Lists = { words: ReadonlySet<string>; passwords: ReadonlySet<string> }
 
 let lists: Lists | null = null
 
-/** Common words of 5 to 11 letters, and common passwords of 12 characters and more, in lower case and NFC. Read from the file beside this one at the first call (about 20 ms). */
+/**
+ * Common words of 5 to 11 letters, and common passwords of 12 characters and more, in lower case and NFC. Read from the file beside this
+ * one at the first call (about 20 ms).
+ */
 function commonLists(): Lists {
   lists ??= readLists()
   return lists
@@ -18,8 +21,9 @@ function readLists(): Lists {
 }
 
 /**
- * Whether an attacker tries this password early: it is on the list, plainly or with digits and signs for letters; it is a common word, once or twice, with the usual tail (`1234`, `2024!`); it repeats up to
- * six characters; or it is at most two runs along the keyboard or the alphabet. Case makes no difference. Offline; which list: docs/decisions/0002-common-passwords.md.
+ * Whether an attacker tries this password early: it is on the list, plainly or with digits and signs for letters; it is a common word, once
+ * or twice, with the usual tail (`1234`, `2024!`); it repeats up to six characters; or it is at most two runs along the keyboard or the
+ * alphabet. Case makes no difference. Offline; which list: docs/decisions/0002-common-passwords.md. /
  */
 export function isCommonPassword(password: string): boolean {
   const folded = password.normalize('NFC').toLowerCase()

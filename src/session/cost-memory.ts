@@ -1,7 +1,10 @@
 const keptSamples = 15
 const keptMs = 10 * 60_000
 
-/** How long each kind of work has been taking lately, in milliseconds: the median of its latest fifteen times, forgotten ten minutes after the last. */
+/**
+ * How long each kind of work has been taking lately, in milliseconds: the median of its latest fifteen times, forgotten ten minutes after
+ * the last.
+ */
 export function createCostMemory(nowMs: () => number) {
   const seen = new Map<string, { samples: number[]; lastMs: number }>()
   return {

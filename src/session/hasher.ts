@@ -32,27 +32,33 @@ export type HasherStats = {
 }
 
 /**
- * Password hashing within bounds. Every promise rejects with `unavailable` `busy` (retry after 1 s) when the queue is full, so whoever hashes in bulk must hold back by himself.
- * Nothing here blocks the event loop.
+ * Password hashing within bounds. Every promise rejects with `unavailable` `busy` (retry after 1 s) when the queue is full, so a bulk
+ * import has to await a few at a time. Nothing here blocks the event loop. /
  */
 export type Hasher = {
   /** argon2id of the NFC form by the policy, as a PHC text with a 16-byte salt and a 32-byte tag. */
   hash(password: string): Promise<string>
   /**
-   * Whether this is the password, in any form of stored-password.ts, in constant-time comparisons. Takes at least as long as one argon2id by the policy: a cheaper form is
-   * worked out beside a `burn`. A dearer one (pbkdf2 with many iterations, bcrypt) takes its own time until the upgrade at sign-in; wrapping does not shorten it.
-   * Passwords of foreign forms are taken as typed, ours in NFC. Rejects with `internal` `stored_password_broken` for a text in no known form.
+   * Whether this is the password, in any form of stored-password.ts, in constant-time comparisons. Takes at least as long as one argon2id
+   * by the policy: a cheaper form is worked out beside a `burn`. A dearer one (pbkdf2 with many iterations, bcrypt) takes its own time
+   * until the upgrade at sign-in; wrapping does not shorten it. Passwords of foreign forms are taken as typed, ours in NFC. Rejects with
+   * `internal` `stored_password_broken` for a text in no known form. /
    */
   verify(stored: string, password: string): Promise<boolean>
-  /** Whether a good sign-in should store `hash(password)` instead: any form but our own, or less memory or passes than the policy asks for. */
+  /**
+   * Whether a good sign-in should store `hash(password)` instead: any form but our own, or less memory or passes than the policy asks for.
+   */
   needsRehash(stored: string): boolean
   /** The work of one verification that fails, for a login that does not exist: same time class. */
   burn(): Promise<void>
-  /** A legacy form turned into `argon2id(<legacy>)`, whose digest can no longer be attacked by itself. Other forms come back as they are. */
+  /**
+   * A legacy form turned into `argon2id(<legacy>)`, whose digest can no longer be attacked by itself. Other forms come back as they are.
+   */
   wrap(stored: string): Promise<string>
   /**
-   * How many milliseconds the dearest scheme verified in the last ten minutes has been taking, without the wait for a slot. Where dear legacy forms are in use, sign-in holds every
-   * refusal until so long after its start: then a login with such a hash cannot be told from one that does not exist.
+   * How many milliseconds the dearest scheme verified in the last ten minutes has been taking, without the wait for a slot. Where dear
+   * legacy forms are in use, sign-in holds every refusal until so long after its start: then a login with such a hash cannot be told from
+   * one that does not exist. /
    */
   dearestMs(): number
   stats(): HasherStats
@@ -66,7 +72,7 @@ export function createHasher(policy: HashPolicy): Hasher {
   const cores = availableParallelism()
   const slots = createSlots(Math.max(1, Math.min(policy.concurrency ?? cores, cores * 2)), policy.queue ?? 100)
   const outcomes: HasherStats['outcomes'] = {}
-  const costs = createCostMemory(() => performance.now())
+  const recent = createCostMemory(() => performance.now())
   const options = {
     algorithm: argon2id,
     memoryCost: policy.memoryKib,
@@ -74,7 +80,8 @@ export function createHasher(policy: HashPolicy): Hasher {
     parallelism: policy.parallelism,
     outputLen: tagBytes,
   }
-  const decoy = `$argon2id$v=19$m=${policy.memoryKib},t=${policy.iterations},p=${policy.parallelism}$${unpadded(saltBytes)}$${unpadded(tagBytes)}`
+  const costs = `m=${policy.memoryKib},t=${policy.iterations},p=${policy.parallelism}`
+  const decoy = `$argon2id$v=19$${costs}$${unpadded(saltBytes)}$${unpadded(tagBytes)}`
 
   const asCostly = ({ memoryKib, iterations }: Argon2Phc) => memoryKib * iterations >= policy.memoryKib * policy.iterations
   const burnNow = () => argon2Verify(decoy, 'no such login')
@@ -98,7 +105,7 @@ export function createHasher(policy: HashPolicy): Hasher {
     return slots.run(async () => {
       const startMs = performance.now()
       const [match] = await Promise.all([check(read, password), padded ? burnNow() : null])
-      costs.record(schemeOf(stored), performance.now() - startMs)
+      recent.record(schemeOf(stored), performance.now() - startMs)
       count(schemeOf(stored), match)
       return match
     })
@@ -129,7 +136,7 @@ export function createHasher(policy: HashPolicy): Hasher {
     },
     burn: () => slots.run(async () => void (await burnNow())),
     wrap,
-    dearestMs: costs.dearestMs,
+    dearestMs: recent.dearestMs,
     stats: () => ({ ...slots.stats(), outcomes: { ...outcomes } }),
   }
 }

@@ -4,7 +4,9 @@ import { bcrypt } from './bcrypt.ts'
 
 export type LegacyScheme = LegacyRecipe['scheme']
 
-/** How to compute a legacy digest from a password: everything in the text but the digest. `setting` is `$2b$<cost>$<22 characters of salt>`. */
+/**
+ * How to compute a legacy digest from a password: everything in the text but the digest. `setting` is `$2b$<cost>$<22 characters of salt>`.
+ */
 export type LegacyRecipe =
   | { scheme: 'sha256' }
   | { scheme: 'sha256-salted'; place: 'prefix' | 'suffix'; salt: string }
@@ -22,7 +24,10 @@ const maxBcryptCost = 16
 const maxScryptBytes = 256 * 1024 * 1024
 const maxScryptWork = 2 ** 23 // n·r·p, about ten seconds
 
-/** Reads a legacy hash (forms: stored-password.ts), or says in a sentence what is wrong. Null: none of these forms. Costs are bounded, so that an imported hash cannot be an attack on the server that verifies it. */
+/**
+ * Reads a legacy hash (forms: stored-password.ts), or says in a sentence what is wrong. Null: none of these forms. Costs are bounded, so
+ * that an imported hash cannot be an attack on the server that verifies it.
+ */
 export function readLegacy(text: string): LegacyHash | Problem | null {
   return readSha256(text) ?? readPbkdf2(text) ?? readBcrypt(text) ?? readScrypt(text)
 }
@@ -73,7 +78,10 @@ function readScrypt(text: string): LegacyHash | Problem | null {
   return { recipe: { scheme: 'scrypt', n, r, p, salt }, publicText, digest }
 }
 
-/** The digest of a password, in as many bytes as asked for where the scheme has no fixed length (scrypt). Runs off the main thread, but for sha256. */
+/**
+ * The digest of a password, in as many bytes as asked for where the scheme has no fixed length (scrypt). Runs off the main thread, but for
+ * sha256.
+ */
 export async function legacyDigest(recipe: LegacyRecipe, password: string, scryptBytes = 32): Promise<Buffer> {
   switch (recipe.scheme) {
     case 'sha256':

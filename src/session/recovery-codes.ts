@@ -7,15 +7,18 @@ export type RecoveryCodes = { codes: string[]; digests: string[] }
 const count = 10
 const codeBytes = 8
 
-/** Ten codes of 64 random bits for the day the second factor is lost, written `0123-4567-89ab-cdef`. Each works once: remove its digest in the commit that signs in. */
+/**
+ * Ten codes of 64 random bits for the day the second factor is lost, written `0123-4567-89ab-cdef`. Each works once: remove its digest in
+ * the commit that signs in.
+ */
 export function createRecoveryCodes(random: RandomBytes): RecoveryCodes {
   const codes = Array.from({ length: count }, () => inGroups(Buffer.from(random(codeBytes)).toString('hex')))
   return { codes, digests: codes.map((code) => digestOf(plain(code))) }
 }
 
 /**
- * Index in `digests` of the code that was typed, or -1. Capitals, blanks and dashes make no difference, and the letters o, i and l, which no code has, are read as 0, 1 and 1.
- * All digests are looked at, in constant time.
+ * Index in `digests` of the code that was typed, or -1. Capitals, blanks and dashes make no difference, and the letters o, i and l, which
+ * no code has, are read as 0, 1 and 1. All digests are looked at, in constant time. /
  */
 export function findRecoveryCode(digests: readonly string[], typed: string): number {
   const code = plain(typed)

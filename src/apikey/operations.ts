@@ -24,11 +24,18 @@ export const createApiKey = operation({
     assertMayGrant(context.actor.role, input.role)
     const expiresAt = input.expiresAt == null ? null : new Date(input.expiresAt).toISOString()
     if (expiresAt !== null && Date.parse(expiresAt) <= context.realMs) {
-      throw new AppError('unprocessable', 'validation_failed', 'expiresAt: must lie in the future', { errors: [{ field: 'expiresAt', message: 'must lie in the future' }] })
+      throw new AppError('unprocessable', 'validation_failed', 'expiresAt: must lie in the future', {
+        errors: [{ field: 'expiresAt', message: 'must lie in the future' }],
+      })
     }
     const key = await context.once('key', async () => randomToken('hfk_'))
     const createdBy = context.actor.kind === 'user' ? context.actor.id : null
-    const row = create(ApiKey, context.newId(), { name: input.name, role: input.role, prefix: key.slice(0, 8), keyDigest: digestToken(key), createdBy, expiresAt }, context.now)
+    const row = create(
+      ApiKey,
+      context.newId(),
+      { name: input.name, role: input.role, prefix: key.slice(0, 8), keyDigest: digestToken(key), createdBy, expiresAt },
+      context.now,
+    )
     return { output: { ...row, key }, changes: [insert(ApiKey, row)], entity: { type: ApiKey.name, id: row.id } }
   },
 })

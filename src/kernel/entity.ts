@@ -50,7 +50,7 @@ export type EntityType<F extends Fields = Fields> = {
   internal: ReadonlySet<string>
   sequence: string | null
   /** Schema of what may leave: the base fields and all that are neither secret nor internal. */
-  public: z.ZodObject
+  public: z.ZodObject<typeof base & F>
   /** Fills the derived fields. */
   derive<R extends object>(row: R): R
 }
@@ -87,7 +87,14 @@ export function entity<F extends Fields>(name: string, options: Options<F>): Ent
     secret,
     internal,
     sequence: options.sequence ?? null,
-    public: z.object({ id: base.id, ...shown, createdAt: base.createdAt, updatedAt: base.updatedAt, version: base.version }),
+    // the type promises the secret fields too; callers hand in whole rows, and what is not in the schema is stripped
+    public: z.object({
+      id: base.id,
+      ...shown,
+      createdAt: base.createdAt,
+      updatedAt: base.updatedAt,
+      version: base.version,
+    }) as unknown as z.ZodObject<typeof base & F>,
     derive(row) {
       const full = { ...row } as Record<string, unknown>
       for (const [field, compute] of derived) full[field] = compute(full)

@@ -39,41 +39,32 @@ export const mismatch = () =>
 export function replayOf(
   row: Entity<typeof Idempotency> | null,
   call: IdempotencyCall,
-  tenant: string,
-  sealer: Sealer,
-  realMs: number,
+  at: { tenant: string; sealer: Sealer; realMs: number },
 ): StoredReply | null {
-  if (row === null || Date.parse(row.expiresAt) <= realMs) return null
+  if (row === null || Date.parse(row.expiresAt) <= at.realMs) return null
   if (row.requestDigest !== call.bodyDigest) throw mismatch()
-  const kept = JSON.parse(sealer.open(row.body, { tenant, entity: Idempotency.name, id: row.id, field: 'body' })) as Omit<
-    StoredReply,
-    'status'
-  >
+  const kept = JSON.parse(at.sealer.open(row.body, placeOf(at.tenant, row.id))) as Omit<StoredReply, 'status'>
   return { ...kept, status: row.status }
 }
+
+const placeOf = (tenant: string, id: string) => ({ tenant, entity: Idempotency.name, id, field: 'body' })
 
 /** The change that keeps this answer for 24 hours. */
 export async function keepReply(
   store: TenantStore,
-  id: string,
-  call: IdempotencyCall,
-  reply: StoredReply,
+  kept: { id: string; call: IdempotencyCall; reply: StoredReply },
   sealer: Sealer,
   realMs: number,
 ): Promise<Change> {
+  const { id, call, reply } = kept
   const now = new Date(realMs).toISOString()
   const fields = {
     requestDigest: call.bodyDigest,
     status: reply.status,
-    body: sealer.seal(JSON.stringify({ body: reply.body, headers: reply.headers ?? {} }), {
-      tenant: store.tenantId,
-      entity: Idempotency.name,
-      id,
-      field: 'body',
-    }),
+    body: sealer.seal(JSON.stringify({ body: reply.body, headers: reply.headers ?? {} }), placeOf(store.tenantId, id)),
     expiresAt: new Date(realMs + keptMs).toISOString(),
   }
   const expired = await store.get(Idempotency, id)
   if (expired !== null) return update(Idempotency, expired, patched(Idempotency, expired, fields, now))
-  return insert(Idempotency, create<typeof Idempotency>(Idempotency, id, fields, now))
+  return insert(Idempotency, create(Idempotency, id, fields, now))
 }

@@ -39,7 +39,7 @@ export async function perform<I extends z.ZodType, O extends z.ZodType>(
   try {
     const scope = guard(operation, call)
     const context = contextOf(runtime, call, store, scope)
-    const work = () => guarded(runtime, operation, call, context)
+    const work = () => guarded({ runtime, operation, call, context })
     const id = call.idempotency === undefined ? null : idempotencyId(actor, call.idempotency)
     return await (id === null ? work() : gate(`idempotency ${id}`, 1, work))
   } catch (error) {
@@ -87,58 +87,51 @@ function contextOf(runtime: Runtime, call: Call<never>, store: TenantStore, scop
   }
 }
 
-async function guarded<I extends z.ZodType, O extends z.ZodType>(
-  runtime: Runtime,
-  operation: Operation<I, O>,
-  call: Call<z.output<O>>,
-  context: Context,
-): Promise<Performed> {
-  const input = parse(operation.input, call.input)
-  const line = (await operation.serial?.(context, input)) ?? null
-  const work = () => repeated(runtime, operation, call, context, input)
-  return line === null ? work() : gate(line.key, line.width, work)
+/** One request's way through the frame. */
+type Run<I extends z.ZodType, O extends z.ZodType> = {
+  runtime: Runtime
+  operation: Operation<I, O>
+  call: Call<z.output<O>>
+  context: Context
 }
 
-async function repeated<I extends z.ZodType, O extends z.ZodType>(
-  runtime: Runtime,
-  operation: Operation<I, O>,
-  call: Call<z.output<O>>,
-  context: Context,
-  input: z.output<I>,
-): Promise<Performed> {
+async function guarded<I extends z.ZodType, O extends z.ZodType>(run: Run<I, O>): Promise<Performed> {
+  const { operation, call, context } = run
+  const input = parse(operation.input, call.input)
+  const line = (await operation.serial?.(context, input)) ?? null
+  return line === null ? repeated(run, input) : gate(line.key, line.width, () => repeated(run, input))
+}
+
+async function repeated<I extends z.ZodType, O extends z.ZodType>(run: Run<I, O>, input: z.output<I>): Promise<Performed> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await attemptOnce(runtime, operation, call, context, input)
+      return await attemptOnce(run, input)
     } catch (error) {
       if (!(error instanceof Conflict)) throw error
-      const taken =
-        operation.conflicts?.[
-          error.reason === 'bound' ? `counter.${error.id.split(':')[0]}` : `${error.entity}.${error.key ?? error.reason}`
-        ]
-      if (taken !== undefined) {
-        const [code, message, field] = taken
-        throw new AppError('conflict', code, message, field === undefined ? {} : { errors: [{ field, message }] })
-      }
+      throwTaken(run.operation, error)
       if (error.reason === 'unique' || error.reason === 'bound' || attempt >= attempts) throw error
-      await new Promise((resolve) => setTimeout(resolve, (attempt * (context.random(1)[0] ?? 0)) / 64))
+      await new Promise((resolve) => setTimeout(resolve, (attempt * (run.context.random(1)[0] ?? 0)) / 64))
     }
   }
 }
 
+/** A guard that has a name of its own in this operation is refused under that name. */
+function throwTaken({ conflicts }: Pick<Operation, 'conflicts'>, { reason, id, entity, key }: Conflict): void {
+  const taken = conflicts?.[reason === 'bound' ? `counter.${id.split(':')[0]}` : `${entity}.${key ?? reason}`]
+  if (taken === undefined) return
+  const [code, message, field] = taken
+  throw new AppError('conflict', code, message, field === undefined ? {} : { errors: [{ field, message }] })
+}
+
 async function attemptOnce<I extends z.ZodType, O extends z.ZodType>(
-  runtime: Runtime,
-  operation: Operation<I, O>,
-  call: Call<z.output<O>>,
-  context: Context,
+  { runtime, operation, call, context }: Run<I, O>,
   input: z.output<I>,
 ): Promise<Performed> {
   const { idempotency } = call
   const { sealer } = runtime.services
   const id = idempotency === undefined ? null : idempotencyId(call.actor, idempotency)
   if (idempotency !== undefined && id !== null) {
-    const [found] = operation.elsewhere === true ? await runtime.storage.platform().lookup(Idempotency, 'byId', [id], 1) : []
-    const tenantId = found?.tenantId ?? context.store.tenantId
-    const stored = replayOf(found?.row ?? (await context.store.get(Idempotency, id)), idempotency, tenantId, sealer, context.realMs)
+    const stored = await storedReply(runtime, operation.elsewhere === true, context.store, { id, idempotency, realMs: context.realMs })
     if (stored !== null) return { ...stored, receipt: null, replayed: true }
   }
   const outcome: Outcome<z.input<O>> = await operation.run(context, input)
@@ -151,10 +144,23 @@ async function attemptOnce<I extends z.ZodType, O extends z.ZodType>(
   const reply = call.encode(operation.output.parse(outcome.output) as z.output<O>)
   const changes = [...(outcome.changes ?? [])]
   if (idempotency !== undefined && id !== null && operation.readOnly !== true)
-    changes.push(await keepReply(store, id, idempotency, reply, sealer, context.realMs))
+    changes.push(await keepReply(store, { id, call: idempotency, reply }, sealer, context.realMs))
   const receipt = changes.length === 0 && outcome.logged !== true ? null : await store.commit(changes, meta)
   outcome.after?.()
   return { ...reply, receipt, replayed: false }
+}
+
+type Kept = { id: string; idempotency: IdempotencyCall; realMs: number }
+
+async function storedReply(
+  { storage, services }: Runtime,
+  isElsewhere: boolean,
+  store: TenantStore,
+  { id, idempotency, realMs }: Kept,
+): Promise<StoredReply | null> {
+  const [found] = isElsewhere ? await storage.platform().lookup(Idempotency, 'byId', [id], 1) : []
+  const row = found?.row ?? (await store.get(Idempotency, id))
+  return replayOf(row, idempotency, { tenant: found?.tenantId ?? store.tenantId, sealer: services.sealer, realMs })
 }
 
 function metaOf(
@@ -187,12 +193,17 @@ export async function recordDenial(
 
 /** Parses an input or refuses it with one message per field. */
 export function parse<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
-  const parsed = schema.safeParse(input)
+  const parsed = schema.safeParse(input, { reportInput: true })
   if (parsed.success) return parsed.data
   const errors = parsed.error.issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys'
       ? issue.keys.map((key) => ({ field: [...issue.path, key].join('.'), message: 'is not a known field' }))
-      : [{ field: issue.path.join('.'), message: issue.message }],
+      : [
+          {
+            field: issue.path.join('.'),
+            message: issue.code === 'invalid_type' && issue.input === undefined ? 'is required' : issue.message,
+          },
+        ],
   )
   const first = errors[0]
   throw new AppError(

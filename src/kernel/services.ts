@@ -45,3 +45,6 @@ export type Services = {
   log: Logger /** Keyed digest with a key derived from the master key. */
   mac(text: string): string
 }
+
+/** `HOLDFAST_TRUST_PROXY`: how many hops, or which networks, may speak for the client. */
+export type TrustProxy = { hops: number } | { networks: readonly string[] } | null

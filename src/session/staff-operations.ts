@@ -21,8 +21,20 @@ export const createStaff = operation({
     const { username: login, role } = input
     await assertGoodPassword(context, chosen, { username: login, fullName: null, email: null })
     const passwordHash = await context.once('hash', () => context.services.hasher.hash(chosen))
-    const staff = create(StaffMember, context.newId(), { username: login, role, isActive: true, mustChangePassword: false, sessionEpoch: 0 }, context.now)
-    const fields = { passwordHash, passwordChangedAt: context.now, totpSecret: null, totpPending: null, totpLastStep: null, recoveryDigests: [] }
+    const staff = create(
+      StaffMember,
+      context.newId(),
+      { username: login, role, isActive: true, mustChangePassword: false, sessionEpoch: 0 },
+      context.now,
+    )
+    const fields = {
+      passwordHash,
+      passwordChangedAt: context.now,
+      totpSecret: null,
+      totpPending: null,
+      totpLastStep: null,
+      recoveryDigests: [],
+    }
     const credential = create(Credential, staff.id, fields, context.now)
     return {
       output: { ...staff, password: given === null ? chosen : null },

@@ -6,6 +6,7 @@ import type { Tenant } from './entity.ts'
 export function licenceProblem(tenant: Entity<typeof Tenant>, nowMs: number): AppError | null {
   const early = tenant.validFrom !== null && nowMs < Date.parse(tenant.validFrom)
   if (!tenant.isActive || early) return new AppError('forbidden', 'tenant_inactive', 'Tenant is inactive')
-  if (tenant.validTo !== null && nowMs > Date.parse(tenant.validTo)) return new AppError('forbidden', 'tenant_expired', 'Tenant license has expired')
+  if (tenant.validTo !== null && nowMs > Date.parse(tenant.validTo))
+    return new AppError('forbidden', 'tenant_expired', 'Tenant license has expired')
   return null
 }

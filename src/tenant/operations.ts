@@ -35,9 +35,15 @@ export const createTenant = operation({
     if (input.key === platformTenant || (input.key != null && (await resolveTenant(context, input.key)) !== null)) throw taken()
     const id = await context.once('id', async () => context.newId())
     const store = context.runtime.storage.tenant(id)
-    const tenant = create(Tenant, id, { key: input.key ?? null, name: input.name, isActive: true, validFrom: null, validTo: null }, context.now)
+    const tenant = create(
+      Tenant,
+      id,
+      { key: input.key ?? null, name: input.name, isActive: true, validFrom: null, validTo: null },
+      context.now,
+    )
     const changes = [insert(Tenant, tenant)]
-    if (input.ownerUsername == null) return { output: { ...tenant, owner: null, ownerPassword: null }, changes, store, entity: { type: Tenant.name, id } }
+    if (input.ownerUsername == null)
+      return { output: { ...tenant, owner: null, ownerPassword: null }, changes, store, entity: { type: Tenant.name, id } }
     const ownerPassword = input.ownerPassword ?? (await context.once('password', async () => randomPassword(context)))
     const first = await planUser({ ...context, store }, { username: input.ownerUsername, password: ownerPassword, role: 'owner' })
     const shown = { id: first.user.id, username: first.user.username }
@@ -50,7 +56,8 @@ export const createTenant = operation({
   },
 })
 
-const taken = () => new AppError('conflict', 'tenant_key_taken', 'This tenant key is taken.', { errors: [{ field: 'key', message: 'is taken' }] })
+const taken = () =>
+  new AppError('conflict', 'tenant_key_taken', 'This tenant key is taken.', { errors: [{ field: 'key', message: 'is taken' }] })
 
 export const listTenants = operation({
   name: 'tenant.list',
@@ -61,7 +68,9 @@ export const listTenants = operation({
   output: pageOf(Tenant.public.extend({ owner: owner.nullable() })),
   async run({ runtime }, { limit, cursor }) {
     const page = await runtime.storage.platform().listAll(Tenant, 'byId', { cursor: cursor ?? null, limit: limit ?? 50 })
-    const items = await Promise.all(page.items.map(async ({ tenantId, row }) => ({ ...row, owner: await firstOwner(runtime.storage.tenant(tenantId)) })))
+    const items = await Promise.all(
+      page.items.map(async ({ tenantId, row }) => ({ ...row, owner: await firstOwner(runtime.storage.tenant(tenantId)) })),
+    )
     return { output: { items, nextCursor: page.nextCursor } }
   },
 })
@@ -101,10 +110,21 @@ export const updateTenant = operation({
   output: Tenant.public,
   async run(context, { id, version, name: newName, isActive }) {
     const before = await visible(context, id)
-    if (isActive !== undefined && context.scope !== 'platform') throw new AppError('forbidden', 'forbidden', 'Only platform staff may switch a tenant off or on.')
-    if (before.version !== version) throw new AppError('conflict', 'version_conflict', 'The row was changed by someone else in the meantime. Read it again and repeat the change.')
+    if (isActive !== undefined && context.scope !== 'platform')
+      throw new AppError('forbidden', 'forbidden', 'Only platform staff may switch a tenant off or on.')
+    if (before.version !== version)
+      throw new AppError(
+        'conflict',
+        'version_conflict',
+        'The row was changed by someone else in the meantime. Read it again and repeat the change.',
+      )
     const after = patched(Tenant, before, { name: newName ?? before.name, isActive: isActive ?? before.isActive }, context.now)
     if (after.name === before.name && after.isActive === before.isActive) return { output: before }
-    return { output: after, changes: [update(Tenant, before, after)], store: context.runtime.storage.tenant(before.id), entity: { type: Tenant.name, id: before.id } }
+    return {
+      output: after,
+      changes: [update(Tenant, before, after)],
+      store: context.runtime.storage.tenant(before.id),
+      entity: { type: Tenant.name, id: before.id },
+    }
   },
 })

@@ -29,7 +29,11 @@ export const createUser = operation({
   conflicts: userConflicts,
   async run(context, input) {
     await assertManagerWithin(context, input.managerId ?? null)
-    const { user, changes } = await planUser(context, { ...input, role: input.role ?? 'member', managerId: input.managerId ?? defaultManager(context) })
+    const { user, changes } = await planUser(context, {
+      ...input,
+      role: input.role ?? 'member',
+      managerId: input.managerId ?? defaultManager(context),
+    })
     return { output: user, changes, entity: { type: User.name, id: user.id } }
   },
 })
@@ -58,12 +62,22 @@ export const listUsers = operation({
   }),
   output: pageOf(User.public),
   async run(context, input) {
-    const page = await context.store.list(User, { ...selectionOf(input), filter: [...filtersOf(input), ...(await reachFilter(context))], cursor: input.cursor ?? null, limit: input.limit ?? 50 })
+    const page = await context.store.list(User, {
+      ...selectionOf(input),
+      filter: [...filtersOf(input), ...(await reachFilter(context))],
+      cursor: input.cursor ?? null,
+      limit: input.limit ?? 50,
+    })
     return { output: page }
   },
 })
 
-type ListInput = { q?: string | undefined; role?: UserRow['role'] | undefined; managerId?: string | undefined; isActive?: boolean | undefined }
+type ListInput = {
+  q?: string | undefined
+  role?: UserRow['role'] | undefined
+  managerId?: string | undefined
+  isActive?: boolean | undefined
+}
 
 const selectionOf = ({ role, managerId }: ListInput): Query => {
   if (managerId !== undefined) return { index: 'byManager', where: { managerId } }
@@ -127,7 +141,8 @@ export const updateUser = operation({
   },
 })
 
-export const stale = () => new AppError('conflict', 'version_conflict', 'The row was changed by someone else in the meantime. Read it again and repeat the change.')
+export const stale = () =>
+  new AppError('conflict', 'version_conflict', 'The row was changed by someone else in the meantime. Read it again and repeat the change.')
 
 /** Deactivates: the row and its history stay, every session ends. Again is no error. Errors: `last_owner`. */
 export const deactivateUser = operation({
@@ -174,7 +189,10 @@ async function guardManager(context: Context, user: UserRow, managerId: string):
   const seen = new Set<string>()
   let above = await findManager(context, managerId)
   while (above !== null && !seen.has(above.id)) {
-    if (above.id === user.id) throw new AppError('conflict', 'manager_cycle', 'This would make someone their own manager.', { errors: [{ field: 'managerId', message: 'would close a circle' }] })
+    if (above.id === user.id)
+      throw new AppError('conflict', 'manager_cycle', 'This would make someone their own manager.', {
+        errors: [{ field: 'managerId', message: 'would close a circle' }],
+      })
     seen.add(above.id)
     guards.push(check(User, above))
     above = above.managerId === null ? null : await context.store.get(User, above.managerId)

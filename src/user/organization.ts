@@ -10,7 +10,7 @@ import type { UserRow } from './plan.ts'
 
 type PublicUser = z.output<typeof User.public>
 type Node = PublicUser & { reports: Node[] }
-const node: z.ZodType<Node> = z.lazy(() => User.public.extend({ reports: z.array(node) })) as z.ZodType<Node>
+const node: z.ZodType<Node> = z.lazy(() => User.public.extend({ reports: z.array(node) })) as unknown as z.ZodType<Node>
 
 /** Every user of the tenant, page by page, so that other requests get their turn in between. */
 export async function* everyUser({ store }: Pick<Context, 'store'>): AsyncGenerator<UserRow> {
@@ -51,7 +51,14 @@ export const explainAccess = operation({
   needs: 'user:explain',
   readOnly: true,
   input: z.strictObject({ viewerId: z.string(), subjectId: z.string() }),
-  output: z.object({ allowed: z.boolean(), permission: z.string(), role: z.string(), scope: z.string().nullable(), chain: z.array(z.string()), reason: z.string() }),
+  output: z.object({
+    allowed: z.boolean(),
+    permission: z.string(),
+    role: z.string(),
+    scope: z.string().nullable(),
+    chain: z.array(z.string()),
+    reason: z.string(),
+  }),
   async run(context, { viewerId, subjectId }) {
     const viewer = await reachable(context, viewerId)
     const subject = await reachable(context, subjectId)
@@ -78,7 +85,11 @@ export const explainAccess = operation({
 async function chainTo({ store }: Context, subject: UserRow, viewerId: string): Promise<string[]> {
   const chain: string[] = []
   const seen = new Set<string>()
-  for (let user: UserRow | null = subject; user !== null && !seen.has(user.id); user = user.managerId === null ? null : await store.get(User, user.managerId)) {
+  for (
+    let user: UserRow | null = subject;
+    user !== null && !seen.has(user.id);
+    user = user.managerId === null ? null : await store.get(User, user.managerId)
+  ) {
     seen.add(user.id)
     chain.unshift(user.username)
     if (user.id === viewerId) return chain

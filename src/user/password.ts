@@ -1,22 +1,18 @@
 import { z } from 'zod'
-import { type Change, create, insert, patched, remove, update } from '../kernel/change.ts'
+import { type Change, patched, update } from '../kernel/change.ts'
 import { toTime } from '../kernel/clock.ts'
 import type { Context } from '../kernel/context.ts'
-import type { Entity } from '../kernel/entity.ts'
 import { AppError, notFound } from '../kernel/errors.ts'
 import { type Outcome, operation } from '../kernel/operation.ts'
-import { PasswordReset, Session, Throttle } from '../session/entity.ts'
+import { Session, Throttle } from '../session/entity.ts'
 import { StaffMember } from '../session/staff.ts'
 import { accountThrottleId, failed, heldForMs, tooManyAttempts, unchanged } from '../session/throttle.ts'
-import { digestToken, randomToken } from '../session/tokens.ts'
 import { Credential, User } from './entity.ts'
 import { password } from './input.ts'
 import { assertGoodPassword, assertMayGrant, type UserRow } from './plan.ts'
 
-const resetMs = 24 * 60 * 60 * 1000
-
 /** A new password as changes: the hash, the end of every other session, and no more "must change". `keep` is the session that stays. */
-export async function planPassword(context: Context, user: UserRow, newPassword: string, keep: string | null, mustChange = false): Promise<Change[]> {
+export async function planPassword(context: Context, user: UserRow, newPassword: string, keep: string | null): Promise<Change[]> {
   const { store, now, services } = context
   await assertGoodPassword(context, newPassword, user)
   const credential = await store.get(Credential, user.id)
@@ -24,7 +20,7 @@ export async function planPassword(context: Context, user: UserRow, newPassword:
   const passwordHash = await context.once('hash', () => services.hasher.hash(newPassword))
   const entity = entityOf(context)
   const changedAt = toTime(context.realMs)
-  const next = patched(entity, user, { sessionEpoch: user.sessionEpoch + 1, mustChangePassword: mustChange }, now)
+  const next = patched(entity, user, { sessionEpoch: user.sessionEpoch + 1, mustChangePassword: false }, now)
   const session = keep === null ? null : await store.get(Session, keep)
   return [
     update(entity, user, next),
@@ -72,50 +68,16 @@ async function changeOwn(context: Context, newPassword: string, currentPassword:
   const held = heldForMs(throttle, context.realMs)
   if (held > 0) throw tooManyAttempts(held)
   const stored = credential.passwordHash
-  const isRight = currentPassword !== null && stored !== null && (await context.once('verify', () => services.hasher.verify(stored, currentPassword)))
+  const isRight =
+    currentPassword !== null && stored !== null && (await context.once('verify', () => services.hasher.verify(stored, currentPassword)))
   const entity = { type: entityOf(context).name, id: user.id }
   if (!isRight) {
-    const refuse = new AppError('forbidden', 'wrong_password', 'The current password is wrong.', { errors: [{ field: 'currentPassword', message: 'is wrong' }] })
+    const refuse = new AppError('forbidden', 'wrong_password', 'The current password is wrong.', {
+      errors: [{ field: 'currentPassword', message: 'is wrong' }],
+    })
     if (currentPassword === null) throw refuse
     return { refuse, changes: [failed(throttleId, throttle, context.realMs)], action: 'session.fail', entity }
   }
   const changes = [...(await planPassword(context, user, newPassword, actor.sessionId)), unchanged(throttleId, throttle)]
   return { output: null, changes, entity }
 }
-
-/** Gives out a single-use token with which a user sets a new password; an invited user's first one too. It lives 24 hours. */
-export const createPasswordReset = operation({
-  name: 'password-reset.create',
-  summary: 'Make a password reset token for a user',
-  needs: 'user:set-password',
-  input: z.strictObject({ id: z.string() }),
-  output: z.object({ token: z.string(), expiresAt: z.iso.datetime({ precision: 3 }) }),
-  async run(context, { id }) {
-    const user = await context.store.get(User, id)
-    if (user === null || !user.isActive) throw notFound()
-    assertMayGrant(context.actor.role, user.role)
-    const token = await context.once('token', async () => randomToken('hfw_'))
-    const expiresAt = toTime(context.realMs + resetMs)
-    const row = create(PasswordReset, digestToken(token), { userId: id, expiresAt }, context.now)
-    return { output: { token, expiresAt }, changes: [insert(PasswordReset, row)], entity: { type: User.name, id } }
-  },
-})
-
-/** Sets the password that a reset token allows, once, and ends every session of that user. Errors: `not_found` for an unknown, used or expired token; `weak_password`. */
-export const redeemPasswordReset = operation({
-  name: 'password-reset.redeem',
-  summary: 'Set a new password with a reset token',
-  needs: 'public',
-  input: z.strictObject({ token: z.string().min(1).max(200), newPassword: password }),
-  output: z.null(),
-  async run(context, { token, newPassword }): Promise<Outcome<null>> {
-    const [found] = await context.runtime.storage.platform().lookup(PasswordReset, 'byId', [digestToken(token)], 1)
-    const reset: Entity<typeof PasswordReset> | undefined = found?.row
-    if (found === undefined || reset === undefined || Date.parse(reset.expiresAt) <= context.realMs) throw notFound()
-    const store = context.runtime.storage.tenant(found.tenantId)
-    const user = await store.get(User, reset.userId)
-    if (user === null || !user.isActive) throw notFound()
-    const changes = [remove(PasswordReset, reset), ...(await planPassword({ ...context, store }, user, newPassword, null))]
-    return { output: null, changes, store, actor: { id: user.id, kind: 'user', name: user.username }, entity: { type: User.name, id: user.id } }
-  },
-})

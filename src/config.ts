@@ -1,0 +1,128 @@
+import { resolve } from 'node:path'
+import { AppError } from './kernel/errors.ts'
+import type { TrustProxy } from './kernel/services.ts'
+
+export type Config = {
+  host: string
+  port: number
+  /** Absolute path of the data folder. */
+  dataFolder: string
+  /** 32 bytes, or null: a file in the data folder holds it. */
+  masterKey: Buffer | null
+  firstTenant: string
+  ownerUsername: string
+  ownerPassword: string | null
+  /** Names of the surfaces to serve; null = all. */
+  surfaces: readonly string[] | null
+  corsOrigins: readonly string[]
+  trustProxy: TrustProxy
+  requestsPerMinute: number | null
+  accessTokenSeconds: number
+  hash: { memoryKib: number; iterations: number; parallelism: number }
+  logLevel: string
+  vantagepointTenant: string | null
+  docsUrl: string | null
+  docsToken: string | null
+  /** `HOLDFAST_TEST_CLOCK`, milliseconds; only with NODE_ENV=test. */
+  testClockMs: number | null
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Names the setting, what was given, and what is allowed; the process exits with 2. */
+export const badSetting = (name: string, given: string, allowed: string) =>
+  new AppError('invalid', 'bad_setting', `${name} is ${JSON.stringify(given)}, but must be ${allowed}.`)
+
+/** The environment as a typed object. Errors: `bad_setting`. Unset and empty mean the default. */
+export function readConfig(environment: Environment): Config {
+  const text = (name: string): string | null => environment[name]?.trim() || null
+  const number = (name: string, fallback: number, [min, max]: [number, number]): number => {
+    const given = text(name)
+    if (given === null) return fallback
+    if (/^\d{1,9}$/.test(given) && Number(given) >= min && Number(given) <= max) return Number(given)
+    throw badSetting(name, given, `a whole number from ${min} to ${max}`)
+  }
+  const storage = text('HOLDFAST_STORAGE')
+  if (storage !== null)
+    throw badSetting(
+      'HOLDFAST_STORAGE',
+      storage.replace(/\/\/.*@/, '//…@'),
+      'unset: this version keeps its data in SQLite in the data folder',
+    )
+  const limit = text('HOLDFAST_RATE_LIMIT')
+  return {
+    host: text('HOLDFAST_HOST') ?? '127.0.0.1',
+    port: text('HOLDFAST_PORT') === null ? number('PORT', 8080, [0, 65_535]) : number('HOLDFAST_PORT', 8080, [0, 65_535]),
+    dataFolder: resolve(text('HOLDFAST_DATA') ?? './data'),
+    masterKey: keyOf(text('HOLDFAST_KEY')),
+    firstTenant: text('HOLDFAST_TENANT') ?? 'My organisation',
+    ownerUsername: text('HOLDFAST_OWNER_USERNAME') ?? 'owner',
+    ownerPassword: environment.HOLDFAST_OWNER_PASSWORD || null,
+    surfaces: text('HOLDFAST_SURFACES') === null ? null : list(text('HOLDFAST_SURFACES')),
+    corsOrigins: list(text('HOLDFAST_CORS_ORIGINS')).map(originOf),
+    trustProxy: trustOf(text('HOLDFAST_TRUST_PROXY')),
+    requestsPerMinute: limit === 'off' ? null : number('HOLDFAST_RATE_LIMIT', 1000, [1, 1_000_000]),
+    accessTokenSeconds: number('HOLDFAST_ACCESS_TOKEN_SECONDS', 600, [1, 600]),
+    hash: {
+      memoryKib: number('HOLDFAST_HASH_MEMORY_KIB', 19_456, [19_456, 65_536]),
+      iterations: number('HOLDFAST_HASH_ITERATIONS', 2, [2, 3]),
+      parallelism: 1,
+    },
+    logLevel: oneOf('HOLDFAST_LOG_LEVEL', text('HOLDFAST_LOG_LEVEL'), ['info', 'debug', 'warn', 'error', 'silent']),
+    vantagepointTenant: text('HOLDFAST_VANTAGEPOINT_TENANT'),
+    docsUrl: urlOf('HOLDFAST_VANTAGEPOINT_DOCS_URL', text('HOLDFAST_VANTAGEPOINT_DOCS_URL')),
+    docsToken: text('HOLDFAST_VANTAGEPOINT_DOCS_TOKEN'),
+    testClockMs: environment.NODE_ENV === 'test' ? timeOf(text('HOLDFAST_TEST_CLOCK')) : null,
+  }
+}
+
+const list = (text: string | null): string[] =>
+  (text ?? '')
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+
+function oneOf(name: string, given: string | null, allowed: readonly string[]): string {
+  const value = given ?? allowed[0] ?? ''
+  if (allowed.includes(value)) return value
+  throw badSetting(name, value, `one of ${allowed.join(', ')}`)
+}
+
+function keyOf(given: string | null): Buffer | null {
+  if (given === null) return null
+  const key = Buffer.from(given, 'base64')
+  // the value is a secret: its text must not be shown
+  if (key.length !== 32)
+    throw new AppError(
+      'invalid',
+      'bad_setting',
+      `HOLDFAST_KEY has ${key.length} bytes, but must be 32 bytes in base64, as \`openssl rand -base64 32\` makes them.`,
+    )
+  return key
+}
+
+function originOf(given: string): string {
+  const isOrigin = URL.canParse(given) && new URL(given).origin === given
+  if (isOrigin) return given
+  throw badSetting('HOLDFAST_CORS_ORIGINS', given, 'exact origins such as https://app.example.org, separated by commas')
+}
+
+function urlOf(name: string, given: string | null): string | null {
+  if (given === null || (URL.canParse(given) && /^https?:$/.test(new URL(given).protocol))) return given
+  throw badSetting(name, given, 'an http or https address')
+}
+
+function trustOf(given: string | null): TrustProxy {
+  if (given === null) return null
+  if (/^\d{1,2}$/.test(given)) return Number(given) === 0 ? null : { hops: Number(given) }
+  const networks = list(given)
+  if (networks.every((network) => /^[0-9a-f:.]+(\/\d{1,3})?$/i.test(network))) return { networks }
+  throw badSetting('HOLDFAST_TRUST_PROXY', given, 'a number of hops, or networks such as 10.0.0.0/8 separated by commas')
+}
+
+function timeOf(given: string | null): number | null {
+  if (given === null) return null
+  const ms = Date.parse(given)
+  if (Number.isNaN(ms)) throw badSetting('HOLDFAST_TEST_CLOCK', given, 'an ISO 8601 time')
+  return ms
+}

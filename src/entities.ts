@@ -1,0 +1,26 @@
+import { ApiKey } from './apikey/entity.ts'
+import { Contact } from './contact/entity.ts'
+import { Counter } from './kernel/change.ts'
+import type { AnyEntity } from './kernel/entity.ts'
+import { Idempotency } from './kernel/idempotency.ts'
+import { PasswordReset, RefreshToken, Session, SigningKeyRow, Throttle } from './session/entity.ts'
+import { StaffMember } from './session/staff.ts'
+import { Tenant } from './tenant/entity.ts'
+import { Credential, User } from './user/entity.ts'
+
+/** Everything that is stored. Engines derive their tables from it, checks and backups walk it. */
+export const entities: readonly AnyEntity[] = [
+  Tenant,
+  User,
+  Credential,
+  Contact,
+  Session,
+  RefreshToken,
+  PasswordReset,
+  ApiKey,
+  StaffMember,
+  Throttle,
+  Idempotency,
+  SigningKeyRow,
+  Counter,
+]

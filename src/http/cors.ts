@@ -1,0 +1,24 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+
+const methods = 'GET, POST, PUT, PATCH, DELETE, OPTIONS'
+const allowed = 'Content-Type, Authorization, X-Request-ID, Idempotency-Key, If-Match, X-Api-Key, Last-Event-ID, X-Onboarding-Session'
+const exposed = 'X-Request-ID, Retry-After, ETag, Location, Holdfast-Commit, Holdfast-Durability, Idempotency-Replayed'
+
+/** Cross-origin rules (Fetch standard): an exact allow-list, never reflection, on every response to a listed origin, errors too. Answers a preflight of any path. */
+export function createCors(origins: readonly string[]) {
+  const list = new Set(origins)
+  return function cors(request: FastifyRequest, reply: FastifyReply): boolean {
+    const { origin } = request.headers
+    if (list.size > 0) reply.header('Vary', 'Origin')
+    const isListed = origin !== undefined && list.has(origin)
+    if (isListed) reply.header('Access-Control-Allow-Origin', origin).header('Access-Control-Expose-Headers', exposed)
+    if (request.method !== 'OPTIONS') return false
+    if (isListed)
+      reply
+        .header('Access-Control-Allow-Methods', methods)
+        .header('Access-Control-Allow-Headers', allowed)
+        .header('Access-Control-Max-Age', '600')
+    reply.code(204).send()
+    return true
+  }
+}

@@ -1,0 +1,57 @@
+import { z } from 'zod'
+import { create, insert, remove } from '../kernel/change.ts'
+import { toTime } from '../kernel/clock.ts'
+import type { Entity } from '../kernel/entity.ts'
+import { notFound } from '../kernel/errors.ts'
+import { type Outcome, operation } from '../kernel/operation.ts'
+import { User } from '../user/entity.ts'
+import { password } from '../user/input.ts'
+import { planPassword } from '../user/password.ts'
+import { assertMayGrant } from '../user/plan.ts'
+import { PasswordReset } from './entity.ts'
+import { digestToken, randomToken } from './tokens.ts'
+
+const resetMs = 24 * 60 * 60 * 1000
+
+/** Gives out a single-use token with which a user sets a new password; an invited user's first one too. It lives 24 hours. */
+export const createPasswordReset = operation({
+  name: 'password-reset.create',
+  summary: 'Make a password reset token for a user',
+  needs: 'user:set-password',
+  input: z.strictObject({ id: z.string() }),
+  output: z.object({ token: z.string(), expiresAt: z.iso.datetime({ precision: 3 }) }),
+  async run(context, { id }) {
+    const user = await context.store.get(User, id)
+    if (user === null || !user.isActive) throw notFound()
+    assertMayGrant(context.actor.role, user.role)
+    const token = await context.once('token', async () => randomToken('hfw_'))
+    const expiresAt = toTime(context.realMs + resetMs)
+    const row = create(PasswordReset, digestToken(token), { userId: id, expiresAt }, context.now)
+    return { output: { token, expiresAt }, changes: [insert(PasswordReset, row)], entity: { type: User.name, id } }
+  },
+})
+
+/** Sets the password that a reset token allows, once, and ends every session of that user. Errors: `not_found` for an unknown, used or expired token; `weak_password`. */
+export const redeemPasswordReset = operation({
+  name: 'password-reset.redeem',
+  summary: 'Set a new password with a reset token',
+  needs: 'public',
+  input: z.strictObject({ token: z.string().min(1).max(200), newPassword: password }),
+  output: z.null(),
+  async run(context, { token, newPassword }): Promise<Outcome<null>> {
+    const [found] = await context.runtime.storage.platform().lookup(PasswordReset, 'byId', [digestToken(token)], 1)
+    const reset: Entity<typeof PasswordReset> | undefined = found?.row
+    if (found === undefined || reset === undefined || Date.parse(reset.expiresAt) <= context.realMs) throw notFound()
+    const store = context.runtime.storage.tenant(found.tenantId)
+    const user = await store.get(User, reset.userId)
+    if (user === null || !user.isActive) throw notFound()
+    const changes = [remove(PasswordReset, reset), ...(await planPassword({ ...context, store }, user, newPassword, null))]
+    return {
+      output: null,
+      changes,
+      store,
+      actor: { id: user.id, kind: 'user', name: user.username },
+      entity: { type: User.name, id: user.id },
+    }
+  },
+})

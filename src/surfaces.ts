@@ -1,0 +1,5 @@
+import type { Surface } from './http/route.ts'
+import { v1 } from './surfaces/v1/routes.ts'
+
+/** Every client family that is served, our own first: it answers where no other prefix fits. */
+export const surfaces: readonly Surface[] = [v1]

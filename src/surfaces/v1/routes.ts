@@ -1,0 +1,64 @@
+import { createApiKey, listApiKeys, removeApiKey } from '../../apikey/operations.ts'
+import { route, type Surface } from '../../http/route.ts'
+import { deviceSeconds } from '../../session/device.ts'
+import type { SessionTokens } from '../../session/open-session.ts'
+import { getMe, listSessions, revokeAllSessions, revokeCurrentSession, revokeSession } from '../../session/operations.ts'
+import { createPasswordReset, redeemPasswordReset } from '../../session/password-reset.ts'
+import { refreshSession } from '../../session/refresh.ts'
+import { confirmSecondFactor, removeSecondFactor, startSecondFactor } from '../../session/second-factor.ts'
+import { createSession } from '../../session/sign-in.ts'
+import { createTenant, getTenant, listTenants, updateTenant } from '../../tenant/operations.ts'
+import { createUser, deactivateUser, getUser, listUsers, updateUser } from '../../user/operations.ts'
+import { explainAccess, getOrganization } from '../../user/organization.ts'
+import { changePassword } from '../../user/password.ts'
+
+const created = (base: string) => ({ status: 201, headers: ({ id }: { id: string }) => ({ Location: `${base}/${id}` }) })
+const noContent = { status: 204 }
+
+const tokens = ({ accessToken, refreshToken, expiresAt, user, deviceToken }: SessionTokens) => ({
+  body: { accessToken, refreshToken, expiresAt, user },
+  headers: { 'Set-Cookie': `__Host-holdfast-device=${deviceToken}; Path=/; Max-Age=${deviceSeconds}; Secure; HttpOnly; SameSite=Strict` },
+})
+
+/** Our own dialect: the operations as they are (native-api.md). */
+export const v1: Surface = {
+  name: 'v1',
+  prefix: '/v1',
+  bodyLimit: 1024 * 1024,
+  emptyBody: 'undefined',
+  anyMediaType: false,
+  wrongMethod: 405,
+  problem: (error) => ({ status: error.status, detail: error.message }),
+  routes: [
+    route('POST', '/v1/sessions', createSession, { status: 201, notIdempotent: true, reply: tokens }),
+    route('POST', '/v1/sessions/refresh', refreshSession, { notIdempotent: true, reply: tokens }),
+    route('GET', '/v1/sessions', listSessions),
+    route('DELETE', '/v1/sessions/current', revokeCurrentSession, noContent),
+    route('DELETE', '/v1/sessions/:id', revokeSession, noContent),
+    route('DELETE', '/v1/sessions', revokeAllSessions, noContent),
+    route('GET', '/v1/me', getMe),
+    route('POST', '/v1/second-factor', startSecondFactor, { status: 201 }),
+    route('POST', '/v1/second-factor/confirm', confirmSecondFactor),
+    route('POST', '/v1/second-factor/remove', removeSecondFactor, noContent),
+
+    route('POST', '/v1/users', createUser, created('/v1/users')),
+    route('GET', '/v1/users', listUsers),
+    route('GET', '/v1/users/:id', getUser),
+    route('PATCH', '/v1/users/:id', updateUser),
+    route('DELETE', '/v1/users/:id', deactivateUser, noContent),
+    route('POST', '/v1/users/:id/password', changePassword, noContent),
+    route('POST', '/v1/users/:id/password-resets', createPasswordReset, { status: 201 }),
+    route('POST', '/v1/password-resets', redeemPasswordReset, noContent),
+    route('GET', '/v1/users/:subjectId/access', explainAccess),
+    route('GET', '/v1/organization', getOrganization),
+
+    route('POST', '/v1/api-keys', createApiKey, created('/v1/api-keys')),
+    route('GET', '/v1/api-keys', listApiKeys),
+    route('DELETE', '/v1/api-keys/:id', removeApiKey, noContent),
+
+    route('POST', '/v1/tenants', createTenant, created('/v1/tenants')),
+    route('GET', '/v1/tenants', listTenants),
+    route('GET', '/v1/tenants/:id', getTenant),
+    route('PATCH', '/v1/tenants/:id', updateTenant),
+  ],
+}

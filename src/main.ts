@@ -46,6 +46,8 @@ export async function openHoldfast(config: Config, log: Logger): Promise<Holdfas
         hasher,
         sealer,
         tokens: keys,
+        keys,
+        entities,
         log,
         mac: (text) => createHmac('sha256', macKey).update(text).digest('base64url'),
         settings: { version, accessTokenSeconds, vantagepointTenant, docsUrl, docsToken },

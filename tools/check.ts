@@ -52,7 +52,7 @@ function tests(): Outcome {
 }
 
 const steps: Record<string, () => Outcome> = {
-  types: () => outcome(run('typescript/bin/tsc', '--noEmit')),
+  types: () => outcome(run('typescript/bin/tsc', '--noEmit') && run('typescript/bin/tsc', '--noEmit', '-p', 'tsconfig.tests.json')),
   style: () => outcome(run('@biomejs/biome/bin/biome', 'check', '--error-on-warnings')),
   rules,
   'dead-code': () => outcome(run('knip/bin/knip.js', '--no-progress', '--no-config-hints')),

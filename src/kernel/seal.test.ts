@@ -47,6 +47,13 @@ test('a value with any one character changed, dropped or added does not open', (
   }
 })
 
+test('the second spelling that the last character of base64url allows does not open', () => {
+  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+  const sealed = sealer.seal('secret', place)
+  const other = letters[letters.indexOf(sealed.at(-1) ?? '') ^ 1]
+  expect(codeOf(() => sealer.open(sealed.slice(0, -1) + other, place))).toBe('internal seal_broken')
+})
+
 test.each([
   [''],
   ['secret'],

@@ -28,7 +28,7 @@ const wrappedBytes = nonceBytes + keyBytes + tagBytes
  * Secrets at rest (SECURITY.md, data): AES-256-GCM under a fresh data key for each value, the data key wrapped by AES-256-GCM under a key
  * derived from the master key. Both carry version, `kid` and place as additional data. The text is `hfs1.<kid>.<base64url>`, the bytes wrap
  * nonce 12 ‖ wrapped data key 32 ‖ tag 16 ‖ nonce 12 ‖ ciphertext ‖ tag 16. Random 96-bit nonces under one master key are safe for 2^32
- * values (NIST SP 800-38D, 8.3). Throws `internal` `wrong_key` unless the master key has 32 bytes. /
+ * values (NIST SP 800-38D, 8.3). Throws `internal` `wrong_key` unless the master key has 32 bytes.
  */
 export function createSealer(masterKey: Buffer): Sealer {
   if (masterKey.length !== keyBytes)

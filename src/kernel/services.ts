@@ -1,3 +1,7 @@
+import type { KeyObject } from 'node:crypto'
+import type { Head } from '../storage/port.ts'
+import type { AnyEntity } from './entity.ts'
+
 /** What features need from the composition beside their store. Structural, so that the kernel knows no feature. */
 export interface Hasher {
   hash(password: string): Promise<string>
@@ -21,6 +25,12 @@ export interface TokenIssuer {
   issue(claims: { sub: string; sid: string; tid: string; jti: string }, nowSeconds: number, ttlSeconds: number): string
 }
 
+/** A head signed now, for an export; the keys that heads may be signed with, by key id. */
+export interface LogKeys {
+  signHead(head: { stream: string; sequence: number; hash: string; time: string }): Head
+  logKeys(): ReadonlyMap<string, KeyObject>
+}
+
 export interface Logger {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
@@ -41,8 +51,12 @@ export type Services = {
   hasher: Hasher
   sealer: Sealer
   tokens: TokenIssuer
+  keys: LogKeys
   settings: Settings
-  log: Logger /** Keyed digest with a key derived from the master key. */
+  log: Logger
+  /** Everything that is stored, for checks that walk it all. */
+  entities: readonly AnyEntity[]
+  /** Keyed digest with a key derived from the master key. */
   mac(text: string): string
 }
 

@@ -1,10 +1,11 @@
-import type { KeyObject } from 'node:crypto'
+import { type KeyObject, sign } from 'node:crypto'
+import { canonical, sha256 } from '../kernel/canonical.ts'
 import { create, insert, patched, remove, update } from '../kernel/change.ts'
 import { type Clock, toTime } from '../kernel/clock.ts'
 import type { Entity } from '../kernel/entity.ts'
 import { AppError } from '../kernel/errors.ts'
 import type { IdSource } from '../kernel/id.ts'
-import type { Sealer, TokenIssuer } from '../kernel/services.ts'
+import type { LogKeys, Sealer, TokenIssuer } from '../kernel/services.ts'
 import { type Meta, platformTenant, type Storage } from '../storage/port.ts'
 import {
   type AccessClaims,
@@ -23,14 +24,15 @@ export const issuer = 'holdfast'
 
 export type KeyItem = { kid: string; purpose: 'token' | 'log'; publicJwk: PublicJwk; createdAt: string; state: 'active' | 'retiring' }
 
-export type KeyRing = TokenIssuer & {
-  /** The claims of a good token, or null. A key id that is not known yet may be another process's new key: the store is asked, at most once a second. */
-  verify(token: string, nowSeconds: number): Promise<AccessClaims | null>
-  /** Newest first. */
-  list(): KeyItem[]
-  /** New active keys for both purposes; the former ones only verify from now on. */
-  rotate(meta: Pick<Meta, 'actor' | 'requestId'>): Promise<void>
-}
+export type KeyRing = TokenIssuer &
+  LogKeys & {
+    /** The claims of a good token, or null. A key id that is not known yet may be another process's new key: the store is asked, at most once a second. */
+    verify(token: string, nowSeconds: number): Promise<AccessClaims | null>
+    /** Newest first. */
+    list(): KeyItem[]
+    /** New active keys for both purposes; the former ones only verify from now on. */
+    rotate(meta: Pick<Meta, 'actor' | 'requestId'>): Promise<void>
+  }
 
 type Purpose = KeyItem['purpose']
 type Row = Entity<typeof SigningKeyRow>
@@ -95,6 +97,15 @@ export async function openKeyRing(parts: Parts): Promise<KeyRing> {
       if (claims !== null || publicKeys.has(kidOf(token)) || clock.realMs() - loadedMs < 1000) return claims
       await load()
       return verifier.verify(token, publicKeys, nowSeconds)
+    },
+    logKeys: () => new Map(held.filter(({ row }) => row.purpose === 'log').map(({ key }) => [key.kid, key.publicKey])),
+    signHead({ stream, sequence, hash, time }) {
+      const signing = active('log')
+      if (signing === undefined)
+        throw new AppError('internal', 'no_signing_key', 'There is no key to sign with: run `bin/holdfast keys rotate`.')
+      const leaves = [sha256(`${stream}\n${sequence}\n${hash}\n`)]
+      const signature = sign(null, Buffer.from(canonical({ leaves, time })), signing.key.privateKey).toString('base64url')
+      return { stream, sequence, hash, time, leaves, kid: signing.key.kid, signature }
     },
     list: () =>
       held.map(({ row, key }) => ({

@@ -1,4 +1,5 @@
 import { createApiKey, listApiKeys, removeApiKey } from '../../apikey/operations.ts'
+import { checkIntegrity, listAudit } from '../../audit/operations.ts'
 import { route, type Surface } from '../../http/route.ts'
 import { deviceSeconds } from '../../session/device.ts'
 import type { SessionTokens } from '../../session/open-session.ts'
@@ -55,6 +56,9 @@ export const v1: Surface = {
     route('POST', '/v1/api-keys', createApiKey, created('/v1/api-keys')),
     route('GET', '/v1/api-keys', listApiKeys),
     route('DELETE', '/v1/api-keys/:id', removeApiKey, noContent),
+
+    route('GET', '/v1/audit', listAudit),
+    route('GET', '/v1/integrity', checkIntegrity),
 
     route('POST', '/v1/tenants', createTenant, created('/v1/tenants')),
     route('GET', '/v1/tenants', listTenants),

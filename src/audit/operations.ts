@@ -1,0 +1,201 @@
+import { z } from 'zod'
+import { canonical, type Json } from '../kernel/canonical.ts'
+import { toTime } from '../kernel/clock.ts'
+import { AppError } from '../kernel/errors.ts'
+import { operation } from '../kernel/operation.ts'
+import { decodeCursor, encodeCursor, pageInput, pageOf } from '../kernel/page.ts'
+import type { LoggedEntry, TenantStore } from '../storage/port.ts'
+import { streamsOf } from '../tenant/streams.ts'
+import { walkChain } from './chain.ts'
+import { compareRows, createReplay } from './rows.ts'
+
+const json = z.record(z.string(), z.unknown())
+export const auditItem = z.object({
+  stream: z.string(),
+  sequence: z.int(),
+  time: z.string(),
+  actor: z.object({ id: z.string().nullable(), kind: z.enum(['user', 'apiKey', 'platform', 'system', 'anonymous']), name: z.string() }),
+  action: z.string(),
+  entity: z.object({ type: z.string(), id: z.string() }).nullable(),
+  requestId: z.string().nullable(),
+  changes: z.array(z.object({ op: z.string(), type: z.string(), id: z.string(), fields: json })),
+  detail: json.nullable(),
+  previousHash: z.string(),
+  hash: z.string(),
+})
+
+/** What the log may show of an entry: all of it, for it holds no secret. */
+export const shownEntry = ({ entry, hash }: LoggedEntry) => ({ ...entry, changes: [...entry.changes], detail: entry.detail ?? null, hash })
+
+const time = z.iso.datetime({ offset: true, error: 'must be an RFC 3339 time' })
+const filters = {
+  requestId: z.string().max(100).optional(),
+  entityType: z.string().max(100).optional(),
+  entityId: z.string().max(200).optional(),
+  actorId: z.string().max(100).optional(),
+  action: z.string().max(100).optional(),
+  from: time.optional(),
+  to: time.optional(),
+}
+type Filters = z.output<z.ZodObject<typeof filters>>
+
+const chunk = 500
+
+/** Who did what: newest first unless asked otherwise. Reading it is itself an entry. */
+export const listAudit = operation({
+  name: 'audit.read',
+  summary: 'Search the audit log',
+  needs: 'audit:read',
+  readOnly: true,
+  input: z.strictObject({ ...pageInput, ...filters, order: z.enum(['asc', 'desc']).optional() }),
+  output: pageOf(auditItem),
+  async run({ store }, { limit = 50, cursor, order = 'desc', ...wanted }) {
+    const list = `audit ${order}`
+    const [position] = cursor === undefined ? [] : decodeCursor(list, cursor, 1)
+    const start = order === 'asc' ? Number(position ?? 0) : Number(position ?? (await lastSequence(store)) + 1)
+    const { items, next } = await search({ store, wanted: matcher(wanted), limit, order, start })
+    const criteria = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined)) as Record<string, Json>
+    return {
+      output: { items: items.map(shownEntry), nextCursor: next === null ? null : encodeCursor(list, [next]) },
+      logged: true,
+      detail: { criteria },
+    }
+  },
+})
+
+const lastSequence = async (store: TenantStore): Promise<number> => (await store.head())?.sequence ?? 0
+
+type Search = { store: TenantStore; wanted(logged: LoggedEntry): boolean; limit: number; order: 'asc' | 'desc'; start: number }
+
+/** Reads the log in chunks from `start` (exclusive) on. `next` is the last sequence given out when there is more. */
+async function search({ store, wanted, limit, order, start }: Search): Promise<{ items: LoggedEntry[]; next: number | null }> {
+  const items: LoggedEntry[] = []
+  for (let at = start; ; ) {
+    const after = order === 'asc' ? at : Math.max(0, at - 1 - chunk)
+    const size = order === 'asc' ? chunk : at - 1 - after
+    const page = size <= 0 ? [] : await store.log(null, after, size)
+    for (const logged of order === 'asc' ? page : page.toReversed()) {
+      if (!wanted(logged)) continue
+      if (items.length === limit) return { items, next: items.at(-1)?.entry.sequence ?? null }
+      items.push(logged)
+    }
+    if (order === 'asc' ? page.length < chunk : after === 0) return { items, next: null }
+    at = order === 'asc' ? at + page.length : after + 1
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+function matcher({ requestId, entityType, entityId, actorId, action, from, to }: Filters): (logged: LoggedEntry) => boolean {
+  const [fromMs, toMs] = [from === undefined ? null : Date.parse(from), to === undefined ? null : Date.parse(to)]
+  return ({ entry }) => {
+    const touches = (field: 'type' | 'id', value: string) =>
+      entry.entity?.[field] === value || entry.changes.some((change) => change[field] === value)
+    if (requestId !== undefined && entry.requestId !== requestId) return false
+    if (actorId !== undefined && entry.actor.id !== actorId) return false
+    if (action !== undefined && entry.action !== action) return false
+    if (entityType !== undefined && !touches('type', entityType)) return false
+    if (entityId !== undefined && !touches('id', entityId)) return false
+    const ms = Date.parse(entry.time)
+    return (fromMs === null || ms >= fromMs) && (toMs === null || ms <= toMs)
+  }
+}
+
+const problem = z.object({
+  stream: z.string(),
+  sequence: z.int(),
+  code: z.enum(['changed', 'missing', 'order', 'tail_missing', 'head_invalid']),
+  detail: z.string(),
+})
+
+/** Walks the chain of one tenant, or of all, and checks the signed heads. Heals nothing. */
+export const verifyAudit = operation({
+  name: 'audit.verify',
+  summary: 'Verify the audit log',
+  needs: 'audit:read',
+  readOnly: true,
+  input: z.strictObject({ everything: z.boolean().optional() }),
+  output: z.object({ ok: z.boolean(), streams: z.int(), entries: z.int(), problems: z.array(problem) }),
+  async run(context, { everything = false }) {
+    const keys = context.services.keys.logKeys()
+    const total = { ok: true, streams: 0, entries: 0, problems: [] as z.output<typeof problem>[] }
+    for await (const { store, stream } of streamsOf(context, everything)) {
+      const { entries, problems } = await walkChain(store, stream, keys)
+      total.streams += 1
+      total.entries += entries
+      total.problems.push(...problems)
+    }
+    return { output: { ...total, ok: total.problems.length === 0 } }
+  },
+})
+
+/** A part of the tenant's log as lines of canonical JSON, each entry with its hash. `sealed` is the signed last line, once `to` is reached. */
+export const exportAudit = operation({
+  name: 'audit.export',
+  summary: 'Export the audit log',
+  needs: 'audit:read',
+  readOnly: true,
+  input: z.strictObject({ after: z.int().min(0), to: z.int().min(1).optional(), limit: z.int().min(1).max(1000).optional() }),
+  output: z.object({ lines: z.array(z.string()), last: z.int(), sealed: z.string().nullable() }),
+  async run({ store, services, realMs }, { after, to, limit = 1000 }) {
+    const end = Math.min(to ?? Number.MAX_SAFE_INTEGER, await lastSequence(store))
+    const page = (await store.log(null, after, limit)).filter(({ entry }) => entry.sequence <= end)
+    const last = page.at(-1)
+    const lines = page.map(({ entry, hash }) => canonical({ ...entry, hash } as unknown as Json))
+    if (last !== undefined && last.entry.sequence < end) return { output: { lines, last: last.entry.sequence, sealed: null } }
+    const closing = last ?? (await store.log(null, after - 1, 1))[0]
+    if (closing === undefined || closing.entry.sequence !== end)
+      throw new AppError('not_found', 'not_found', 'There are no entries to export.')
+    const head = services.keys.signHead({ stream: store.tenantId, sequence: end, hash: closing.hash, time: toTime(realMs) })
+    return { output: { lines, last: end, sealed: canonical({ head } as unknown as Json) }, logged: true, detail: { last: end } }
+  },
+})
+
+const integrityProblem = z.object({
+  code: z.string(),
+  entity: z.string().nullable(),
+  stream: z.string(),
+  sequence: z.int().nullable(),
+  detail: z.string(),
+})
+
+/** The whole check, run now: the engine's own, the chain, the signed heads, and every row against what the log says. */
+export const checkIntegrity = operation({
+  name: 'integrity.check',
+  summary: 'Check the integrity of log and rows',
+  needs: 'integrity:read',
+  readOnly: true,
+  input: z.strictObject({}),
+  output: z.object({
+    status: z.enum(['ok', 'suspect']),
+    checkedAt: z.iso.datetime({ precision: 3 }),
+    log: z.object({ streams: z.int(), entries: z.int() }),
+    rows: z.object({ checked: z.int(), mismatched: z.int() }),
+    backups: z.object({ newestProvenAt: z.string().nullable() }),
+    problems: z.array(integrityProblem),
+  }),
+  async run(context) {
+    const keys = context.services.keys.logKeys()
+    const found = {
+      log: { streams: 0, entries: 0 },
+      rows: { checked: 0, mismatched: 0 },
+      problems: [] as z.output<typeof integrityProblem>[],
+    }
+    for (const detail of await context.runtime.storage.check())
+      found.problems.push({ code: 'engine', entity: null, stream: context.store.tenantId, sequence: null, detail })
+    for await (const { store, stream } of streamsOf(context, context.scope === 'platform')) {
+      const replay = createReplay()
+      const { entries, problems } = await walkChain(store, stream, keys, replay.apply)
+      const rows = stream === store.tenantId ? await compareRows(store, context.services.entities, replay) : { checked: 0, problems: [] }
+      found.log.streams += 1
+      found.log.entries += entries
+      found.rows.checked += rows.checked
+      found.rows.mismatched += rows.problems.length
+      found.problems.push(...problems.map((one) => ({ ...one, entity: null })))
+      found.problems.push(
+        ...rows.problems.map(({ entity, id, detail }) => ({ code: 'row', entity: `${entity.name}/${id}`, stream, sequence: null, detail })),
+      )
+    }
+    const status = found.problems.length === 0 ? ('ok' as const) : ('suspect' as const)
+    return { output: { ...found, status, checkedAt: toTime(context.realMs), backups: { newestProvenAt: null } } }
+  },
+})

@@ -37,7 +37,7 @@ export type TokenVerifier = {
   /**
    * The claims of a token that one of these keys signed and that has not expired, else null. Reads nothing stored: the caller still checks
    * session, user and tenant. `keys` holds the keys in force by `kid`; a key left out is refused from this call on, whatever is remembered.
-   * /
+   *
    */
   verify(token: string, keys: ReadonlyMap<string, KeyObject>, nowSeconds: number): AccessClaims | null
 }
@@ -121,7 +121,7 @@ export function signAccessToken(
  * Verifies access tokens: EdDSA and `at+jwt` only, `kid` from the given keys only, three canonical base64url parts, at most 4 KiB, no other
  * header member. A good signature is remembered by the token's digest, because checking one costs more than the rest of a request
  * (DESIGN.md, 13); expiry is read every time. A bad one is not remembered, so that rubbish cannot push good ones out. Checks run on the
- * calling thread: the thread pool belongs to the password hashes. /
+ * calling thread: the thread pool belongs to the password hashes.
  */
 export function createTokenVerifier({ issuer, audience, remembered = 20_000 }: VerifierOptions = {}): TokenVerifier {
   const proven = createRecentMap<{ kid: string; key: KeyObject; claims: AccessClaims }>(remembered)

@@ -23,7 +23,7 @@ function readLists(): Lists {
 /**
  * Whether an attacker tries this password early: it is on the list, plainly or with digits and signs for letters; it is a common word, once
  * or twice, with the usual tail (`1234`, `2024!`); it repeats up to six characters; or it is at most two runs along the keyboard or the
- * alphabet. Case makes no difference. Offline; which list: docs/decisions/0002-common-passwords.md. /
+ * alphabet. Case makes no difference. Offline; which list: docs/decisions/0002-common-passwords.md.
  */
 export function isCommonPassword(password: string): boolean {
   const folded = password.normalize('NFC').toLowerCase()

@@ -33,7 +33,7 @@ export type HasherStats = {
 
 /**
  * Password hashing within bounds. Every promise rejects with `unavailable` `busy` (retry after 1 s) when the queue is full, so a bulk
- * import has to await a few at a time. Nothing here blocks the event loop. /
+ * import has to await a few at a time. Nothing here blocks the event loop.
  */
 export type Hasher = {
   /** argon2id of the NFC form by the policy, as a PHC text with a 16-byte salt and a 32-byte tag. */
@@ -42,7 +42,7 @@ export type Hasher = {
    * Whether this is the password, in any form of stored-password.ts, in constant-time comparisons. Takes at least as long as one argon2id
    * by the policy: a cheaper form is worked out beside a `burn`. A dearer one (pbkdf2 with many iterations, bcrypt) takes its own time
    * until the upgrade at sign-in; wrapping does not shorten it. Passwords of foreign forms are taken as typed, ours in NFC. Rejects with
-   * `internal` `stored_password_broken` for a text in no known form. /
+   * `internal` `stored_password_broken` for a text in no known form.
    */
   verify(stored: string, password: string): Promise<boolean>
   /**
@@ -58,7 +58,7 @@ export type Hasher = {
   /**
    * How many milliseconds the dearest scheme verified in the last ten minutes has been taking, without the wait for a slot. Where dear
    * legacy forms are in use, sign-in holds every refusal until so long after its start: then a login with such a hash cannot be told from
-   * one that does not exist. /
+   * one that does not exist.
    */
   dearestMs(): number
   stats(): HasherStats

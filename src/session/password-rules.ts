@@ -16,7 +16,7 @@ const shortestOwn = 4
  * What is wrong with a new password, the first of: not 12 to 1,024 characters (code points of the NFC form) → `length`; too common →
  * `common`; a value of the user's own in it → `own`. Own are each value, the value without its blanks, each of its words, and the part of
  * an e-mail address before the `@`, without regard to case, where they have four characters or more; shorter ones only as the whole
- * password. No composition rules, and nothing is cut (SECURITY.md, passwords). Imported passwords are not asked. /
+ * password. No composition rules, and nothing is cut (SECURITY.md, passwords). Imported passwords are not asked.
  */
 export function passwordProblem(password: string, { minLength = 12, own }: PasswordRules): PasswordProblem | null {
   const folded = fold(password)

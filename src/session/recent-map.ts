@@ -1,6 +1,6 @@
 /**
  * A map of at most `capacity` values that keeps what was used last: when its young half is full, the old half is forgotten and the young
- * one grows old. A value that was among the last `capacity / 2` different ones set or got is always there. /
+ * one grows old. A value that was among the last `capacity / 2` different ones set or got is always there.
  */
 export function createRecentMap<T>(capacity: number) {
   const half = Math.floor(capacity / 2)
@@ -13,7 +13,6 @@ export function createRecentMap<T>(capacity: number) {
       young = new Map()
     }
     young.set(name, value)
-    old.delete(name)
   }
 
   return {

@@ -18,7 +18,7 @@ export function createRecoveryCodes(random: RandomBytes): RecoveryCodes {
 
 /**
  * Index in `digests` of the code that was typed, or -1. Capitals, blanks and dashes make no difference, and the letters o, i and l, which
- * no code has, are read as 0, 1 and 1. All digests are looked at, in constant time. /
+ * no code has, are read as 0, 1 and 1. All digests are looked at, in constant time.
  */
 export function findRecoveryCode(digests: readonly string[], typed: string): number {
   const code = plain(typed)

@@ -68,7 +68,7 @@ export function readStored(stored: string): StoredPassword {
  * The stored form of a hash made elsewhere, or one sentence about why it is refused: no known form, malformed, or more costly than a
  * sign-in may be. It is the same text byte for byte, but a bare argon2 PHC gets `argon2` before it, and a bare SHA-256 digest whose hint
  * names a salt or a template takes that in. Wrapped forms are taken as well. A bcrypt hash of a password that was cut is taken as it is:
- * `truncates` tells at sign-in. /
+ * `truncates` tells at sign-in.
  */
 export function parseImportedHash(text: string, hint: ImportHint = {}): { stored: string } | Problem {
   if (text.length > maxImportLength) return { problem: `A password hash may have at most ${maxImportLength} characters.` }

@@ -21,7 +21,7 @@ export function totpUri({ secret, account, issuer }: { secret: string; account: 
 /**
  * The step (30 s units since 1970) whose code this is, or null. One step early or late is accepted for slow hands and clocks; a step at or
  * before `lastStep` is not, so that a code works once: store the answer as the next `lastStep` in the commit that signs in. Spaces in the
- * code are ignored. Throws TypeError for a secret that is not base32. /
+ * code are ignored. Throws TypeError for a secret that is not base32.
  */
 export function verifyTotp(secret: string, code: string, nowMs: number, lastStep: number | null): number | null {
   const typed = code.replaceAll(' ', '')

@@ -57,6 +57,7 @@ test.each([
   'qwertyuiop[]',
   "asdfghjkl;'a",
   '!@#$%^&*()_+',
+  '(*&^%$#@!!@#$',
   'abcdefghijklm',
   'zyxwvutsrqpo',
   'aaaaaaaaaaaa',

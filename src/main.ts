@@ -7,6 +7,7 @@ import { createServer } from './http/server.ts'
 import { createClock } from './kernel/clock.ts'
 import type { Runtime } from './kernel/context.ts'
 import { AppError } from './kernel/errors.ts'
+import { createHub } from './kernel/hub.ts'
 import { idSource } from './kernel/id.ts'
 import { createSealer } from './kernel/seal.ts'
 import type { Logger } from './kernel/services.ts'
@@ -29,7 +30,7 @@ export async function openHoldfast(config: Config, log: Logger): Promise<Holdfas
   const clock = createClock(config.testClockMs)
   const ids = idSource()
   const masterKey = loadMasterKey(config.dataFolder, config.masterKey)
-  const storage = sqlite({ folder: config.dataFolder, entities, onProblem: (problem) => log.error({ error: problem }, 'storage problem') })
+  const storage = sqlite({ folder: config.dataFolder, entities, onProblem: (problem) => log.error({ err: problem }, 'storage problem') })
   await storage.open()
   try {
     const sealer = createSealer(masterKey)
@@ -37,8 +38,10 @@ export async function openHoldfast(config: Config, log: Logger): Promise<Holdfas
     const hasher = createHasher(config.hash)
     const macKey = Buffer.from(hkdfSync('sha256', masterKey, '', 'holdfast known devices', 32))
     const { accessTokenSeconds, vantagepointTenant, docsUrl, docsToken } = config
+    const hub = createHub(storage)
     const runtime: Runtime = {
       storage,
+      hub,
       clock,
       ids,
       random: randomBytes,

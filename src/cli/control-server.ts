@@ -1,0 +1,88 @@
+import { chmodSync, rmSync } from 'node:fs'
+import { createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { AppError } from '../kernel/errors.ts'
+import type { Logger } from '../kernel/services.ts'
+import type { Holdfast } from '../main.ts'
+import {
+  type Events,
+  longestRequest,
+  type Request,
+  shownError,
+  socketAddress,
+  socketFile,
+  toWire,
+  type WireMessage,
+} from './control-wire.ts'
+import { execute } from './execute.ts'
+
+export type ControlServer = {
+  /** Takes no more requests, and resolves when those that run are done. */
+  close(): Promise<void>
+}
+
+type Parts = { folder: string; holdfast: Holdfast; log: Logger }
+
+/** Listens in the data folder, whose lock this process must hold: so a socket file that is there already is a dead process's, and is replaced. */
+export async function openControlServer({ folder, holdfast, log }: Parts): Promise<ControlServer> {
+  const server = createServer((socket) => {
+    socket.on('error', () => socket.destroy())
+    answer(socket, holdfast, log).catch((error: unknown) => {
+      log.error({ err: error }, 'the control socket failed')
+      socket.destroy()
+    })
+  })
+  const address = socketAddress(folder)
+  rmSync(join(folder, socketFile), { force: true })
+  // the socket appears under its final mode: no moment in which others could connect
+  const mask = process.umask(0o177)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(address, resolve)
+    })
+  } finally {
+    process.umask(mask)
+  }
+  chmodSync(join(folder, socketFile), 0o600)
+  return { close: () => new Promise((resolve) => server.close(() => resolve())) }
+}
+
+async function answer(socket: Socket, holdfast: Holdfast, log: Logger): Promise<void> {
+  const line = await firstLine(socket)
+  if (line === null) return void socket.end()
+  const send = (message: WireMessage): Promise<void> | void => {
+    if (!socket.writable || socket.write(`${JSON.stringify(message)}\n`)) return
+    return new Promise((resolve) => {
+      socket.once('drain', resolve)
+      socket.once('close', resolve)
+    })
+  }
+  const events: Events = { progress: (progress) => void send({ progress }), text: (text) => send({ text }) }
+  try {
+    const request = JSON.parse(line) as Request
+    log.info({ operation: request.name }, 'command')
+    await send({ output: (await execute(holdfast, request, events)) ?? null })
+  } catch (error) {
+    if (!(error instanceof AppError)) log.error({ err: error }, 'a command failed')
+    await send({ error: toWire(shownError(error)) })
+  }
+  socket.end()
+}
+
+/** The request, or null when the other side only looked whether anyone is there. */
+async function firstLine(socket: Socket): Promise<string | null> {
+  const chunks: Buffer[] = []
+  let length = 0
+  return new Promise((resolve) => {
+    socket.on('close', () => resolve(null))
+    socket.on('end', () => resolve(null))
+    socket.on('data', (chunk: Buffer) => {
+      const end = chunk.indexOf(10)
+      chunks.push(end === -1 ? chunk : chunk.subarray(0, end))
+      length += chunk.length
+      if (end !== -1) resolve(Buffer.concat(chunks).toString())
+      else if (length > longestRequest) socket.destroy()
+    })
+  })
+}

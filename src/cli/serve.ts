@@ -1,0 +1,117 @@
+import { existsSync } from 'node:fs'
+import type { FastifyInstance } from 'fastify'
+import { pino } from 'pino'
+import type { Config } from '../config.ts'
+import { AppError } from '../kernel/errors.ts'
+import type { Logger } from '../kernel/services.ts'
+import { buildServer, type Holdfast, openHoldfast, version } from '../main.ts'
+import { say } from './command.ts'
+import { firstOwnerWords } from './connection.ts'
+import { dial } from './control-client.ts'
+import { type ControlServer, openControlServer } from './control-server.ts'
+import { socketAddress } from './control-wire.ts'
+import { exitCodes } from './exit-codes.ts'
+
+/** After a signal, requests that run have this long; ten seconds are promised for everything. */
+const graceMs = 8_000
+/** A second server gives up at once when a server listens, and after this long when something else holds the folder. */
+const patienceMs = 3_000
+const pauseMs = 100
+
+type Stop = { app: FastifyInstance; control: ControlServer; holdfast: Holdfast; log: Logger }
+
+/** Runs the server until a signal. Resolves after a clean stop. Errors: those of `openHoldfast`; `port_in_use`, `cannot_listen`. */
+export async function serve(config: Config): Promise<void> {
+  const log = pino({ level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime })
+  endOnBugs(log)
+  const signal = nextSignal()
+  const holdfast = await openPatiently(config, log)
+  try {
+    if (holdfast.firstOwner !== null) say(firstOwnerWords(holdfast.firstOwner))
+    const app = await buildServer(config, holdfast)
+    const control = await openControlServer({ folder: config.dataFolder, holdfast, log })
+    const url = await listen(app, config)
+    say(`Holdfast ${version} listens at ${url}, data in ${config.dataFolder}. Ctrl-C ends it.`)
+    log.info({ url, version, folder: config.dataFolder, pid: process.pid }, 'listening')
+    const name = await signal
+    log.info({ signal: name }, 'stopping')
+    await stop({ app, control, holdfast, log })
+    log.info({}, 'stopped')
+  } catch (error) {
+    await holdfast.close()
+    throw error
+  }
+}
+
+async function openPatiently(config: Config, log: Logger): Promise<Holdfast> {
+  for (const startedMs = performance.now(); ; ) {
+    try {
+      return await openHoldfast(config, log)
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === 'folder_in_use')) throw error
+      // a command holds the folder only for a moment; a server stays
+      if (performance.now() - startedMs > patienceMs || (await isServed(config.dataFolder))) throw error
+      await new Promise((resolve) => setTimeout(resolve, pauseMs))
+    }
+  }
+}
+
+async function isServed(folder: string): Promise<boolean> {
+  const socket = existsSync(folder) ? await dial(socketAddress(folder)) : null
+  socket?.destroy()
+  return socket !== null
+}
+
+async function listen(app: FastifyInstance, { host, port }: Config): Promise<string> {
+  try {
+    return await app.listen({ host, port })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EADDRINUSE')
+      throw new AppError(
+        'unavailable',
+        'port_in_use',
+        `Port ${port} of ${host} is in use. Stop the program that uses it, or choose another port with HOLDFAST_PORT.`,
+        { cause: error },
+      )
+    const advice =
+      code === 'EACCES' ? 'Choose a port above 1023 with HOLDFAST_PORT' : 'Choose an address of this machine with HOLDFAST_HOST'
+    throw new AppError('unavailable', 'cannot_listen', `The server cannot listen at ${host}, port ${port} (${code}). ${advice}.`, {
+      cause: error,
+    })
+  }
+}
+
+/** The first signal asks for a clean stop, the second one ends at once. */
+function nextSignal(): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>()
+  let isAsked = false
+  for (const name of ['SIGTERM', 'SIGINT'] as const)
+    process.on(name, () => {
+      if (isAsked) process.exit(exitCodes.failed)
+      isAsked = true
+      resolve(name)
+    })
+  return promise
+}
+
+/** Stops listening, lets what runs finish, then closes the store, which writes what it accepted. */
+async function stop({ app, control, holdfast, log }: Stop): Promise<void> {
+  const timer = setTimeout(() => {
+    log.warn({ graceMs }, 'some requests took too long and are cut off')
+    app.server.closeAllConnections()
+  }, graceMs)
+  const isLate = new Promise((resolve) => setTimeout(resolve, graceMs + 500).unref())
+  await Promise.race([Promise.all([app.close(), control.close()]), isLate])
+  clearTimeout(timer)
+  await holdfast.close()
+}
+
+/** A bug leaves a state that nobody has thought of: log it and end; whoever supervises starts the server again. */
+function endOnBugs(log: Logger): void {
+  for (const name of ['uncaughtException', 'unhandledRejection'] as const)
+    process.on(name, (error: unknown) => {
+      log.error({ err: error }, name)
+      process.exit(exitCodes.failed)
+    })
+}

@@ -33,15 +33,19 @@ const staffReads = { platform_admin: 'platform', platform_operator: 'platform' }
 
 /** The one permission table: who may do what, and how far it reaches. A role that is not named may not. */
 export const permissions = {
-  'user:read': { ...everyone, ...staffReads },
+  'user:read': {
+    ...everyone,
+    ...staffReads,
+    surfaces: { vantagepoint: { manager: 'team', member: null, platform_admin: null, platform_operator: null } },
+  },
   'user:create': {
     ...administrators,
     supervisor: 'subtree',
     manager: 'team',
     ...staff,
-    surfaces: { vantagepoint: { supervisor: 'team' } },
+    surfaces: { vantagepoint: { supervisor: 'team', platform_admin: null } },
   },
-  'user:update': { ...administrators, ...staff },
+  'user:update': { ...administrators, ...staff, surfaces: { vantagepoint: { platform_admin: null } } },
   'user:deactivate': { ...administrators, ...staff },
   'user:import': { ...administrators, ...staff },
   'user:set-password': { ...administrators, ...staff, peopleOnly: true },
@@ -88,6 +92,7 @@ export const permissions = {
     manager: 'subtree',
     surfaces: { vantagepoint: { manager: 'team' } },
   },
+  'organization:report': { ...readers },
   'audit:read': { ...readers, ...staffReads },
   'event:read': { ...everyone, ...staffReads },
   'integrity:read': { owner: 'tenant', auditor: 'tenant', ...staffReads },

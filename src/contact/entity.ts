@@ -49,6 +49,8 @@ export const Contact = entity('contact', {
     docsSent: z.boolean(),
     docsSentAt: time.nullable(),
     docsSentBy: text,
+    /** Someone is sending the documents since then (real time). */
+    docsClaimedAt: time.nullable(),
     closedAt: time.nullable(),
     closedById: z.uuid().nullable(),
     closedByName: text,
@@ -85,7 +87,7 @@ export const Contact = entity('contact', {
     byEmail: ['emailFold'],
     byImport: ['importId'],
   },
-  internal: ['createdById', 'legacyId'],
+  internal: ['docsClaimedAt', 'createdById', 'legacyId'],
   derived: {
     emailFold: (row) => (row.email === null ? null : fold(row.email)),
     searchText: (row) => searchable([row.email, row.firstName, row.lastName, row.company, row.practiceName, row.ownerName]),
@@ -135,6 +137,7 @@ export const blankContact = {
   docsSent: false,
   docsSentAt: null,
   docsSentBy: null,
+  docsClaimedAt: null,
   closedAt: null,
   closedById: null,
   closedByName: null,
@@ -145,9 +148,3 @@ export const blankContact = {
   importId: null,
   legacyId: null,
 } as const
-
-/** Someone is sending a contact's documents right now. A row of its own with the contact's id, so that a failed attempt leaves the contact as it was. */
-export const DocsClaim = entity('docs_claim', {
-  table: 'docs_claims',
-  fields: { claimedAt: time },
-})

@@ -1,0 +1,77 @@
+import { z } from 'zod'
+import { type Change, patched, update } from '../kernel/change.ts'
+import type { Context } from '../kernel/context.ts'
+import { AppError, notFound } from '../kernel/errors.ts'
+import { operation } from '../kernel/operation.ts'
+import { User } from '../user/entity.ts'
+import { planUpdate, type UserPatch } from '../user/operations.ts'
+import { planPassword } from '../user/password.ts'
+import { type UserRow, userConflicts } from '../user/plan.ts'
+import { agentInput, readEmail, readFullName, readManager, readPassword } from './agent-input.ts'
+import { agentView } from './create-agent.ts'
+import { fieldError, isUnchanged } from './text-rules.ts'
+
+const patchInput = agentInput
+  .pick({ fullName: true, email: true, manager: true, password: true })
+  .extend({ isActive: z.unknown() })
+  .partial()
+type PatchInput = z.output<typeof patchInput>
+
+/** Changes a member of a sales team. Deactivation and a new password end every session of theirs in the same commit. */
+export const updateAgent = operation({
+  name: 'agent.update',
+  summary: 'Change a user of a sales team',
+  needs: 'user:update',
+  input: z.object({ number: z.int().nullable(), fields: patchInput }),
+  output: agentView,
+  conflicts: userConflicts,
+  async run(context, { number, fields }) {
+    const before = number === null ? null : await context.store.find(User, 'number', [number])
+    if (before === null) throw notFound()
+    assertMayEdit(context, before, fields)
+    const password = isGiven(fields.password) ? await readPassword(context, fields.password, { ...before, ...textsOf(fields) }) : null
+    const patch = await readPatch(context, before, fields)
+    const planned = await planUpdate(context, before, patch)
+    const { user, changes } = password === null ? planned : await withPassword(context, before, planned, password)
+    const manager = user.managerId === null ? null : await context.store.get(User, user.managerId)
+    const action = before.isActive && !user.isActive ? 'user.deactivate' : 'user.update'
+    return { output: { ...user, managerNumber: manager?.number ?? null }, changes, entity: { type: User.name, id: user.id }, action }
+  },
+})
+
+const isGiven = (value: unknown): boolean => value !== undefined && value !== null && value !== ''
+
+const textsOf = ({ fullName, email }: PatchInput) => ({
+  ...(fullName === undefined ? {} : { fullName }),
+  ...(email === undefined ? {} : { email }),
+})
+
+function assertMayEdit({ actor }: Context, before: UserRow, { isActive }: PatchInput): void {
+  if (before.role === 'owner' && actor.role !== 'owner') throw new AppError('forbidden', 'owners_only', 'Only an owner may edit an owner.')
+  if (isActive !== undefined && typeof isActive !== 'boolean') throw fieldError('active_invalid', 'isActive', 'must be true or false')
+  if (isActive === false && before.id === actor.id)
+    throw new AppError('unprocessable', 'deactivates_self', 'You cannot deactivate your own account.')
+}
+
+/** What a change sets, by the rules of creation; only agents have a manager. */
+async function readPatch(context: Context, before: UserRow, fields: PatchInput): Promise<UserPatch> {
+  const patch: UserPatch = {}
+  if (fields.fullName !== undefined && !isUnchanged(fields.fullName, before.fullName))
+    patch.fullName = readFullName(fields.fullName, before.username)
+  if (fields.email !== undefined && !isUnchanged(fields.email, before.email)) patch.email = readEmail(fields.email)
+  if (typeof fields.isActive === 'boolean') patch.isActive = fields.isActive
+  if (fields.manager !== undefined && before.role === 'member') {
+    const present = before.managerId === null ? null : await context.store.get(User, before.managerId)
+    if (present === null || String(fields.manager) !== String(present.number))
+      patch.managerId = (await readManager(context, fields.manager))?.id ?? null
+  }
+  return patch
+}
+
+/** A new password is more of the same row's update: one commit changes a row once. */
+async function withPassword(context: Context, before: UserRow, planned: { user: UserRow; changes: Change[] }, password: string) {
+  const renewed = await planPassword(context, before, password, null)
+  const user = patched(User, before, { ...planned.user, sessionEpoch: before.sessionEpoch + 1, mustChangePassword: false }, context.now)
+  const others = [...planned.changes, ...renewed].filter((change) => change.op !== 'update' || change.entity !== User)
+  return { user, changes: [update(User, before, user), ...others] }
+}

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { Origin, Principal } from '../kernel/context.ts'
+import type { Context, Origin, Principal, Runtime } from '../kernel/context.ts'
 import type { AppError } from '../kernel/errors.ts'
 import type { AnyOperation, Operation } from '../kernel/operation.ts'
 
@@ -19,7 +19,12 @@ export type WireRequest = {
 
 export type Reply = { status?: number; body?: unknown; headers?: Record<string, string> }
 
+/** What a stream needs after its operation was performed. `again` is the principal as it is now, or null when the credential is good no more. */
+export type StreamStart<O> = { output: O; context: Context; runtime: Runtime; again(): Promise<Principal | null> }
+
 export type RouteOptions<O> = {
+  /** The reply is an event stream (text/event-stream) that begins where the output says. */
+  stream?(start: StreamStart<O>): AsyncIterable<string>
   /** 200 unless said. 204 sends no body. */
   status?: number
   /** Wire form → operation input. Default: body, then query, then path parameters, and `version` from If-Match. */

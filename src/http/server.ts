@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import helmet from '@fastify/helmet'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Origin, Principal, Runtime } from '../kernel/context.ts'
@@ -96,6 +97,13 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
       error,
     })
   })
+  app.addHook('preClose', async () => {
+    // open streams end first; connections that fall idle after that are closed too, so that a kept-alive one does not hold up the stop
+    runtime.hub.close()
+    const sweep = setInterval(() => app.server.closeIdleConnections(), 50)
+    app.server.once('close', () => clearInterval(sweep))
+    if (!app.server.listening) clearInterval(sweep)
+  })
   app.setErrorHandler((error, request, reply) => fail(request, reply, error))
   app.setNotFoundHandler((_request, _reply) => {
     throw new AppError('not_found', 'unknown_path', 'There is nothing at this address.')
@@ -122,11 +130,7 @@ function addRoute(app: FastifyInstance, parts: ServerParts, { surface, route, ta
       const why = parts.unready()
       if (why !== null) throw why
       if (operation.needs === 'public') return
-      const apiKey = request.headers['x-api-key']
-      holdfast.authenticated = await principalOf(parts.runtime, parts.keys, {
-        authorization: request.headers.authorization,
-        apiKey: Array.isArray(apiKey) ? apiKey[0] : apiKey,
-      })
+      holdfast.authenticated = await principalOf(parts.runtime, parts.keys, credentialsOf(request))
       const { principal, licence } = holdfast.authenticated
       if (options.unlimited !== true) take(`${principal.kind} ${principal.id}`)
       if (licence !== null && operation.always !== true) {
@@ -139,11 +143,12 @@ function addRoute(app: FastifyInstance, parts: ServerParts, { surface, route, ta
 }
 
 async function serve(
-  { runtime }: ServerParts,
+  parts: ServerParts,
   { surface, route }: Pick<Placed, 'surface' | 'route'>,
   request: FastifyRequest,
   reply: FastifyReply,
 ) {
+  const { runtime } = parts
   const { origin, authenticated } = request.holdfast
   const { options, operation } = route
   const wire = wireRequest(request, surface, route, { principal: authenticated.principal, origin })
@@ -172,8 +177,28 @@ async function serve(
   if (replayed) reply.header('Idempotency-Replayed', 'true')
   reply.code(status).headers(headers ?? {})
   if (status === 204) return reply.send()
+  if (options.stream !== undefined) {
+    const start = { output: JSON.parse(body) as never, context: performed.context, runtime, again: () => principalNow(parts, request) }
+    return reply.header('content-type', 'text/event-stream; charset=utf-8').send(Readable.from(options.stream(start)))
+  }
   if (!reply.hasHeader('content-type')) reply.header('content-type', 'application/json; charset=utf-8')
   return reply.send(body)
+}
+
+const credentialsOf = ({ headers }: FastifyRequest) => {
+  const apiKey = headers['x-api-key']
+  return { authorization: headers.authorization, apiKey: Array.isArray(apiKey) ? apiKey[0] : apiKey }
+}
+
+/** Who the same credential stands for now: null once it is revoked, expired, or the tenant may not work. */
+async function principalNow({ runtime, keys }: ServerParts, request: FastifyRequest): Promise<Principal | null> {
+  try {
+    const { principal, licence } = await principalOf(runtime, keys, credentialsOf(request))
+    return licence === null && !principal.mustChangePassword ? principal : null
+  } catch (error) {
+    if (error instanceof AppError && error.kind === 'unauthenticated') return null
+    throw error
+  }
 }
 
 /** A known path with a method it lacks is 405, or, where the surface says so, like an unknown path. */

@@ -1,6 +1,7 @@
 import type { AnyRole, Scope } from '../access/permissions.ts'
 import type { Actor, Storage, TenantStore } from '../storage/port.ts'
 import type { Clock } from './clock.ts'
+import type { Hub } from './hub.ts'
 import type { IdSource } from './id.ts'
 import type { Services } from './services.ts'
 
@@ -55,7 +56,7 @@ export const system: Principal = {
 }
 
 /** What every operation runs in: built by `main.ts` once. */
-export type Runtime = { storage: Storage; clock: Clock; ids: IdSource; services: Services; random(bytes: number): Buffer }
+export type Runtime = { storage: Storage; clock: Clock; ids: IdSource; services: Services; hub: Hub; random(bytes: number): Buffer }
 
 /** Where a request came from. */
 export type Origin = {

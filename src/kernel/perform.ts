@@ -19,7 +19,7 @@ export type Call<O> = {
   encode(output: O): StoredReply
 }
 
-export type Performed = StoredReply & { receipt: Receipt | null; replayed: boolean }
+export type Performed = StoredReply & { receipt: Receipt | null; replayed: boolean; context: Context }
 
 /** A lost race is run again this often, with a little jitter, before the caller hears of it. */
 const attempts = 50
@@ -132,7 +132,7 @@ async function attemptOnce<I extends z.ZodType, O extends z.ZodType>(
   const id = idempotency === undefined ? null : idempotencyId(call.actor, idempotency)
   if (idempotency !== undefined && id !== null) {
     const stored = await storedReply(runtime, operation.elsewhere === true, context.store, { id, idempotency, realMs: context.realMs })
-    if (stored !== null) return { ...stored, receipt: null, replayed: true }
+    if (stored !== null) return { ...stored, receipt: null, replayed: true, context }
   }
   const outcome: Outcome<z.input<O>> = await operation.run(context, input)
   const store = outcome.store ?? context.store
@@ -147,7 +147,7 @@ async function attemptOnce<I extends z.ZodType, O extends z.ZodType>(
     changes.push(await keepReply(store, { id, call: idempotency, reply }, sealer, context.realMs))
   const receipt = changes.length === 0 && outcome.logged !== true ? null : await store.commit(changes, meta)
   outcome.after?.()
-  return { ...reply, receipt, replayed: false }
+  return { ...reply, receipt, replayed: false, context }
 }
 
 type Kept = { id: string; idempotency: IdempotencyCall; realMs: number }

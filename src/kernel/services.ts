@@ -31,6 +31,14 @@ export interface LogKeys {
   logKeys(): ReadonlyMap<string, KeyObject>
 }
 
+/** The signing keys as operators see them: public halves only. */
+export interface SigningKeys {
+  /** Newest first. */
+  list(): readonly { kid: string; purpose: 'token' | 'log'; publicJwk: Record<string, unknown>; createdAt: string; state: 'active' | 'retiring' }[]
+  /** New active keys; the former ones only verify from now on. Nobody is signed out. */
+  rotate(by: { actor: Actor; requestId: string | null }): Promise<void>
+}
+
 export interface Logger {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
@@ -51,7 +59,7 @@ export type Services = {
   hasher: Hasher
   sealer: Sealer
   tokens: TokenIssuer
-  keys: LogKeys
+  keys: LogKeys & SigningKeys
   settings: Settings
   log: Logger
   /** Everything that is stored, for checks that walk it all. */

@@ -22,6 +22,8 @@ export type TestServer = {
   send(method: string, url: string, options?: Send): Promise<Answer>
   /** The access token of a fresh sign-in on `/v1`. Default: the first owner. */
   signIn(login?: string, password?: string): Promise<string>
+  /** Listens on a free port of the loopback and says where, for what needs a socket. */
+  listen(): Promise<string>
   close(): Promise<void>
   /** Closes and opens the same folder again. */
   restart(): Promise<void>
@@ -87,6 +89,7 @@ export async function startTestServer(environment: Record<string, string> = {}):
       if (status !== 201) throw new Error(`sign-in of ${login}: ${status} ${text}`)
       return String(body.accessToken)
     },
+    listen: () => app.listen({ host: '127.0.0.1', port: 0 }),
     async close() {
       await stop()
       rmSync(folder, { recursive: true, force: true })

@@ -1,6 +1,7 @@
 import { createApiKey, listApiKeys, removeApiKey } from '../../apikey/operations.ts'
 import { checkIntegrity, listAudit } from '../../audit/operations.ts'
 import { route, type Surface } from '../../http/route.ts'
+import { eventStream, followEvents } from '../../live/events.ts'
 import { deviceSeconds } from '../../session/device.ts'
 import type { SessionTokens } from '../../session/open-session.ts'
 import { getMe, listSessions, revokeAllSessions, revokeCurrentSession, revokeSession } from '../../session/operations.ts'
@@ -59,6 +60,13 @@ export const v1: Surface = {
 
     route('GET', '/v1/audit', listAudit),
     route('GET', '/v1/integrity', checkIntegrity),
+    route('GET', '/v1/events', followEvents, {
+      input: ({ query, headers }) => ({
+        ...query,
+        ...(headers['last-event-id'] === undefined ? {} : { lastEventId: headers['last-event-id'] }),
+      }),
+      stream: ({ output, ...start }) => eventStream({ ...start, after: output.after }),
+    }),
 
     route('POST', '/v1/tenants', createTenant, created('/v1/tenants')),
     route('GET', '/v1/tenants', listTenants),

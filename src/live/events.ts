@@ -1,0 +1,121 @@
+import { z } from 'zod'
+import { shownEntry } from '../audit/operations.ts'
+import type { Context, Principal, Runtime } from '../kernel/context.ts'
+import { AppError } from '../kernel/errors.ts'
+import { operation } from '../kernel/operation.ts'
+import { visibleEntry } from './visible.ts'
+
+/** A comment line this often keeps proxies from closing a quiet stream. */
+const heartbeatMs = 15_000
+/** However quiet the tenant is, the session is looked at this often, so that a stream never outlives it by more. */
+const recheckMs = 900
+const pageSize = 100
+/** Open streams of one user (SECURITY.md, sockets). */
+const maxStreams = 20
+
+const position = z.union([
+  z.int().min(0),
+  z
+    .string()
+    .regex(/^\d{1,15}$/, 'must be a sequence number')
+    .transform(Number),
+])
+
+/** Where following starts: after the given position, or with what comes next. */
+export const followEvents = operation({
+  name: 'event.follow',
+  summary: 'Follow the tenant’s log as server-sent events',
+  needs: 'event:read',
+  readOnly: true,
+  input: z.strictObject({ after: position.optional(), lastEventId: z.string().max(100).optional() }),
+  output: z.object({ after: z.int() }),
+  async run({ store }, { after, lastEventId }) {
+    const resumed = lastEventId === undefined ? undefined : new RegExp(`^${store.tenantId}/(\\d{1,15})$`).exec(lastEventId)?.[1]
+    if (lastEventId !== undefined && resumed === undefined) {
+      const message = 'is not an event id of this stream'
+      throw new AppError('unprocessable', 'validation_failed', `Last-Event-ID: ${message}`, {
+        errors: [{ field: 'Last-Event-ID', message }],
+      })
+    }
+    return { output: { after: resumed !== undefined ? Number(resumed) : (after ?? (await store.head())?.sequence ?? 0) } }
+  },
+})
+
+export type Following = {
+  runtime: Runtime
+  context: Context
+  after: number
+  /** The principal as it is now, or null when the credential is good no more. */
+  again(): Promise<Principal | null>
+}
+
+const open = new Map<string, number>()
+
+/** The event stream (WHATWG HTML, section 9.2): every visible entry after `after`, in order, until the session ends. Reads as fast as the client takes. */
+export async function* eventStream(following: Following): AsyncGenerator<string> {
+  const { runtime, context } = following
+  const who = `${context.actor.tenantId} ${context.actor.id}`
+  const count = (open.get(who) ?? 0) + 1
+  if (count > maxStreams)
+    throw new AppError('limited', 'too_many_streams', `At most ${maxStreams} event streams may be open at once.`, { retryAfterSeconds: 5 })
+  open.set(who, count)
+  const bell = createBell()
+  const unsubscribe = runtime.hub.subscribe(context.store.tenantId, bell.ring)
+  try {
+    yield ': following\n\n'
+    yield* follow(following, bell)
+  } finally {
+    unsubscribe()
+    const left = (open.get(who) ?? 1) - 1
+    if (left === 0) open.delete(who)
+    else open.set(who, left)
+  }
+}
+
+async function* follow({ runtime, context, after, again }: Following, bell: Bell): AsyncGenerator<string> {
+  let sequence = after
+  let spokenMs = runtime.clock.realMs()
+  for (;;) {
+    const actor = runtime.hub.isClosed() ? null : await again()
+    if (actor === null) return
+    const page = await context.store.log(null, sequence, pageSize)
+    for (const logged of page) {
+      sequence = logged.entry.sequence
+      const visible = await visibleEntry({ ...context, actor }, logged)
+      if (visible === null) continue
+      yield `id: ${logged.entry.stream}/${sequence}\nevent: commit\ndata: ${JSON.stringify(shownEntry(visible))}\n\n`
+      spokenMs = runtime.clock.realMs()
+    }
+    if (runtime.clock.realMs() - spokenMs >= heartbeatMs) {
+      yield ': still here\n\n'
+      spokenMs = runtime.clock.realMs()
+    }
+    if (page.length < pageSize) await bell.rung(recheckMs)
+  }
+}
+
+type Bell = { ring(): void; rung(timeoutMs: number): Promise<void> }
+
+/** Remembers a ring that nobody waited for yet. */
+function createBell(): Bell {
+  let pending = false
+  let answer: (() => void) | null = null
+  return {
+    ring() {
+      pending = true
+      answer?.()
+    },
+    rung: (timeoutMs) =>
+      new Promise((resolve) => {
+        const done = () => {
+          clearTimeout(timer)
+          answer = null
+          pending = false
+          resolve()
+        }
+        const timer = setTimeout(done, timeoutMs)
+        if (pending) done()
+        else answer = done
+      }),
+  }
+}

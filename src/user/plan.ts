@@ -42,34 +42,42 @@ export async function planUser(context: Context, input: NewUser): Promise<{ user
   assertMayGrant(context.actor.role, role)
   const passwordHash = input.passwordHash ?? (await hashNew(context, input))
   const manager = await findManager(context, input.managerId ?? null)
-  const createdAt = input.createdAt ?? now
-  const user = create(
-    User,
-    context.newId(),
-    {
-      number: input.number ?? (await store.next(User.name)),
-      username: input.username,
-      email: input.email || null,
-      fullName: input.fullName || null,
-      role,
-      managerId: manager?.id ?? null,
-      isActive: input.isActive ?? true,
-      mustChangePassword: input.mustChangePassword ?? false,
-      sessionEpoch: 0,
-      legacyId: input.legacyId ?? null,
-    },
-    createdAt,
-  )
+  const { user, changes } = userRows(context, {
+    number: input.number ?? (await store.next(User.name)),
+    username: input.username,
+    email: input.email || null,
+    fullName: input.fullName || null,
+    role,
+    managerId: manager?.id ?? null,
+    isActive: input.isActive ?? true,
+    mustChangePassword: input.mustChangePassword ?? false,
+    legacyId: input.legacyId ?? null,
+    passwordHash,
+    createdAt: input.createdAt ?? now,
+  })
+  if (manager !== null) changes.push(check(User, manager))
+  if (role === 'owner' && user.isActive) changes.push(add(ownersCounter, 1, now))
+  return { user, changes }
+}
+
+type UserFields = Pick<
+  UserRow,
+  'number' | 'username' | 'email' | 'fullName' | 'role' | 'managerId' | 'isActive' | 'mustChangePassword' | 'legacyId' | 'createdAt'
+> & { passwordHash: string | null }
+
+/** The rows that make a user: the user and the credential. Nothing is checked here, and an owner has still to be counted. */
+export function userRows(
+  { newId, now }: Pick<Context, 'newId' | 'now'>,
+  { passwordHash, createdAt, ...fields }: UserFields,
+): { user: UserRow; changes: Change[] } {
+  const user = create(User, newId(), { ...fields, sessionEpoch: 0 }, createdAt)
   const credential = create(
     Credential,
     user.id,
     { passwordHash, passwordChangedAt: now, totpSecret: null, totpPending: null, totpLastStep: null, recoveryDigests: [] },
     createdAt,
   )
-  const changes = [insert(User, user), insert(Credential, credential)]
-  if (manager !== null) changes.push(check(User, manager))
-  if (role === 'owner' && user.isActive) changes.push(add(ownersCounter, 1, now))
-  return { user, changes }
+  return { user, changes: [insert(User, user), insert(Credential, credential)] }
 }
 
 export function assertMayGrant(giver: AnyRole | null, role: Role): void {

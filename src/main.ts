@@ -1,8 +1,14 @@
 import { createHmac, hkdfSync, randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, statfsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from './config.ts'
 import { entities } from './entities.ts'
+import { doorSurface } from './http/door.ts'
+import { createHealth, type Health } from './http/health.ts'
+import { createLogger, type Log, logRequest } from './http/log.ts'
+import { createMetrics, type Metrics } from './http/metrics.ts'
+import type { Answered } from './http/parts.ts'
 import { createServer } from './http/server.ts'
 import { createClock } from './kernel/clock.ts'
 import type { Runtime } from './kernel/context.ts'
@@ -15,11 +21,22 @@ import { loadMasterKey } from './master-key.ts'
 import { ensureFirstTenant, type FirstOwner } from './session/first-start.ts'
 import { createHasher, type Hasher } from './session/hasher.ts'
 import { type KeyRing, openKeyRing } from './session/key-ring.ts'
+import { connect } from './storage/sqlite/connection.ts'
 import { sqlite } from './storage/sqlite/engine.ts'
+import { networkFileSystem } from './storage/sqlite/folder.ts'
+import { timed } from './storage/timed.ts'
 import { surfaces } from './surfaces.ts'
 
 /** The storage with everything that operations need: what the CLI opens when no server runs, and what a server is built on. */
-export type Holdfast = { runtime: Runtime; keys: KeyRing; hasher: Hasher; firstOwner: FirstOwner | null; close(): Promise<void> }
+export type Holdfast = {
+  runtime: Runtime
+  keys: KeyRing
+  hasher: Hasher
+  health: Health
+  metrics: Metrics
+  firstOwner: FirstOwner | null
+  close(): Promise<void>
+}
 
 export const version = String(
   (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: unknown }).version,
@@ -30,12 +47,26 @@ export async function openHoldfast(config: Config, log: Logger): Promise<Holdfas
   const clock = createClock(config.testClockMs)
   const ids = idSource()
   const masterKey = loadMasterKey(config.dataFolder, config.masterKey)
-  const storage = sqlite({ folder: config.dataFolder, entities, onProblem: (problem) => log.error({ err: problem }, 'storage problem') })
+  const health = createHealth()
+  const hasher = createHasher(config.hash)
+  const metrics = createMetrics({
+    version,
+    engine: 'sqlite',
+    storage: () => engine.stats(),
+    hasher: hasher.stats,
+    health,
+    backups: () => null,
+  })
+  function onProblem(problem: Error): void {
+    health.suspect()
+    log.error({ err: problem }, 'storage problem')
+  }
+  const engine = sqlite({ folder: config.dataFolder, entities, onProblem })
+  const storage = timed(engine, (seconds) => metrics.committed(seconds))
   await storage.open()
   try {
     const sealer = createSealer(masterKey)
     const keys = await openKeyRing({ storage, sealer, clock, ids })
-    const hasher = createHasher(config.hash)
     const macKey = Buffer.from(hkdfSync('sha256', masterKey, '', 'holdfast known devices', 32))
     const { accessTokenSeconds, vantagepointTenant, docsUrl, docsToken } = config
     const hub = createHub(storage)
@@ -61,15 +92,20 @@ export async function openHoldfast(config: Config, log: Logger): Promise<Holdfas
       username: config.ownerUsername,
       password: config.ownerPassword,
     })
-    return { runtime, keys, hasher, firstOwner, close: () => storage.close() }
+    health.ready()
+    return { runtime, keys, hasher, health, metrics, firstOwner, close: () => storage.close() }
   } catch (error) {
     await storage.close()
     throw error
   }
 }
 
-/** The HTTP server over an open store, not yet listening. */
-export function buildServer(config: Config, { runtime, keys }: Holdfast): Promise<FastifyInstance> {
+/** Where a server logs to: JSON lines on the standard output. */
+export const openLog = (config: Config): Log => createLogger(config)
+
+/** The HTTP server over an open store, not yet listening. `observe` hears of every answered request. */
+export async function buildServer(config: Config, holdfast: Holdfast, observe?: (request: Answered) => void): Promise<FastifyInstance> {
+  const { runtime, keys, health, metrics } = holdfast
   const { corsOrigins, trustProxy, requestsPerMinute } = config
   const served = surfaces.filter(({ name }) => config.surfaces === null || config.surfaces.includes(name))
   if (served.length === 0)
@@ -78,5 +114,34 @@ export function buildServer(config: Config, { runtime, keys }: Holdfast): Promis
       'bad_setting',
       `HOLDFAST_SURFACES names no surface; known are ${surfaces.map(({ name }) => name).join(', ')}.`,
     )
-  return createServer({ runtime, keys, surfaces: served, settings: { corsOrigins, trustProxy, requestsPerMinute }, unready: () => null })
+  const door = doorSurface({ version, health, metrics, description: () => '{}' })
+  const app = await createServer({
+    runtime,
+    keys,
+    surfaces: [...served, door],
+    settings: { corsOrigins, trustProxy, requestsPerMinute },
+    unready: health.unready,
+    answered(request) {
+      metrics.answered(request)
+      logRequest(runtime.services.log, request)
+      observe?.(request)
+    },
+  })
+  app.addHook('preClose', async () => health.stopping())
+  return app
 }
+
+/** What the engine says of itself, for the doctor: on a connection of its own, which asserts every setting that durability rests on. */
+export function describeStorage(folder: string): { name: string; version: string; settings: Record<string, unknown> } {
+  const db = connect(join(folder, 'holdfast.db'), { readonly: true })
+  try {
+    const version = String(db.prepare('SELECT sqlite_version()').pluck().get())
+    const names = ['journal_mode', 'synchronous', 'foreign_keys', 'user_version', 'page_size', 'page_count']
+    return { name: 'SQLite', version, settings: Object.fromEntries(names.map((name) => [name, db.pragma(name, { simple: true })])) }
+  } finally {
+    db.close()
+  }
+}
+
+/** The name of the network file system that the folder is on, or null. */
+export const networkFileSystemOf = (folder: string): string | null => networkFileSystem(statfsSync(folder).type)

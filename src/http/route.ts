@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { AnyRole } from '../access/permissions.ts'
 import type { Context, Origin, Principal, Runtime } from '../kernel/context.ts'
 import type { AppError } from '../kernel/errors.ts'
 import type { AnyOperation, Operation } from '../kernel/operation.ts'
@@ -37,6 +38,8 @@ export type RouteOptions<O> = {
   headers?(output: O): Record<string, string>
   /** Outside the per-user rate limit. */
   unlimited?: true
+  /** Answers before the server is ready and while it stops. */
+  evenUnready?: true
   /** No Idempotency-Key here: sign-in and refresh. */
   notIdempotent?: true
   /** Examples for the API description. */
@@ -45,6 +48,12 @@ export type RouteOptions<O> = {
   problems?: Readonly<Record<number, readonly string[]>>
   /** Query parameters for the API description, where `input` maps them. */
   query?: Readonly<Record<string, string>>
+  /** The body as it is sent, for the API description, where `input` maps it. Nothing is checked against it. */
+  requestSchema?: z.ZodType
+  /** The body as it is answered, for the API description, where `reply` maps the output. Nothing is checked against it. */
+  responseSchema?: z.ZodType
+  /** Media type of the reply when it is no JSON; `reply` sends it too. */
+  responseType?: string
 }
 
 export type Route = { method: Method; path: string; operation: AnyOperation; options: RouteOptions<never> }
@@ -70,7 +79,7 @@ export type Surface = {
   /** An error in this dialect: status, body fields over the shared problem shape. */
   problem(
     error: AppError,
-    request: { method: string; path: string; operation: string | null },
+    request: { method: string; path: string; operation: string | null; role: AnyRole | null },
   ): { status: number; title?: string; detail: string; code?: string; extra?: Record<string, unknown> }
   /** Body rules: a body that is no object is refused; an absent one is undefined, or `{}`. */
   emptyBody: 'undefined' | 'object'

@@ -1,0 +1,56 @@
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { AppError } from '../kernel/errors.ts'
+import { apiHeaders } from './headers.ts'
+import { asAppError, problemBody, problemType } from './problem.ts'
+
+const byFastifyCode: Readonly<Record<string, () => AppError>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: () => new AppError('too_large', 'body_too_large', 'The body is larger than this address takes.'),
+  FST_ERR_BAD_URL: () => new AppError('invalid', 'bad_request', 'The address is not well-formed.'),
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: () => new AppError('invalid', 'bad_request', 'Content-Length does not fit the body.'),
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: () => new AppError('media_type', 'unsupported_media_type', 'Send the body as application/json.'),
+  // no id, name or token is as long
+  FST_ERR_MAX_PARAM_LENGTH: () => new AppError('not_found', 'unknown_path', 'There is nothing at this address.'),
+}
+
+/** Answers with whatever was thrown, in the words of the surface that the request came to. */
+export function fail(request: FastifyRequest, reply: FastifyReply, thrown: unknown): FastifyReply {
+  const error = byFastifyCode[(thrown as { code?: string } | null)?.code ?? '']?.() ?? asAppError(thrown)
+  const visit = request.holdfast
+  visit.error = error
+  const { role } = visit.authenticated.principal
+  const shown = visit.surface.problem(error, { method: request.method, path: request.url, operation: visit.operation, role })
+  if (shown.status === 401) reply.header('WWW-Authenticate', 'Bearer')
+  const retry = error.retryAfterSeconds ?? (shown.status === 503 ? 1 : undefined)
+  if (retry !== undefined) reply.header('Retry-After', String(retry))
+  return reply
+    .code(shown.status)
+    .header('content-type', problemType)
+    .send(JSON.stringify(problemBody({ errors: error.errors, ...shown }, error.code, request.id)))
+}
+
+const unreadable: Readonly<Record<string, { status: number; code: string; detail: string }>> = {
+  HPE_HEADER_OVERFLOW: { status: 431, code: 'headers_too_large', detail: 'The headers of this request are larger than 16 KiB.' },
+  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, code: 'request_timeout', detail: 'The request did not arrive in time.' },
+}
+const notHttp = { status: 400, code: 'bad_request', detail: 'This is not a well-formed HTTP request.' }
+
+/** Answers what is no HTTP, before there is a request: the same problem shape, written by hand, and the connection ends. */
+export function refuseConnection(error: NodeJS.ErrnoException, socket: Socket, requestId: string): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  const { status, code, detail } = unreadable[error.code ?? ''] ?? notHttp
+  const body = JSON.stringify(problemBody({ status, detail }, code, requestId))
+  const headers = {
+    ...apiHeaders,
+    'X-Request-Id': requestId,
+    'Content-Type': problemType,
+    'Content-Length': Buffer.byteLength(body),
+    Connection: 'close',
+  }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`)
+}

@@ -1,0 +1,51 @@
+import { AppError } from '../kernel/errors.ts'
+
+export type HealthState = 'starting' | 'healthy' | 'suspect' | 'stopping'
+
+/** What this process knows of itself. `/health` shows it, balancers and monitors go by it. */
+export type Health = {
+  state(): HealthState
+  /** Requests may be served from now on. */
+  ready(): void
+  /** The storage was found damaged or has failed: `/health` is 503 until `sound`. */
+  suspect(): void
+  /** A check found nothing wrong any more. */
+  sound(): void
+  stopping(): void
+  /** Why no request may be served now, or null. A suspect storage is no reason: sign-in, integrity, metrics and restores are how one mends it, and the engine refuses what it cannot store. */
+  unready(): AppError | null
+  /** Why `/health` is 503, or null. */
+  problem(): AppError | null
+}
+
+const starting = () =>
+  new AppError('unavailable', 'starting', 'The server is not ready yet. Try again in a moment.', { retryAfterSeconds: 1 })
+const stopping = () => new AppError('unavailable', 'stopping', 'The server is stopping. Try again in a moment.', { retryAfterSeconds: 5 })
+const storageSuspect = () =>
+  new AppError('unavailable', 'storage_suspect', 'The stored data failed a check. An owner finds out more at /v1/integrity.', {
+    retryAfterSeconds: 60,
+  })
+
+export function createHealth(): Health {
+  let isReady = false
+  let isSuspect = false
+  let isStopping = false
+  const unready = () => (isStopping ? stopping() : isReady ? null : starting())
+  return {
+    state: () => (isStopping ? 'stopping' : !isReady ? 'starting' : isSuspect ? 'suspect' : 'healthy'),
+    ready() {
+      isReady = true
+    },
+    suspect() {
+      isSuspect = true
+    },
+    sound() {
+      isSuspect = false
+    },
+    stopping() {
+      isStopping = true
+    },
+    unready,
+    problem: () => unready() ?? (isSuspect ? storageSuspect() : null),
+  }
+}

@@ -1,0 +1,59 @@
+import { z } from 'zod'
+import type { JsonSchema } from './openapi-types.ts'
+
+/** Patterns that say again, at length, what `format` says. */
+const wellKnown = new Set(['date-time', 'date', 'time', 'uuid', 'email', 'uri'])
+
+/** Collects schemas under `#/components/schemas`. */
+export type Schemas = {
+  components: Record<string, JsonSchema>
+  /** A zod schema as it is sent (`input`) or answered (`output`), in the dialect of OpenAPI 3.1 (JSON Schema 2020-12). */
+  of(schema: z.ZodType, io: 'input' | 'output'): JsonSchema
+}
+
+/** `named` stand once, under their names, wherever they occur in answers. */
+export function createSchemas(named: Readonly<Record<string, z.ZodType>>): Schemas {
+  const registry = z.registry<{ id: string }>()
+  for (const [id, schema] of Object.entries(named)) registry.add(schema, { id })
+  const components: Record<string, JsonSchema> = {}
+  return {
+    components,
+    of(schema, io) {
+      const {
+        $schema: _,
+        $defs,
+        ...made
+      } = z.toJSONSchema(schema, {
+        ...(io === 'output' ? { metadata: registry } : {}),
+        io,
+        unrepresentable: 'any',
+      }) as JsonSchema
+      for (const [id, definition] of Object.entries(($defs ?? {}) as Record<string, JsonSchema>))
+        components[id] = tidy(definition, io) as JsonSchema
+      return tidy(made, io) as JsonSchema
+    },
+  }
+}
+
+/** References into the components; no pattern beside a known format; bounds that only say "a safe integer" left out; answers open for fields to come. */
+function tidy(value: unknown, io: 'input' | 'output'): unknown {
+  if (Array.isArray(value)) return value.map((item) => tidy(item, io))
+  if (typeof value !== 'object' || value === null) return value
+  const made: JsonSchema = {}
+  for (const [key, member] of Object.entries(value)) {
+    if (key === 'pattern' && wellKnown.has(String((value as JsonSchema).format))) continue
+    if ((key === 'minimum' || key === 'maximum') && Math.abs(Number(member)) === Number.MAX_SAFE_INTEGER) continue
+    if (key === 'additionalProperties' && member === false && io === 'output') continue
+    made[key] = key === '$ref' ? String(member).replace('#/$defs/', '#/components/schemas/') : tidy(member, io)
+  }
+  return made
+}
+
+/** What may stand in a query: the text form of numbers and booleans is understood, so only the form itself is described. */
+export function queryForm(schema: JsonSchema): JsonSchema {
+  const { anyOf, ...rest } = schema
+  const typed = (Array.isArray(anyOf) ? (anyOf as JsonSchema[]) : []).find(
+    ({ type }) => type === 'integer' || type === 'boolean' || type === 'number',
+  )
+  return typed === undefined ? schema : { ...rest, ...typed }
+}

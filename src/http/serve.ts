@@ -1,0 +1,119 @@
+import { Readable } from 'node:stream'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Principal } from '../kernel/context.ts'
+import { AppError } from '../kernel/errors.ts'
+import { perform, recordDenial } from '../kernel/perform.ts'
+import { principalOf } from './authenticate.ts'
+import type { ServerParts } from './parts.ts'
+import type { Reply, Route, Surface } from './route.ts'
+import { defaultInput, idempotencyOf, wireRequest } from './wire.ts'
+
+type Placed = { surface: Surface; route: Route; take(principal: string): void }
+
+/** Puts one line of a surface's table in front of its operation. */
+export function addRoute(app: FastifyInstance, parts: ServerParts, { surface, route, take }: Placed): void {
+  const { operation, options } = route
+  app.route({
+    method: route.method,
+    url: route.path,
+    bodyLimit: options.bodyLimit ?? surface.bodyLimit,
+    // before the body is read, so that a stranger's body is never looked at
+    onRequest: async (request) => {
+      const { holdfast } = request
+      Object.assign(holdfast, { surface, operation: operation.name })
+      holdfast.origin.surface = surface.name
+      const why = options.evenUnready === true ? null : parts.unready()
+      if (why !== null) throw why
+      if (operation.needs === 'public') return
+      holdfast.authenticated = await principalOf(parts.runtime, parts.keys, credentialsOf(request))
+      const { principal, licence } = holdfast.authenticated
+      if (options.unlimited !== true) take(`${principal.kind} ${principal.id}`)
+      if (licence !== null && operation.always !== true) {
+        await recordDenial(parts.runtime, operation.name, { actor: principal, origin: holdfast.origin }, licence)
+        throw licence
+      }
+    },
+    handler: (request, reply) => serve(parts, { surface, route }, request, reply),
+  })
+}
+
+async function serve(
+  parts: ServerParts,
+  { surface, route }: Pick<Placed, 'surface' | 'route'>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) {
+  const { runtime } = parts
+  const { origin, authenticated } = request.holdfast
+  const { options, operation } = route
+  const wire = wireRequest(request, surface, route, { principal: authenticated.principal, origin })
+  const idempotency =
+    options.notIdempotent === true || operation.readOnly === true ? null : idempotencyOf(wire, request.url.split('?')[0] ?? '')
+  const performed = await perform(runtime, operation, {
+    actor: authenticated.principal,
+    origin,
+    input: options.input === undefined ? defaultInput(wire) : options.input(wire),
+    ...(idempotency === null ? {} : { idempotency }),
+    encode(output) {
+      const shown: Reply = options.reply?.(output as never, wire) ?? { body: output }
+      const version = (output as { version?: unknown } | null)?.version
+      const headers = {
+        ...(typeof version === 'number' ? { ETag: `"${version}"` } : {}),
+        ...options.headers?.(output as never),
+        ...shown.headers,
+      }
+      const status = shown.status ?? options.status ?? 200
+      return { status, body: status === 204 ? '' : typeof shown.body === 'string' ? shown.body : JSON.stringify(shown.body), headers }
+    },
+  })
+  const { receipt, replayed, status, body, headers } = performed
+  if (receipt !== null)
+    reply.header('Holdfast-Commit', `${receipt.stream}/${receipt.sequence}`).header('Holdfast-Durability', receipt.durability.join(', '))
+  if (replayed) reply.header('Idempotency-Replayed', 'true')
+  reply.code(status).headers(headers ?? {})
+  if (status === 204) return reply.send()
+  if (options.stream !== undefined) {
+    const start = { output: JSON.parse(body) as never, context: performed.context, runtime, again: () => principalNow(parts, request) }
+    return reply.header('content-type', 'text/event-stream; charset=utf-8').send(Readable.from(options.stream(start)))
+  }
+  if (!reply.hasHeader('content-type')) reply.header('content-type', 'application/json; charset=utf-8')
+  return reply.send(body)
+}
+
+const credentialsOf = ({ headers }: FastifyRequest) => {
+  const apiKey = headers['x-api-key']
+  return { authorization: headers.authorization, apiKey: Array.isArray(apiKey) ? apiKey[0] : apiKey }
+}
+
+/** Who the same credential stands for now: null once it is revoked, expired, or the tenant may not work. */
+async function principalNow({ runtime, keys }: ServerParts, request: FastifyRequest): Promise<Principal | null> {
+  try {
+    const { principal, licence } = await principalOf(runtime, keys, credentialsOf(request))
+    return licence === null && !principal.mustChangePassword ? principal : null
+  } catch (error) {
+    if (error instanceof AppError && error.kind === 'unauthenticated') return null
+    throw error
+  }
+}
+
+/** A known path with a method it lacks is 405, or, where the surface says so, like an unknown path. */
+export function refuseOtherMethods(app: FastifyInstance, surface: Surface): void {
+  const known = new Map<string, Set<string>>()
+  for (const { path, method } of surface.routes) known.set(path, (known.get(path) ?? new Set()).add(method))
+  for (const [url, methods] of known) {
+    const others = (['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const).filter((method) => !methods.has(method))
+    const allow = [...methods].sort().join(', ')
+    if (others.length === 0) continue
+    app.route({
+      method: others,
+      url,
+      onRequest: async (request, reply) => {
+        request.holdfast.surface = surface
+        if (surface.wrongMethod === 404) throw new AppError('not_found', 'unknown_path', 'There is nothing at this address.')
+        reply.header('Allow', allow)
+        throw new AppError('method', 'method_not_allowed', `This address knows only ${allow}.`)
+      },
+      handler: async () => undefined,
+    })
+  }
+}

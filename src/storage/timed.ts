@@ -1,0 +1,15 @@
+import type { Storage, TenantStore } from './port.ts'
+
+/** The same storage, telling how many seconds each commit took from the call until it was durable. A refused one tells nothing. */
+export function timed(storage: Storage, committed: (seconds: number) => void): Storage {
+  const watched = <S extends TenantStore>(store: S): S => ({
+    ...store,
+    async commit(changes, meta) {
+      const startMs = performance.now()
+      const receipt = await store.commit(changes, meta)
+      committed((performance.now() - startMs) / 1000)
+      return receipt
+    },
+  })
+  return { ...storage, tenant: (id) => watched(storage.tenant(id)), platform: () => watched(storage.platform()) }
+}

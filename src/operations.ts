@@ -1,5 +1,19 @@
 import { createApiKey, listApiKeys, removeApiKey } from './apikey/operations.ts'
+import { checkIntegrity, exportAudit, listAudit, verifyAudit } from './audit/operations.ts'
+import { changeOwnPassword, getAgent, signIn } from './contact/account.ts'
+import { createLeads } from './contact/bulk.ts'
+import { getCommission } from './contact/commission.ts'
+import { createAgent } from './contact/create-agent.ts'
+import { getDashboard } from './contact/dashboard.ts'
+import { listAgents } from './contact/list-agents.ts'
+import { listLeads, searchLeads } from './contact/read-leads.ts'
+import { sendDocs } from './contact/send-docs.ts'
+import { getSummary } from './contact/summary.ts'
+import { getManagerSales, getSalesTeams, listManagers } from './contact/teams.ts'
+import { updateAgent } from './contact/update-agent.ts'
+import { createLead, removeLead, updateLead } from './contact/write-leads.ts'
 import type { AnyOperation } from './kernel/operation.ts'
+import { listKeys, rotateKeys } from './session/key-operations.ts'
 import { getMe, listSessions, revokeAllSessions, revokeCurrentSession, revokeSession } from './session/operations.ts'
 import { createPasswordReset, redeemPasswordReset } from './session/password-reset.ts'
 import { refreshSession } from './session/refresh.ts'
@@ -47,4 +61,31 @@ export const operations: readonly AnyOperation[] = [
   updateTenant,
 
   createStaff,
+  listKeys,
+  rotateKeys,
+
+  listAudit,
+  verifyAudit,
+  exportAudit,
+  checkIntegrity,
+
+  signIn,
+  getAgent,
+  changeOwnPassword,
+  createAgent,
+  listAgents,
+  updateAgent,
+  listLeads,
+  searchLeads,
+  createLead,
+  createLeads,
+  updateLead,
+  removeLead,
+  sendDocs,
+  getSummary,
+  getDashboard,
+  getSalesTeams,
+  listManagers,
+  getManagerSales,
+  getCommission,
 ]

@@ -5,7 +5,7 @@ import { connected, type Run } from './connection.ts'
 import type { Place } from './control-wire.ts'
 import { type ExitCode, exitCodeOf } from './exit-codes.ts'
 
-/** What a command found: one JSON document for programs, words or a table for people. */
+/** What a command found: one JSON document for programs (undefined when it has put out its own), words or a table for people. */
 export type Answer = { document: unknown; words: string; exitCode?: ExitCode }
 
 export type Call<O> = {
@@ -39,26 +39,26 @@ export function command<O extends object>(parent: Command, usage: string, spec: 
   made.option('--json', 'print one JSON document on standard output; words for people go to standard error')
   if (spec.inTenant === true) made.option('--tenant <id|key>', 'the tenant to work in (default: the only tenant, else the first)')
   made.addHelpText('after', examplesText(spec.examples))
+  const act = (work: (call: Omit<Call<O>, 'run'>) => Promise<Answer>): void =>
+    void made.action(async () => {
+      const options = made.opts<O & { json?: true; tenant?: string }>()
+      const answer = await work({
+        args: made.processedArgs as string[],
+        options,
+        config: readConfig(process.env),
+        here: { tenant: options.tenant ?? null },
+        isJson: options.json === true,
+        say,
+      })
+      print(answer, options.json === true)
+    })
   return {
     command: made,
-    does(work: (call: Call<O>) => Promise<Answer>): void {
-      made.action(async () => {
-        const options = made.opts<O & { json?: true; tenant?: string }>()
-        const config = readConfig(process.env)
-        const answer = await connected({ config, mayBegin: spec.reads !== true, say }, (run) =>
-          work({
-            args: made.processedArgs as string[],
-            options,
-            config,
-            run,
-            here: { tenant: options.tenant ?? null },
-            isJson: options.json === true,
-            say,
-          }),
-        )
-        print(answer, options.json === true)
-      })
-    },
+    /** What it does with the store: through the running server, or by opening the folder. */
+    does: (work: (call: Call<O>) => Promise<Answer>): void =>
+      act((call) => connected({ config: call.config, mayBegin: spec.reads !== true, say }, (run) => work({ ...call, run }))),
+    /** What it does with or without a store: it connects by itself. */
+    doesAlone: act,
   }
 }
 
@@ -69,7 +69,8 @@ export function examplesText(examples: Spec['examples']): string {
 }
 
 function print({ document, words, exitCode }: Answer, isJson: boolean): void {
-  process.stdout.write(`${isJson ? JSON.stringify(document) : words.replace(/\n$/, '')}\n`)
+  const text = isJson ? JSON.stringify(document) : words.replace(/\n$/, '')
+  if (text) process.stdout.write(`${text}\n`)
   if (exitCode !== undefined) process.exitCode = exitCode
 }
 

@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { AppError } from '../kernel/errors.ts'
+import { addAudit } from './audit.ts'
 import { examplesText, printError, say } from './command.ts'
 import { shownError } from './control-wire.ts'
+import { addDoctor } from './doctor.ts'
 import { exitCodes } from './exit-codes.ts'
+import { addKeys } from './keys.ts'
 import { addPlatformAdmin } from './platform-admin.ts'
 import { addServe } from './serve-command.ts'
 import { addTenants } from './tenants.ts'
@@ -31,7 +34,7 @@ export function program(): Command {
     .exitOverride()
     .showHelpAfterError('(--help shows what this command takes)')
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'holdfast: ')) })
-  for (const add of [addServe, addTenants, addUsers, addPlatformAdmin, addWhy]) add(holdfast)
+  for (const add of [addServe, addTenants, addUsers, addPlatformAdmin, addAudit, addDoctor, addKeys, addWhy]) add(holdfast)
   return holdfast.addHelpText('after', `${examplesText(examples)}\n${exitCodeText}`)
 }
 

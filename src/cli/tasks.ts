@@ -1,10 +1,11 @@
 import type { Origin } from '../kernel/context.ts'
 import type { Holdfast } from '../main.ts'
 import type { Events } from './control-wire.ts'
+import { storeChecks } from './doctor-store.ts'
 
 export type TaskCall = { holdfast: Holdfast; tenantId: string; input: unknown; origin: Origin; events: Events }
 
 /** Work of operators that is more than one operation: it reads many streams, or reports how far it is. It runs where the store is open, like an operation. */
 export type Task = (call: TaskCall) => Promise<unknown>
 
-export const tasks: Readonly<Record<string, Task>> = {}
+export const tasks: Readonly<Record<string, Task>> = { 'doctor.store': storeChecks }

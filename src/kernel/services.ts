@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import type { Head } from '../storage/port.ts'
+import type { Actor, Head } from '../storage/port.ts'
 import type { AnyEntity } from './entity.ts'
 
 /** What features need from the composition beside their store. Structural, so that the kernel knows no feature. */
@@ -34,7 +34,13 @@ export interface LogKeys {
 /** The signing keys as operators see them: public halves only. */
 export interface SigningKeys {
   /** Newest first. */
-  list(): readonly { kid: string; purpose: 'token' | 'log'; publicJwk: Record<string, unknown>; createdAt: string; state: 'active' | 'retiring' }[]
+  list(): readonly {
+    kid: string
+    purpose: 'token' | 'log'
+    publicJwk: Record<string, unknown>
+    createdAt: string
+    state: 'active' | 'retiring'
+  }[]
   /** New active keys; the former ones only verify from now on. Nobody is signed out. */
   rotate(by: { actor: Actor; requestId: string | null }): Promise<void>
 }

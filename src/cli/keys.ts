@@ -1,0 +1,30 @@
+import type { Command } from 'commander'
+import { type Answer, command } from './command.ts'
+import { table } from './table.ts'
+
+type Keys = { items: { kid: string; purpose: string; createdAt: string; state: string }[] }
+
+export function addKeys(program: Command): void {
+  const keys = program
+    .command('keys')
+    .summary('Signing keys')
+    .description('The keys that sign access tokens and the log. They live in the store, sealed by the master key.')
+  command<object>(keys, 'list', {
+    summary: 'List the signing keys',
+    examples: [['holdfast keys list --json', 'with their public halves, to check exports and tokens elsewhere']],
+    reads: true,
+  }).does(async ({ run }) => answerOf(await run('key.list', 'platform', {})))
+  command<object>(keys, 'rotate', {
+    summary: 'Make new signing keys',
+    examples: [['holdfast keys rotate', 'the former keys still verify what they signed, so nobody is signed out']],
+    reads: true,
+  }).does(async ({ run }) => answerOf(await run('key.rotate', 'platform', {})))
+}
+
+const answerOf = (keys: Keys): Answer => ({
+  document: keys,
+  words: table(
+    ['kid', 'signs', 'made', 'state'],
+    keys.items.map(({ kid, purpose, createdAt, state }) => [kid, purpose === 'log' ? 'the log' : 'tokens', createdAt, state]),
+  ),
+})

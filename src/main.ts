@@ -22,9 +22,7 @@ import { ensureFirstTenant, type FirstOwner } from './session/first-start.ts'
 import { createHasher, type Hasher } from './session/hasher.ts'
 import { type KeyRing, openKeyRing } from './session/key-ring.ts'
 import { connect } from './storage/sqlite/connection.ts'
-import { connect } from './storage/sqlite/connection.ts'
 import { sqlite } from './storage/sqlite/engine.ts'
-import { networkFileSystem } from './storage/sqlite/folder.ts'
 import { networkFileSystem } from './storage/sqlite/folder.ts'
 import { timed } from './storage/timed.ts'
 import { surfaces } from './surfaces.ts'
@@ -132,21 +130,6 @@ export async function buildServer(config: Config, holdfast: Holdfast, observe?: 
   app.addHook('preClose', async () => health.stopping())
   return app
 }
-
-/** What the engine says of itself, for the doctor: on a connection of its own, which asserts every setting that durability rests on. */
-export function describeStorage(folder: string): { name: string; version: string; settings: Record<string, unknown> } {
-  const db = connect(join(folder, 'holdfast.db'), { readonly: true })
-  try {
-    const version = String(db.prepare('SELECT sqlite_version()').pluck().get())
-    const names = ['journal_mode', 'synchronous', 'foreign_keys', 'user_version', 'page_size', 'page_count']
-    return { name: 'SQLite', version, settings: Object.fromEntries(names.map((name) => [name, db.pragma(name, { simple: true })])) }
-  } finally {
-    db.close()
-  }
-}
-
-/** The name of the network file system that the folder is on, or null. */
-export const networkFileSystemOf = (folder: string): string | null => networkFileSystem(statfsSync(folder).type)
 
 /** What the engine says of itself, for the doctor: on a connection of its own, which asserts every setting that durability rests on. */
 export function describeStorage(folder: string): { name: string; version: string; settings: Record<string, unknown> } {

@@ -1,7 +1,6 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { AppError } from '../kernel/errors.ts'
 import type { Logger } from '../kernel/services.ts'
 import type { Holdfast } from '../main.ts'
 import {
@@ -58,14 +57,22 @@ async function answer(socket: Socket, holdfast: Holdfast, log: Logger): Promise<
       socket.once('close', resolve)
     })
   }
+  const startedMs = performance.now()
+  const tell = (request: string, outcome: string) =>
+    log.info({ surface: 'cli', operation: request, outcome, ms: Math.round(performance.now() - startedMs) }, 'command')
+  let name = '(unreadable)'
   const events: Events = { progress: (progress) => void send({ progress }), text: (text) => send({ text }) }
   try {
     const request = JSON.parse(line) as Request
-    log.info({ operation: request.name }, 'command')
-    await send({ output: (await execute(holdfast, request, events)) ?? null })
+    name = request.name
+    const output = (await execute(holdfast, request, events)) ?? null
+    tell(name, 'done')
+    await send({ output })
   } catch (error) {
-    if (!(error instanceof AppError)) log.error({ err: error }, 'a command failed')
-    await send({ error: toWire(shownError(error)) })
+    const shown = shownError(error)
+    if (shown === error) tell(name, shown.code)
+    else log.error({ surface: 'cli', operation: name, err: error }, 'command')
+    await send({ error: toWire(shown) })
   }
   socket.end()
 }

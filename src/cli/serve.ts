@@ -1,10 +1,8 @@
 import { existsSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
-import { pino } from 'pino'
 import type { Config } from '../config.ts'
 import { AppError } from '../kernel/errors.ts'
-import type { Logger } from '../kernel/services.ts'
-import { buildServer, type Holdfast, openHoldfast, version } from '../main.ts'
+import { buildServer, type Holdfast, openHoldfast, openLog, version } from '../main.ts'
 import { say } from './command.ts'
 import { firstOwnerWords } from './connection.ts'
 import { dial } from './control-client.ts'
@@ -12,38 +10,39 @@ import { type ControlServer, openControlServer } from './control-server.ts'
 import { socketAddress } from './control-wire.ts'
 import { exitCodes } from './exit-codes.ts'
 
+type Log = ReturnType<typeof openLog>
+
 /** After a signal, requests that run have this long; ten seconds are promised for everything. */
 const graceMs = 8_000
 /** A second server gives up at once when a server listens, and after this long when something else holds the folder. */
 const patienceMs = 3_000
 const pauseMs = 100
 
-type Stop = { app: FastifyInstance; control: ControlServer; holdfast: Holdfast; log: Logger }
+type Running = { app: FastifyInstance; control: ControlServer; holdfast: Holdfast; log: Log }
 
 /** Runs the server until a signal. Resolves after a clean stop. Errors: those of `openHoldfast`; `port_in_use`, `cannot_listen`. */
 export async function serve(config: Config): Promise<void> {
-  const log = pino({ level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime })
+  const log = openLog(config)
   endOnBugs(log)
   const signal = nextSignal()
   const holdfast = await openPatiently(config, log)
+  let stop = () => holdfast.close()
   try {
     if (holdfast.firstOwner !== null) say(firstOwnerWords(holdfast.firstOwner))
     const app = await buildServer(config, holdfast)
     const control = await openControlServer({ folder: config.dataFolder, holdfast, log })
+    stop = () => stopAll({ app, control, holdfast, log })
     const url = await listen(app, config)
     say(`Holdfast ${version} listens at ${url}, data in ${config.dataFolder}. Ctrl-C ends it.`)
     log.info({ url, version, folder: config.dataFolder, pid: process.pid }, 'listening')
-    const name = await signal
-    log.info({ signal: name }, 'stopping')
-    await stop({ app, control, holdfast, log })
-    log.info({}, 'stopped')
-  } catch (error) {
-    await holdfast.close()
-    throw error
+    log.info({ signal: await signal }, 'stopping')
+  } finally {
+    await stop()
   }
+  log.info({}, 'stopped')
 }
 
-async function openPatiently(config: Config, log: Logger): Promise<Holdfast> {
+async function openPatiently(config: Config, log: Log): Promise<Holdfast> {
   for (const startedMs = performance.now(); ; ) {
     try {
       return await openHoldfast(config, log)
@@ -96,7 +95,7 @@ function nextSignal(): Promise<string> {
 }
 
 /** Stops listening, lets what runs finish, then closes the store, which writes what it accepted. */
-async function stop({ app, control, holdfast, log }: Stop): Promise<void> {
+async function stopAll({ app, control, holdfast, log }: Running): Promise<void> {
   const timer = setTimeout(() => {
     log.warn({ graceMs }, 'some requests took too long and are cut off')
     app.server.closeAllConnections()
@@ -108,10 +107,11 @@ async function stop({ app, control, holdfast, log }: Stop): Promise<void> {
 }
 
 /** A bug leaves a state that nobody has thought of: log it and end; whoever supervises starts the server again. */
-function endOnBugs(log: Logger): void {
+function endOnBugs(log: Log): void {
   for (const name of ['uncaughtException', 'unhandledRejection'] as const)
     process.on(name, (error: unknown) => {
       log.error({ err: error }, name)
+      log.flush()
       process.exit(exitCodes.failed)
     })
 }

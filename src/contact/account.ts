@@ -62,7 +62,7 @@ export const changeOwnPassword = operation({
   summary: 'Change my password',
   needs: 'password:change',
   always: true,
-  input: z.object({ currentPassword: z.unknown(), newPassword: z.unknown() }),
+  input: z.object({ currentPassword: z.unknown(), newPassword: z.unknown() }).partial(),
   output: z.null(),
   async run(context, { currentPassword, newPassword }) {
     const { actor } = context

@@ -11,15 +11,17 @@ import { fieldError, limits, readNumber, readText } from './text-rules.ts'
 const teamRoles: readonly unknown[] = ['admin', 'manager', 'member'] satisfies Role[]
 
 /** A user as it was sent; what is wrong with it is said in the order clients rely on. `manager` is a user's number. */
-export const agentInput = z.object({
-  username: z.unknown(),
-  fullName: z.unknown(),
-  role: z.unknown(),
-  password: z.unknown(),
-  manager: z.unknown(),
-  email: z.unknown(),
-  createdBy: z.unknown(),
-})
+export const agentInput = z
+  .object({
+    username: z.unknown(),
+    fullName: z.unknown(),
+    role: z.unknown(),
+    password: z.unknown(),
+    manager: z.unknown(),
+    email: z.unknown(),
+    createdBy: z.unknown(),
+  })
+  .partial()
 export type AgentInput = z.output<typeof agentInput>
 
 /** Errors: `username_required`, `username_invalid`. */

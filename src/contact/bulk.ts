@@ -18,7 +18,7 @@ export const createLeads = operation({
   name: 'lead.create-many',
   summary: 'Create many leads',
   needs: 'contact:import',
-  input: z.object({ leads: z.unknown() }),
+  input: z.object({ leads: z.unknown() }).partial(),
   output: z.object({ numbers: z.array(z.int()) }),
   async run(context, { leads }) {
     if (!Array.isArray(leads) || leads.length === 0) throw new AppError('unprocessable', 'leads_expected', 'Send a list of leads.')

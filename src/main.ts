@@ -8,7 +8,10 @@ import { doorSurface } from './http/door.ts'
 import { createHealth, type Health } from './http/health.ts'
 import { createLogger, type Log, logRequest } from './http/log.ts'
 import { createMetrics, type Metrics } from './http/metrics.ts'
+import { describeApi } from './http/openapi.ts'
+import type { OpenApi } from './http/openapi-types.ts'
 import type { Answered } from './http/parts.ts'
+import type { Surface } from './http/route.ts'
 import { createServer } from './http/server.ts'
 import { createClock } from './kernel/clock.ts'
 import type { Runtime } from './kernel/context.ts'
@@ -107,18 +110,10 @@ export const openLog = (config: Config): Log => createLogger(config)
 export async function buildServer(config: Config, holdfast: Holdfast, observe?: (request: Answered) => void): Promise<FastifyInstance> {
   const { runtime, keys, health, metrics } = holdfast
   const { corsOrigins, trustProxy, requestsPerMinute } = config
-  const served = surfaces.filter(({ name }) => config.surfaces === null || config.surfaces.includes(name))
-  if (served.length === 0)
-    throw new AppError(
-      'invalid',
-      'bad_setting',
-      `HOLDFAST_SURFACES names no surface; known are ${surfaces.map(({ name }) => name).join(', ')}.`,
-    )
-  const door = doorSurface({ version, health, metrics, description: () => '{}' })
   const app = await createServer({
     runtime,
     keys,
-    surfaces: [...served, door],
+    surfaces: surfacesOf(config, holdfast),
     settings: { corsOrigins, trustProxy, requestsPerMinute },
     unready: health.unready,
     answered(request) {
@@ -130,6 +125,36 @@ export async function buildServer(config: Config, holdfast: Holdfast, observe?: 
   app.addHook('preClose', async () => health.stopping())
   return app
 }
+
+/** The surfaces that the settings ask for, and the door's own. */
+function surfacesOf(config: Config, holdfast: Pick<Holdfast, 'health' | 'metrics'>): readonly Surface[] {
+  const served = surfaces.filter(({ name }) => config.surfaces === null || config.surfaces.includes(name))
+  if (served.length === 0)
+    throw new AppError(
+      'invalid',
+      'bad_setting',
+      `HOLDFAST_SURFACES names no surface; known are ${surfaces.map(({ name }) => name).join(', ')}.`,
+    )
+  let text: string | null = null
+  const all: readonly Surface[] = [
+    ...served,
+    doorSurface({ version, ...holdfast, description: () => (text ??= JSON.stringify(describe(all))) }),
+  ]
+  return all
+}
+
+const describe = (described: readonly Surface[]): OpenApi =>
+  describeApi({
+    version,
+    surfaces: described,
+    named: Object.fromEntries(entities.map(({ name, public: shown }) => [nameOf(name), shown])),
+  })
+
+/** `api_key` → `ApiKey`. */
+const nameOf = (entity: string): string => entity.replace(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase())
+
+/** The API description of a server with these settings. */
+export const describeServer = (config: Config, holdfast: Holdfast): OpenApi => describe(surfacesOf(config, holdfast))
 
 /** What the engine says of itself, for the doctor: on a connection of its own, which asserts every setting that durability rests on. */
 export function describeStorage(folder: string): { name: string; version: string; settings: Record<string, unknown> } {

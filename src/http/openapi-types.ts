@@ -9,6 +9,8 @@ export type MediaTypes = Record<string, { schema: JsonSchema; example?: unknown 
 
 export type Response = { description: string; headers: Record<string, Reference>; content?: MediaTypes }
 
+export type RequestBody = { required: boolean; content: MediaTypes }
+
 export type OperationObject = {
   operationId: string
   summary: string
@@ -16,7 +18,7 @@ export type OperationObject = {
   tags: string[]
   security: Record<string, string[]>[]
   parameters?: (Parameter | Reference)[]
-  requestBody?: { required: boolean; content: MediaTypes }
+  requestBody?: RequestBody
   responses: Record<string, Response>
 }
 

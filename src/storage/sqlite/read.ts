@@ -3,7 +3,7 @@ import type { AnyEntity, Column } from '../../kernel/entity.ts'
 import { type CursorValue, decodeCursor, encodeCursor, type Page } from '../../kernel/page.ts'
 import type { Query, Selection, Value } from '../port.ts'
 import { columnOf, quote } from './schema.ts'
-import { beyond, compileSelection, limitOf, listName, toValue } from './select.ts'
+import { compileSelection, limitOf, listName, orderOf, toValue } from './select.ts'
 import type { SqlValue } from './wire.ts'
 
 type Row = Record<string, unknown>
@@ -71,32 +71,35 @@ export function reader(db: Database, entities: readonly AnyEntity[]) {
     const { columns, table, revive } = tableOf(type)
     const limit = limitOf(query.limit)
     const descending = query.order === 'desc'
-    const { sql, values, order } = compileSelection(type, query)
+    const { from, where, values, order, isMerged } = compileSelection(type, query)
     const name = listName(type.name, query.index ?? null, descending, query.where ?? null)
     const after = query.cursor == null ? [] : decodeCursor(name, query.cursor, order.length)
     const names = order.map((column) => column.name)
-    const direction = descending ? ' DESC' : ''
-    const rows = prepare(
-      `SELECT ${columns} FROM ${table} WHERE ${sql}${after.length > 0 ? ` AND ${beyond(names, descending)}` : ''}
-       ORDER BY ${names.map((one) => quote(one) + direction).join(', ')} LIMIT ?`,
-    ).all(tenant, ...values, ...after, limit + 1)
+    const { by, beyond } = orderOf(names, descending)
+    const picked = `FROM ${from} WHERE ${after.length > 0 ? `${where} AND ${beyond}` : where} ORDER BY ${by} LIMIT ?`
+    const bound = [tenant, ...values, ...after, limit + 1]
+    const rows = isMerged
+      ? prepare(merged({ table, columns, names, by }, picked)).all(...bound, tenant)
+      : prepare(`SELECT ${columns} ${picked}`).all(...bound)
     const nextCursor = cursorAfter(rows, limit, name, order)
     return { items: rows.slice(0, limit).map(revive), nextCursor }
   }
 
   function count(tenant: string, type: AnyEntity, selection: Selection): number {
-    const { sql, values } = compileSelection(type, selection)
-    return prepare(`SELECT count(*) AS count FROM ${tableOf(type).table} WHERE ${sql}`).get(tenant, ...values)?.count as number
+    tableOf(type)
+    const { from, where, values } = compileSelection(type, selection)
+    return prepare(`SELECT count(*) AS count FROM ${from} WHERE ${where}`).get(tenant, ...values)?.count as number
   }
 
   function tally(tenant: string, type: AnyEntity, selection: Selection, by: readonly string[]): { values: Value[]; count: number }[] {
+    tableOf(type)
     const groups = by.map((field) => columnOf(type, field))
     for (const column of groups) toValue(column, null)
-    const { sql, values } = compileSelection(type, selection)
+    const { from, where, values } = compileSelection(type, selection)
     const names = groups.map((column) => quote(column.name)).join(', ')
     const rows = prepare(
       `SELECT ${[...groups.map((column) => `${quote(column.name)} AS ${quote(column.field)}`), 'count(*) AS "count(*)"'].join(', ')}
-       FROM ${tableOf(type).table} WHERE ${sql}${names === '' ? ' HAVING count(*) > 0' : ` GROUP BY ${names}`}`,
+       FROM ${from} WHERE ${where}${names === '' ? ' HAVING count(*) > 0' : ` GROUP BY ${names}`}`,
     ).all(tenant, ...values)
     const revive = reviver(groups)
     return rows.map(revive).map((row) => ({ values: by.map((field) => row[field] as Value), count: row['count(*)'] as number }))
@@ -125,15 +128,16 @@ export function reader(db: Database, entities: readonly AnyEntity[]) {
     const leading = declared.slice(0, where.length).map((field) => columnOf(type, field))
     const rest = declared.slice(where.length).map((field) => columnOf(type, field))
     const order = [...rest.map((column) => column.name), 'tenant_id', 'id']
+    const { by, beyond } = orderOf(order, false)
     const name = listName(type.name, directory, where)
     const after = query.cursor == null ? [] : decodeCursor(name, query.cursor, order.length)
     const terms = [
       equal(leading),
       ...rest.filter((column) => column.nullable).map((column) => `${quote(column.name)} IS NOT NULL`),
-      ...(after.length > 0 ? [beyond(order, false)] : []),
+      ...(after.length > 0 ? [beyond] : []),
     ].filter((term) => term !== '')
     const rows = prepare(
-      `SELECT tenant_id, ${columns} FROM ${table}${terms.length > 0 ? ` WHERE ${terms.join(' AND ')}` : ''} ORDER BY ${order.map(quote).join(', ')} LIMIT ?`,
+      `SELECT tenant_id, ${columns} FROM ${table}${terms.length > 0 ? ` WHERE ${terms.join(' AND ')}` : ''} ORDER BY ${by} LIMIT ?`,
     ).all(...sqlValues(leading, where), ...after, limit + 1)
     const nextCursor = cursorAfter(rows, limit, name, [...rest, tenantColumn, columnOf(type, 'id')])
     return { items: rows.slice(0, limit).map((row) => owned(row, revive)), nextCursor }
@@ -153,6 +157,16 @@ function owned({ tenant_id: tenantId, ...row }: Row, revive: (row: Row) => Row):
 function keyFields(type: AnyEntity, fields: readonly string[] | undefined, key: string, values: readonly Value[]): Column[] {
   if (fields === undefined || fields.length !== values.length) throw new Error(`${type.name} has no key ${key} of ${values.length} fields`)
   return fields.map((field) => columnOf(type, field))
+}
+
+/** Several values of a leading field: the index alone picks the rows of the page, value by value, and only those are fetched. */
+function merged(
+  { table, columns, names, by }: { table: string; columns: string; names: readonly string[]; by: string },
+  picked: string,
+): string {
+  const chosen = names.map((name, position) => `${quote(name)} AS "sort ${position}"`).join(', ')
+  const order = by.split(', ').map((term, position) => `"sort ${position}"${term.endsWith(' DESC') ? ' DESC' : ''}`)
+  return `SELECT ${columns} FROM (SELECT ${chosen} ${picked}) JOIN ${table} ON tenant_id = ? AND id = "sort ${names.length - 1}" ORDER BY ${order.join(', ')}`
 }
 
 /** `= NULL` is never true, so a null finds nothing, as a key with a null holds nothing. */

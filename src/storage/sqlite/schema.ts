@@ -12,7 +12,7 @@ export type Shape = {
   keys: Readonly<Record<string, string>>
 }
 
-export type Index = { name: string; sql: string; unique: boolean }
+export type Index = { name: string; sql: string }
 
 /** Compares by code unit, as canonical JSON sorts its keys. */
 export const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
@@ -65,23 +65,42 @@ export function tableSql(type: AnyEntity): string {
 export const indexName = (type: AnyEntity, kind: 'unique' | 'index' | 'directory', name: string): string =>
   `${type.table}_${kind}_${snake(name)}`
 
-/** SQLite holds nulls apart in a unique index, which is the port's rule: a row with a null in the key does not take part. */
+/**
+ * What the port's keys and lists go by. A row with a null in a key takes no part in it, so it costs no place in its index either. An index on exactly the fields of a unique key that
+ * cannot be null would be that key's index again, and is left out.
+ */
 export function indexesOf(type: AnyEntity): Index[] {
-  const index = (name: string, unique: boolean, columns: readonly string[]): Index => ({
-    name,
-    unique,
-    sql: `CREATE ${unique ? 'UNIQUE ' : ''}INDEX ${quote(name)} ON ${quote(type.table)} (${columns.map(quote).join(', ')})`,
-  })
+  const columns = (fields: readonly string[]): Column[] => fields.map((field) => columnOf(type, field))
+  const index = (name: string, unique: boolean, names: readonly string[], fields: readonly string[]): Index => {
+    const present = columns(fields).filter((column) => column.nullable)
+    const where = present.length === 0 ? '' : ` WHERE ${present.map((column) => `${quote(column.name)} IS NOT NULL`).join(' AND ')}`
+    return {
+      name,
+      sql: `CREATE ${unique ? 'UNIQUE ' : ''}INDEX ${quote(name)} ON ${quote(type.table)} (${names.map(quote).join(', ')})${where}`,
+    }
+  }
   const uniques = Object.entries(type.unique).map(([key, fields]) =>
-    index(indexName(type, 'unique', key), true, ['tenant_id', ...namesOf(type, fields)]),
+    index(indexName(type, 'unique', key), true, ['tenant_id', ...namesOf(type, fields)], fields),
   )
-  const plain = Object.entries(type.indexes).map(([name, fields]) =>
-    index(indexName(type, 'index', name), false, ['tenant_id', ...namesOf(type, fields), 'id']),
-  )
+  const plain = Object.entries(type.indexes)
+    .filter(([, fields]) => keyOf(type, fields) === null)
+    .map(([name, fields]) => index(indexName(type, 'index', name), false, ['tenant_id', ...namesOf(type, fields), 'id'], []))
   const directories = Object.entries(type.directory).map(([name, { fields, unique }]) =>
-    index(indexName(type, 'directory', name), unique, [...namesOf(type, fields), ...(unique ? [] : ['tenant_id', 'id'])]),
+    index(indexName(type, 'directory', name), unique, [...namesOf(type, fields), ...(unique ? [] : ['tenant_id', 'id'])], fields),
   )
   return [...uniques, ...plain, ...directories]
+}
+
+/** The unique key, never null, whose index serves an index on just these fields too; or null. */
+function keyOf(type: AnyEntity, fields: readonly string[]): string | null {
+  if (fields.some((field) => columnOf(type, field).nullable)) return null
+  return Object.keys(type.unique).find((key) => type.unique[key]?.join() === fields.join()) ?? null
+}
+
+/** The name of the index in SQL that serves a declared one. */
+export function servingIndex(type: AnyEntity, index: string): string {
+  const key = keyOf(type, type.indexes[index] ?? [])
+  return key === null ? indexName(type, 'index', index) : indexName(type, 'unique', key)
 }
 
 /** What every database has beside the entities' tables. Outside tools rely on the names in `log` (native-api.md section 5). */

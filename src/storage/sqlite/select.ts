@@ -2,19 +2,27 @@ import { sha256 } from '../../kernel/canonical.ts'
 import type { AnyEntity, Column } from '../../kernel/entity.ts'
 import { pageLimit } from '../../kernel/page.ts'
 import type { Filter, Selection, Value } from '../port.ts'
-import { columnOf, quote } from './schema.ts'
+import { columnOf, quote, servingIndex } from './schema.ts'
 import type { SqlValue } from './wire.ts'
 
 /** A selection as SQL. `order` are the columns that a list goes by, id last. */
-export type Where = { sql: string; values: SqlValue[]; order: Column[] }
+export type Selected = {
+  /** The table, and the declared index once equality makes it the right one whatever the planner believes. */
+  from: string
+  where: string
+  values: SqlValue[]
+  order: Column[]
+  /** A leading field has several values, so the index alone does not give the order. */
+  isMerged: boolean
+}
 
 export function toValue(column: Column, value: Value): SqlValue {
   if (column.kind === 'json') throw new Error(`${column.field} holds nested values; nothing compares with them`)
   return typeof value === 'boolean' ? (value ? 1 : 0) : value
 }
 
-/** Compiles an index, the equality on its leading fields, and filters. What was not declared is a programming error. */
-export function compileSelection(type: AnyEntity, { index, where = {}, filter = [] }: Selection): Where {
+/** Compiles an index, the equality on its leading fields, and filters. What was not declared is a programming error. The first parameter is the tenant. */
+export function compileSelection(type: AnyEntity, { index, where = {}, filter = [] }: Selection): Selected {
   const fields = index === undefined ? [] : type.indexes[index]
   if (fields === undefined) throw new Error(`${type.name} has no index ${index}`)
   const given = Object.keys(where).length
@@ -24,27 +32,35 @@ export function compileSelection(type: AnyEntity, { index, where = {}, filter = 
   }
   const terms = ['tenant_id = ?']
   const values: SqlValue[] = []
-  for (const field of leading) equals(columnOf(type, field), where[field] as Value | readonly Value[], terms, values)
+  let isMerged = false
+  for (const field of leading) {
+    const wanted = where[field] as Value | readonly Value[]
+    const list = isList(wanted) ? [...new Set(wanted)] : [wanted]
+    equals(columnOf(type, field), list, terms, values)
+    if (list.length > 1) isMerged = true
+  }
   const rest = fields.slice(given).map((field) => columnOf(type, field))
   for (const column of rest) if (column.nullable) terms.push(`${quote(column.name)} IS NOT NULL`)
   for (const one of filter) narrow(columnOf(type, one.field), one, terms, values)
-  return { sql: terms.join(' AND '), values, order: [...rest, columnOf(type, 'id')] }
-}
-
-function equals(column: Column, value: Value | readonly Value[], terms: string[], values: SqlValue[]): void {
-  const name = quote(column.name)
-  if (!isList(value)) {
-    terms.push(value === null ? `${name} IS NULL` : `${name} = ?`)
-    if (value !== null) values.push(toValue(column, value))
-  } else if (value.length === 1) {
-    equals(column, value[0] as Value, terms, values)
-  } else {
-    terms.push(anyOf(name, column, value))
-    values.push(listOf(column, value))
-  }
+  const forced = index !== undefined && given > 0 ? ` INDEXED BY ${quote(servingIndex(type, index))}` : ''
+  return { from: quote(type.table) + forced, where: terms.join(' AND '), values, order: [...rest, columnOf(type, 'id')], isMerged }
 }
 
 const isList = (value: Value | readonly Value[]): value is readonly Value[] => Array.isArray(value)
+
+function equals(column: Column, list: readonly Value[], terms: string[], values: SqlValue[]): void {
+  const name = quote(column.name)
+  const [only] = list
+  if (list.length === 1 && only === null) {
+    terms.push(`${name} IS NULL`)
+  } else if (list.length === 1 && only !== undefined) {
+    terms.push(`${name} = ?`)
+    values.push(toValue(column, only))
+  } else {
+    terms.push(anyOf(name, column, list))
+    values.push(listOf(column, list))
+  }
+}
 
 /** One parameter for a list of any length, so that the statement stays the same. */
 const anyOf = (name: string, column: Column, list: readonly Value[]): string => {
@@ -74,12 +90,13 @@ function narrow(column: Column, filter: Filter, terms: string[], values: SqlValu
   }
 }
 
-/** `id > ?`, or the row value of several columns: everything after the row that a cursor names. */
-export const beyond = (order: readonly string[], descending: boolean): string => {
-  const names = order.map(quote).join(', ')
-  return order.length === 1
-    ? `${names} ${descending ? '<' : '>'} ?`
-    : `(${names}) ${descending ? '<' : '>'} (${order.map(() => '?').join(', ')})`
+/** The order of a list, and the condition that takes everything after the row that a cursor names. */
+export function orderOf(names: readonly string[], descending: boolean): { by: string; beyond: string } {
+  const sign = descending ? '<' : '>'
+  const [first = '', ...others] = names.map(quote)
+  const beyond =
+    others.length === 0 ? `${first} ${sign} ?` : `(${names.map(quote).join(', ')}) ${sign} (${names.map(() => '?').join(', ')})`
+  return { by: names.map((name) => quote(name) + (descending ? ' DESC' : '')).join(', '), beyond }
 }
 
 /** Names a list by its shape, so that a cursor of another list is refused. */

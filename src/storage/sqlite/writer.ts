@@ -26,8 +26,8 @@ port.on('message', (first: ToWriter) => {
   while (waiting.length > 0) {
     drain()
     runGroup()
+    checkpoint.step()
     if (waiting.length === 0) drain()
-    checkpoint.step(waiting.length === 0)
   }
 })
 reply({ kind: 'ready' })

@@ -17,9 +17,8 @@ export function wireRequest(
 ): WireRequest {
   const params = withoutNul(request.params as Record<string, string>)
   const query = withoutNul(flat(request.query as Record<string, string | string[]>))
-  const headers = Object.fromEntries(
-    Object.entries(request.headers).map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]),
-  )
+  // Node joins repeated headers into one text, all but Set-Cookie, which no request has (node:http, message.headers)
+  const headers = request.headers as Record<string, string | undefined>
   return { method: request.method as Method, params, query, headers, ...who, body: bodyOf(request, surface, route) }
 }
 

@@ -61,7 +61,7 @@ export const changeOwnPassword = operation({
   name: 'agent.password',
   summary: 'Change my password',
   needs: 'password:change',
-  always: true,
+  whileMustChange: true,
   input: z.object({ currentPassword: z.unknown(), newPassword: z.unknown() }).partial(),
   output: z.null(),
   async run(context, { currentPassword, newPassword }) {

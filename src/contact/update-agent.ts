@@ -1,11 +1,9 @@
 import { z } from 'zod'
-import { type Change, patched, update } from '../kernel/change.ts'
 import type { Context } from '../kernel/context.ts'
 import { AppError, notFound } from '../kernel/errors.ts'
 import { operation } from '../kernel/operation.ts'
 import { User } from '../user/entity.ts'
 import { planUpdate, type UserPatch } from '../user/operations.ts'
-import { planPassword } from '../user/password.ts'
 import { type UserRow, userConflicts } from '../user/plan.ts'
 import { agentInput, readEmail, readFullName, readManager, readPassword } from './agent-input.ts'
 import { agentView } from './create-agent.ts'
@@ -31,8 +29,7 @@ export const updateAgent = operation({
     assertMayEdit(context, before, fields)
     const password = isGiven(fields.password) ? await readPassword(context, fields.password, { ...before, ...textsOf(fields) }) : null
     const patch = await readPatch(context, before, fields)
-    const planned = await planUpdate(context, before, patch)
-    const { user, changes } = password === null ? planned : await withPassword(context, before, planned, password)
+    const { user, changes } = await planUpdate(context, before, patch, password)
     const manager = user.managerId === null ? null : await context.store.get(User, user.managerId)
     const action = before.isActive && !user.isActive ? 'user.deactivate' : 'user.update'
     return { output: { ...user, managerNumber: manager?.number ?? null }, changes, entity: { type: User.name, id: user.id }, action }
@@ -66,12 +63,4 @@ async function readPatch(context: Context, before: UserRow, fields: PatchInput):
       patch.managerId = (await readManager(context, fields.manager))?.id ?? null
   }
   return patch
-}
-
-/** A new password is more of the same row's update: one commit changes a row once. */
-async function withPassword(context: Context, before: UserRow, planned: { user: UserRow; changes: Change[] }, password: string) {
-  const renewed = await planPassword(context, before, password, null)
-  const user = patched(User, before, { ...planned.user, sessionEpoch: before.sessionEpoch + 1, mustChangePassword: false }, context.now)
-  const others = [...planned.changes, ...renewed].filter((change) => change.op !== 'update' || change.entity !== User)
-  return { user, changes: [update(User, before, user), ...others] }
 }

@@ -105,7 +105,7 @@ describe('a new agent', () => {
   })
 })
 
-test('forty at once come out as if one after another, within two seconds each', async () => {
+test('forty at once come out as if one after another, far within the page’s limit', async () => {
   const ids = await leads(Array.from({ length: 730 }, (_, at) => (at * 37) % 101))
   const started = performance.now()
   const took: number[] = []
@@ -126,7 +126,7 @@ test('forty at once come out as if one after another, within two seconds each', 
   expect(given.size).toBe(ids.length)
   for (const { body } of answers)
     expect([...given.values()].filter((owner) => owner === Number(body.user?.id))).toHaveLength(Number(body.leads_assigned))
-  expect(Math.max(...took)).toBeLessThan(10_000)
+  expect(Math.max(...took)).toBeLessThan(15_000 / 2)
 })
 
 test('hand-outs beside changes of the same leads lose neither', async () => {

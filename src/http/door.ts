@@ -11,6 +11,9 @@ export type DoorParts = {
   description(): string
 }
 
+/** Probes and scrapers add what they like to the address. */
+const nothing = () => ({})
+
 /** What the server says of itself, whatever surfaces it serves: health, metrics, the API description. */
 export function doorSurface({ version, health, metrics, description }: DoorParts): Surface {
   const getHealth = operation({
@@ -44,13 +47,19 @@ export function doorSurface({ version, health, metrics, description }: DoorParts
     wrongMethod: 405,
     problem: (error) => ({ status: error.status, detail: error.message }),
     routes: [
-      route('GET', '/health', getHealth, { evenUnready: true, problems: { 503: ['starting', 'stopping', 'storage_suspect'] } }),
+      route('GET', '/health', getHealth, {
+        evenUnready: true,
+        input: nothing,
+        problems: { 503: ['starting', 'stopping', 'storage_suspect'] },
+      }),
       route('GET', '/metrics', readMetrics(metrics), {
+        input: nothing,
         reply: (text) => ({ body: text, headers: { 'Content-Type': metricsType } }),
         responseType: 'text/plain',
       }),
       route('GET', '/openapi.json', describeApi, {
         evenUnready: true,
+        input: nothing,
         reply: (text) => ({ body: text }),
         responseSchema: z.looseObject({ openapi: z.string(), info: z.looseObject({ title: z.string(), version: z.string() }) }),
       }),

@@ -30,7 +30,8 @@ type Input = { parameters: Parameter[]; body: RequestBody | null; hasVersion: bo
 function inputOf({ method, path, operation, options }: Route, schemas: Schemas): Input {
   const names = [...path.matchAll(/:(\w+)/g)].map(([, name]) => name ?? '')
   const isMapped = options.input !== undefined
-  const object = operation.input instanceof z.ZodObject && !isMapped ? schemas.of(operation.input, 'input') : { type: 'object' }
+  const object =
+    operation.input instanceof z.ZodObject && !isMapped ? schemas.of(operation.input, 'input', operation.name) : { type: 'object' }
   const properties = (object.properties ?? {}) as Record<string, JsonSchema>
   const required = new Set((object.required ?? []) as string[])
   const rest = Object.entries(properties).filter(([name]) => !names.includes(name))
@@ -48,7 +49,7 @@ function inputOf({ method, path, operation, options }: Route, schemas: Schemas):
     properties: Object.fromEntries(rest),
     required: [...required].filter((name) => name !== 'version' && !names.includes(name)),
   }
-  const schema = options.requestSchema === undefined ? withoutEmpty(fields) : schemas.of(options.requestSchema, 'input')
+  const schema = options.requestSchema === undefined ? withoutEmpty(fields) : schemas.of(options.requestSchema, 'input', operation.name)
   return { parameters: [...inPath, ...inQuery, ...mapped], hasVersion, body: takesBody ? bodyOf(schema, options.example?.request) : null }
 }
 
@@ -107,11 +108,11 @@ function responsesOf(surface: Surface, route: Route, schemas: Schemas): Record<s
 function successOf({ operation, options, method }: Route, schemas: Schemas): Response {
   const status = options.status ?? 200
   const shown = options.responseSchema ?? (options.reply === undefined ? operation.output : null)
-  const schema = shown === null ? { type: 'object' } : schemas.of(shown, 'output')
+  const schema = shown === null ? { type: 'object' } : schemas.of(shown, 'output', operation.name)
   const names = ['X-Request-Id']
   if (operation.readOnly !== true) names.push('Holdfast-Commit', 'Holdfast-Durability')
   if (operation.readOnly !== true && options.notIdempotent !== true && method !== 'GET') names.push('Idempotency-Replayed')
-  if (operation.output instanceof z.ZodObject && 'version' in operation.output.shape) names.push('ETag')
+  if (operation.output instanceof z.ZodObject && operation.output.shape.version instanceof z.ZodNumber) names.push('ETag')
   if (status === 201 && options.headers !== undefined) names.push('Location')
   return {
     description: status === 204 ? 'Done.' : (STATUS_CODES[status] ?? 'Done.'),

@@ -7,8 +7,8 @@ const wellKnown = new Set(['date-time', 'date', 'time', 'uuid', 'email', 'uri'])
 /** Collects schemas under `#/components/schemas`. */
 export type Schemas = {
   components: Record<string, JsonSchema>
-  /** A zod schema as it is sent (`input`) or answered (`output`), in the dialect of OpenAPI 3.1 (JSON Schema 2020-12). */
-  of(schema: z.ZodType, io: 'input' | 'output'): JsonSchema
+  /** A zod schema as it is sent (`input`) or answered (`output`), in the dialect of OpenAPI 3.1 (JSON Schema 2020-12). Parts that contain themselves are called after `owner`. */
+  of(schema: z.ZodType, io: 'input' | 'output', owner: string): JsonSchema
 }
 
 /** `named` stand once, under their names, wherever they occur in answers. */
@@ -18,7 +18,7 @@ export function createSchemas(named: Readonly<Record<string, z.ZodType>>): Schem
   const components: Record<string, JsonSchema> = {}
   return {
     components,
-    of(schema, io) {
+    of(schema, io, owner) {
       const {
         $schema: _,
         $defs,
@@ -28,23 +28,25 @@ export function createSchemas(named: Readonly<Record<string, z.ZodType>>): Schem
         io,
         unrepresentable: 'any',
       }) as JsonSchema
+      const rename = (id: string): string => id.replace(/^__schema/, `${owner.replace(/\W/g, '-')}-${io}-`)
       for (const [id, definition] of Object.entries(($defs ?? {}) as Record<string, JsonSchema>))
-        components[id] = tidy(definition, io) as JsonSchema
-      return tidy(made, io) as JsonSchema
+        components[rename(id)] = tidy(definition, io, rename) as JsonSchema
+      return tidy(made, io, rename) as JsonSchema
     },
   }
 }
 
 /** References into the components; no pattern beside a known format; bounds that only say "a safe integer" left out; answers open for fields to come. */
-function tidy(value: unknown, io: 'input' | 'output'): unknown {
-  if (Array.isArray(value)) return value.map((item) => tidy(item, io))
+function tidy(value: unknown, io: 'input' | 'output', rename: (id: string) => string): unknown {
+  if (Array.isArray(value)) return value.map((item) => tidy(item, io, rename))
   if (typeof value !== 'object' || value === null) return value
   const made: JsonSchema = {}
   for (const [key, member] of Object.entries(value)) {
     if (key === 'pattern' && wellKnown.has(String((value as JsonSchema).format))) continue
     if ((key === 'minimum' || key === 'maximum') && Math.abs(Number(member)) === Number.MAX_SAFE_INTEGER) continue
     if (key === 'additionalProperties' && member === false && io === 'output') continue
-    made[key] = key === '$ref' ? String(member).replace('#/$defs/', '#/components/schemas/') : tidy(member, io)
+    if (key === 'propertyNames' && JSON.stringify(member) === '{"type":"string"}') continue
+    made[key] = key === '$ref' ? `#/components/schemas/${rename(String(member).replace('#/$defs/', ''))}` : tidy(member, io, rename)
   }
   return made
 }

@@ -55,12 +55,14 @@ export function describeApi({ version, surfaces, named }: Described): OpenApi {
 /** `/users/:id` → `/users/{id}`. */
 export const templateOf = (path: string): string => path.replace(/:(\w+)/g, '{$1}')
 
-const tagOf = (surface: Surface, { operation }: Route): string => `${surface.name} ${operation.name.split('.')[0]}`
+/** Our own routes go without their surface's name. */
+const prefixOf = ({ name }: Surface): string => (name === 'v1' || name === 'door' ? '' : `${name} `)
+
+const tagOf = (surface: Surface, { operation }: Route): string => `${prefixOf(surface)}${operation.name.split('.')[0]}`
 
 /** `user.create` of v1 → `userCreate`; other surfaces' begin with their name. A second route of an operation is told apart by the end of its path. */
 function idOf(surface: Surface, { operation, path }: Route, taken: Set<string>): string {
-  const prefix = surface.name === 'v1' || surface.name === 'door' ? '' : `${surface.name}.`
-  const base = camel(`${prefix}${operation.name}`)
+  const base = camel(`${prefixOf(surface)}${operation.name}`)
   const id = taken.has(base) ? camel(`${base}-${path.split('/').findLast((part) => !part.startsWith(':'))}`) : base
   if (taken.has(id)) throw new Error(`two routes would be called ${id}`)
   taken.add(id)

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { InjectOptions } from 'fastify'
 import { type Config, readConfig } from '../config.ts'
-import { buildServer, type Holdfast, openHoldfast } from '../main.ts'
+import { buildServer, describeServer, type Holdfast, openHoldfast } from '../main.ts'
+import { createDocumented, type Documented } from './documented.ts'
 
 export const ownerPassword = 'correct horse battery staple'
 
@@ -18,7 +19,7 @@ export type TestServer = {
   holdfast: Holdfast
   config: Config
   folder: string
-  /** One request through the whole stack, without a socket. `from` is the client's address. */
+  /** One request through the whole stack, without a socket. `from` is the client's address. Throws for a status that /openapi.json does not have for a known route. */
   send(method: string, url: string, options?: Send): Promise<Answer>
   /** The access token of a fresh sign-in on `/v1`. Default: the first owner. */
   signIn(login?: string, password?: string): Promise<string>
@@ -51,6 +52,7 @@ export async function startTestServer(environment: Record<string, string> = {}):
     await app.close()
     await holdfast.close()
   }
+  const documented = documentedBy(config, holdfast)
   let addresses = 0
   async function send(method: string, url: string, { token, body, headers = {}, from, raw }: Send = {}): Promise<Answer> {
     const payload = raw ?? (body === undefined ? undefined : JSON.stringify(body))
@@ -65,6 +67,7 @@ export async function startTestServer(environment: Record<string, string> = {}):
       },
       ...(payload === undefined ? {} : { payload }),
     } as InjectOptions)
+    documented(method, url, answer.statusCode)
     const isJson = /json/.test(String(answer.headers['content-type'] ?? ''))
     return {
       status: answer.statusCode,
@@ -99,4 +102,14 @@ export async function startTestServer(environment: Record<string, string> = {}):
       ;({ holdfast, app } = await open())
     },
   }
+}
+
+const known = new Map<string, Documented>()
+
+/** Worked out once for all servers with the same surfaces. */
+function documentedBy(config: Config, holdfast: Holdfast): Documented {
+  const key = String(config.surfaces)
+  const documented = known.get(key) ?? createDocumented(describeServer(config, holdfast))
+  known.set(key, documented)
+  return documented
 }

@@ -7,12 +7,14 @@ import type { SessionTokens } from '../../session/open-session.ts'
 import { getMe, listSessions, revokeAllSessions, revokeCurrentSession, revokeSession } from '../../session/operations.ts'
 import { createPasswordReset, redeemPasswordReset } from '../../session/password-reset.ts'
 import { refreshSession } from '../../session/refresh.ts'
-import { confirmSecondFactor, removeSecondFactor, startSecondFactor } from '../../session/second-factor.ts'
+import { confirmSecondFactor, getSecondFactor, removeSecondFactor, resetSecondFactor, startSecondFactor } from '../../session/second-factor.ts'
 import { createSession } from '../../session/sign-in.ts'
 import { createTenant, getTenant, listTenants, updateTenant } from '../../tenant/operations.ts'
-import { createUser, deactivateUser, getUser, listUsers, updateUser } from '../../user/operations.ts'
+import { listUsers } from '../../user/list.ts'
+import { createUser, deactivateUser, getUser, updateUser } from '../../user/operations.ts'
 import { explainAccess, getOrganization } from '../../user/organization.ts'
 import { changePassword } from '../../user/password.ts'
+import * as described from './described.ts'
 
 const created = (base: string) => ({ status: 201, headers: ({ id }: { id: string }) => ({ Location: `${base}/${id}` }) })
 const noContent = { status: 204 }
@@ -32,35 +34,38 @@ export const v1: Surface = {
   wrongMethod: 405,
   problem: (error) => ({ status: error.status, detail: error.message }),
   routes: [
-    route('POST', '/v1/sessions', createSession, { status: 201, notIdempotent: true, reply: tokens }),
-    route('POST', '/v1/sessions/refresh', refreshSession, { notIdempotent: true, reply: tokens }),
-    route('GET', '/v1/sessions', listSessions),
+    route('POST', '/v1/sessions', createSession, { ...described.signIn, status: 201, notIdempotent: true, reply: tokens }),
+    route('POST', '/v1/sessions/refresh', refreshSession, { ...described.refresh, notIdempotent: true, reply: tokens }),
+    route('GET', '/v1/sessions', listSessions, described.list),
     route('DELETE', '/v1/sessions/current', revokeCurrentSession, noContent),
     route('DELETE', '/v1/sessions/:id', revokeSession, noContent),
     route('DELETE', '/v1/sessions', revokeAllSessions, noContent),
     route('GET', '/v1/me', getMe),
-    route('POST', '/v1/second-factor', startSecondFactor, { status: 201 }),
-    route('POST', '/v1/second-factor/confirm', confirmSecondFactor),
-    route('POST', '/v1/second-factor/remove', removeSecondFactor, noContent),
+    route('GET', '/v1/second-factor', getSecondFactor),
+    route('POST', '/v1/second-factor', startSecondFactor, { ...described.secondFactor.start, status: 201 }),
+    route('POST', '/v1/second-factor/confirm', confirmSecondFactor, described.secondFactor.confirm),
+    route('POST', '/v1/second-factor/remove', removeSecondFactor, { ...described.secondFactor.remove, ...noContent }),
 
-    route('POST', '/v1/users', createUser, created('/v1/users')),
-    route('GET', '/v1/users', listUsers),
+    route('POST', '/v1/users', createUser, { ...described.userCreate, ...created('/v1/users') }),
+    route('GET', '/v1/users', listUsers, described.list),
     route('GET', '/v1/users/:id', getUser),
-    route('PATCH', '/v1/users/:id', updateUser),
+    route('PATCH', '/v1/users/:id', updateUser, described.userUpdate),
     route('DELETE', '/v1/users/:id', deactivateUser, noContent),
-    route('POST', '/v1/users/:id/password', changePassword, noContent),
-    route('POST', '/v1/users/:id/password-resets', createPasswordReset, { status: 201 }),
-    route('POST', '/v1/password-resets', redeemPasswordReset, noContent),
+    route('POST', '/v1/users/:id/password', changePassword, { ...described.userPassword, ...noContent }),
+    route('DELETE', '/v1/users/:id/second-factor', resetSecondFactor, noContent),
+    route('POST', '/v1/users/:id/password-resets', createPasswordReset, { ...described.passwordReset.create, status: 201 }),
+    route('POST', '/v1/password-resets', redeemPasswordReset, { ...described.passwordReset.redeem, ...noContent }),
     route('GET', '/v1/users/:subjectId/access', explainAccess),
     route('GET', '/v1/organization', getOrganization),
 
-    route('POST', '/v1/api-keys', createApiKey, created('/v1/api-keys')),
-    route('GET', '/v1/api-keys', listApiKeys),
+    route('POST', '/v1/api-keys', createApiKey, { ...described.apiKeyCreate, ...created('/v1/api-keys') }),
+    route('GET', '/v1/api-keys', listApiKeys, described.list),
     route('DELETE', '/v1/api-keys/:id', removeApiKey, noContent),
 
-    route('GET', '/v1/audit', listAudit),
+    route('GET', '/v1/audit', listAudit, described.list),
     route('GET', '/v1/integrity', checkIntegrity),
     route('GET', '/v1/events', followEvents, {
+      ...described.events,
       input: ({ query, headers }) => ({
         ...query,
         ...(headers['last-event-id'] === undefined ? {} : { lastEventId: headers['last-event-id'] }),
@@ -68,9 +73,9 @@ export const v1: Surface = {
       stream: ({ output, ...start }) => eventStream({ ...start, after: output.after }),
     }),
 
-    route('POST', '/v1/tenants', createTenant, created('/v1/tenants')),
-    route('GET', '/v1/tenants', listTenants),
+    route('POST', '/v1/tenants', createTenant, { ...described.tenantCreate, ...created('/v1/tenants') }),
+    route('GET', '/v1/tenants', listTenants, described.list),
     route('GET', '/v1/tenants/:id', getTenant),
-    route('PATCH', '/v1/tenants/:id', updateTenant),
+    route('PATCH', '/v1/tenants/:id', updateTenant, described.tenantUpdate),
   ],
 }

@@ -298,6 +298,29 @@ export function listLaws(open: OpenSubject): void {
       await expect(tenant.tally(Member, {}, ['settings'])).rejects.toThrow()
     })
 
+    test('counts, tallies and filters a tenant of thousands, and sees what was just acknowledged', async () => {
+      const tenant = fresh()
+      const note = (n: number) => insert(Note, aNote(String(n).padStart(5, '0'), n % 2 === 0 ? 'even' : 'odd'))
+      for (let n = 0; n < 3_000; n += 1_000) {
+        await tenant.commit(
+          Array.from({ length: 1_000 }, (_, k) => note(n + k)),
+          meta,
+        )
+      }
+      const even: Selection = { filter: [{ field: 'text', op: 'contains', value: 'eve' }] }
+
+      for (let round = 0; round < 10; round += 1) {
+        await tenant.commit([note(3_000 + round * 2)], meta)
+        const count = 1_501 + round
+        expect(await tenant.count(Note, even)).toBe(count)
+        expect(await tenant.tally(Note, even, ['text'])).toEqual([{ values: ['even'], count }])
+        const { items, nextCursor } = await tenant.list(Note, { ...even, order: 'desc', limit: 2 })
+        expect(items.map((row) => row.id)).toEqual([3_000 + round * 2, 2_998 + round * 2].map((n) => String(n).padStart(5, '0')))
+        expect((await tenant.list(Note, { ...even, order: 'desc', limit: 1, cursor: nextCursor })).items[0]?.text).toBe('even')
+      }
+      expect(await tenant.count(Note, {})).toBe(3_010)
+    })
+
     test('counts more rows than a page has', async () => {
       const tenant = fresh()
       await tenant.commit(

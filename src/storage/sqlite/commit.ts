@@ -1,5 +1,5 @@
 import { type Database, SqliteError, type Statement } from 'better-sqlite3'
-import { type Told, tellAdd, teller } from './log.ts'
+import { type Told, tellAdd, teller } from './entry.ts'
 import { quote, type Shape } from './schema.ts'
 import type { SqlValue, WireChange } from './wire.ts'
 

@@ -7,16 +7,19 @@ import type { AnyEntity } from '../../kernel/entity.ts'
 import { AppError } from '../../kernel/errors.ts'
 import type { PlatformStore, Storage, TenantStore } from '../port.ts'
 import { connect } from './connection.ts'
-import { prepareFolder } from './folder.ts'
-import { headReader } from './heads.ts'
+import { noSpace } from './failures.ts'
+import { folderUnusable, prepareFolder } from './folder.ts'
+import { lister } from './list.ts'
 import { lockFile, lockFolder } from './lock.ts'
-import { logReader } from './log.ts'
+import { headReader, logReader } from './log.ts'
 import { migrate } from './migrate.ts'
 import { numberer } from './numbers.ts'
-import { openQueue } from './queue.ts'
+import { openQueue, type Queue } from './queue.ts'
 import { reader } from './read.ts'
+import { scans } from './scans.ts'
 import { shapeOf } from './schema.ts'
 import { platformStore, type Running, tenantStore } from './store.ts'
+import { tables } from './tables.ts'
 import { encoder } from './wire.ts'
 
 export type SqliteOptions = {
@@ -40,7 +43,8 @@ export function sqlite({ folder, entities: declared, onProblem = () => {} }: Sql
   const shapes = entities.map(shapeOf)
   const listeners = new Set<Parameters<Storage['watch']>[0]>()
   let running: Running | null = null
-  let state: 'new' | 'open' | 'closed' = 'new'
+  let opening: Promise<Running> | null = null
+  let closing: Promise<void> | null = null
 
   function tell(commit: Parameters<Parameters<Storage['watch']>[0]>[0]): void {
     for (const listener of listeners) {
@@ -55,25 +59,20 @@ export function sqlite({ folder, entities: declared, onProblem = () => {} }: Sql
   async function start(): Promise<Running> {
     prepareFolder(folder, [databaseFile, lockFile])
     const lock = lockFolder(folder)
+    let queue: Queue | null = null
     try {
       prepareDatabase(file, entities)
-      const queue = openQueue({ file, shapes, onCommit: tell, onDeath: onProblem })
+      queue = openQueue({ file, shapes, onCommit: tell, onDeath: onProblem })
       await queue.ready
       const db = connect(file, { readonly: true, cacheKib: 32_768 })
-      return {
-        db,
-        queue,
-        release: lock.release,
-        encode,
-        read: reader(db, entities),
-        log: logReader(db),
-        heads: headReader(db),
-        numbers: numberer(db, shapes),
-        isSigned: false,
-      }
+      const from = tables(db, entities)
+      const away = scans(from, file)
+      const reads = { read: reader(from), list: lister(from, away), log: logReader(db), heads: headReader(db) }
+      return { db, queue, encode, ...reads, scans: away, numbers: numberer(db, shapes), onProblem, isSigned: false, release: lock.release }
     } catch (error) {
+      await queue?.close()
       lock.release()
-      throw error
+      throw openingFailed(folder, error)
     }
   }
 
@@ -87,18 +86,16 @@ export function sqlite({ folder, entities: declared, onProblem = () => {} }: Sql
   return {
     engine: 'sqlite',
     async open() {
-      if (state !== 'new') throw new Error('An engine is opened once')
-      running = await start()
-      state = 'open'
+      if (opening !== null) throw new Error('An engine is opened once')
+      opening = start()
+      running = await opening
+      if (statSync(file).size > checkedAtStartBytes)
+        void checkFile(file).then((problems) => problems.length > 0 && onProblem(damaged(file, problems)))
     },
-    async close() {
-      const stopping = running
-      if (stopping === null) return
+    close() {
+      closing ??= stop(running)
       running = null
-      state = 'closed'
-      stopping.db.close()
-      await stopping.queue.close()
-      stopping.release()
+      return closing
     },
     async setSigner(signer) {
       const { queue } = current()
@@ -118,6 +115,15 @@ export function sqlite({ folder, entities: declared, onProblem = () => {} }: Sql
     },
     stats: () => ({ ...(running?.queue.stats ?? idle) }),
   }
+}
+
+async function stop(running: Running | null): Promise<void> {
+  if (running === null) return
+  // the last connection to close removes the write-ahead log, and that must be the one that can write
+  await running.scans.close()
+  running.db.close()
+  await running.queue.close()
+  running.release()
 }
 
 const idle = { commits: 0, groups: 0, fsyncs: 0, conflicts: 0, commitSeconds: 0, largestGroup: 0 }
@@ -143,6 +149,13 @@ function prepareDatabase(file: string, entities: readonly AnyEntity[]): void {
   }
 }
 
+/** What keeps a folder from being opened, as an operator's error. */
+function openingFailed(folder: string, error: unknown): unknown {
+  if (!(error instanceof SqliteError)) return error
+  if (error.code === 'SQLITE_FULL') return noSpace(error)
+  return folderUnusable(folder, error.code, error)
+}
+
 const damaged = (file: string, cause: unknown): AppError =>
   new AppError('unavailable', 'storage_damaged', `The database ${file} is damaged. Keep a copy of it, then run: bin/holdfast restore`, {
     cause,
@@ -153,5 +166,6 @@ function checkFile(file: string): Promise<string[]> {
   return new Promise((resolve) => {
     worker.once('message', resolve)
     worker.once('error', (error) => resolve([error.message]))
+    worker.once('exit', () => resolve(['The integrity check ended without a result.']))
   })
 }

@@ -1,6 +1,7 @@
 import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, statfsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { AppError } from '../../kernel/errors.ts'
+import { noSpace } from './failures.ts'
 
 /** File systems whose locks and shared memory do not hold across machines, by the magic numbers of statfs(2) in Linux's magic.h and the kernel's own headers. */
 const network: Readonly<Record<number, string>> = {
@@ -27,6 +28,17 @@ export const networkFileSystem = (type: number): string | null => network[type >
  * Makes the data folder ours alone: folder 0700, files 0600. Nothing here opens a file that exists: closing any descriptor of a file drops the process's locks on it (fcntl(2)).
  */
 export function prepareFolder(folder: string, files: readonly string[]): void {
+  try {
+    prepare(folder, files)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null
+    if (error instanceof AppError || code === null) throw error
+    if (code === 'ENOSPC' || code === 'EDQUOT') throw noSpace(error)
+    throw folderUnusable(folder, code, error)
+  }
+}
+
+function prepare(folder: string, files: readonly string[]): void {
   const isNew = mkdirSync(folder, { recursive: true, mode: 0o700 }) !== undefined
   const name = networkFileSystem(statfsSync(folder).type)
   if (name !== null) {
@@ -42,6 +54,14 @@ export function prepareFolder(folder: string, files: readonly string[]): void {
   syncFolder(folder)
   if (isNew) syncFolder(dirname(folder))
 }
+
+export const folderUnusable = (folder: string, code: string, cause: unknown): AppError =>
+  new AppError(
+    'unavailable',
+    'folder_unusable',
+    `The data folder ${folder} cannot be used (${code}). Make it a folder that this user may write, or choose another with HOLDFAST_DATA.`,
+    { cause },
+  )
 
 function protect(path: string): void {
   if (existsSync(path)) chmodSync(path, 0o600)

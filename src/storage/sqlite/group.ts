@@ -1,7 +1,7 @@
 import { type Database, SqliteError, type Statement } from 'better-sqlite3'
 import { applier, type Refusal } from './commit.ts'
+import { appender, type StreamHead, startOf } from './entry.ts'
 import { headWriter, type Signing } from './heads.ts'
-import { appender, type StreamHead, startOf } from './log.ts'
 import type { Shape } from './schema.ts'
 import type { Outcome, WireCommit } from './wire.ts'
 

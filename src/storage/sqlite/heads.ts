@@ -1,9 +1,8 @@
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto'
 import type { Database } from 'better-sqlite3'
 import { canonical, sha256 } from '../../kernel/canonical.ts'
-import { decodeCursor, encodeCursor, type Page } from '../../kernel/page.ts'
-import type { Head, Signer } from '../port.ts'
-import type { StreamHead } from './log.ts'
+import type { Signer } from '../port.ts'
+import type { StreamHead } from './entry.ts'
 
 export type Signing = { kid: string; key: KeyObject }
 
@@ -36,29 +35,3 @@ export function headWriter(db: Database): (heads: ReadonlyMap<string, StreamHead
     }
   }
 }
-
-type Row = Omit<Head, 'leaves'> & { leaves: string; tenantId: string }
-
-const columns = 'stream, tenant_id AS tenantId, sequence, hash, time, leaves, kid, signature'
-
-export function headReader(db: Database) {
-  const one = db.prepare<unknown[], Row>(`SELECT ${columns} FROM heads WHERE stream = ? AND tenant_id = ?`)
-  const some = db.prepare<unknown[], Row>(`SELECT ${columns} FROM heads WHERE stream > ? ORDER BY stream LIMIT ?`)
-  return {
-    head(tenant: string, stream: string): Head | null {
-      const row = one.get(stream, tenant)
-      if (row === undefined) return null
-      const { tenantId: _, ...head } = row
-      return { ...head, leaves: JSON.parse(head.leaves) as string[] }
-    },
-    heads(cursor: string | null, limit: number): Page<Head & { tenantId: string }> {
-      const after = cursor === null ? '' : (decodeCursor('heads', cursor, 1)[0] as string)
-      const rows = some.all(after, limit + 1)
-      const items = rows.slice(0, limit).map((row) => ({ ...row, leaves: JSON.parse(row.leaves) as string[] }))
-      const last = items.at(-1)
-      return { items, nextCursor: rows.length > limit && last !== undefined ? encodeCursor('heads', [last.stream]) : null }
-    },
-  }
-}
-
-export type HeadReader = ReturnType<typeof headReader>

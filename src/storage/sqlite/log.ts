@@ -1,93 +1,12 @@
-import { randomBytes } from 'node:crypto'
 import type { Database } from 'better-sqlite3'
-import { sha256 } from '../../kernel/canonical.ts'
-import type { LogEntry, LoggedEntry } from '../port.ts'
-import { byName, type Shape } from './schema.ts'
-import type { SqlValue, WireCommit } from './wire.ts'
+import { decodeCursor, encodeCursor, type Page } from '../../kernel/page.ts'
+import type { Head, LogEntry, LoggedEntry } from '../port.ts'
 
-/** A change as the entry tells it, and its secret fields, both canonical JSON. */
-export type Told = { text: string; secrets: string }
-
-type Teller = {
-  insert(id: string, values: readonly SqlValue[]): Told
-  update(id: string, columns: readonly number[], values: readonly SqlValue[]): Told
-  remove(id: string): Told
-}
-
-/** Compiles how changes of an entity are told: keys sorted once, here, and never again. */
-export function teller(shape: Shape): Teller {
-  const secret = new Set(shape.secret)
-  const fields = shape.columns
-    .map((column, position) => ({
-      position,
-      field: column.field,
-      key: `${JSON.stringify(column.field)}:`,
-      kind: column.kind,
-      secret: secret.has(column.field),
-    }))
-    .sort((a, b) => byName(a.field, b.field))
-  const type = JSON.stringify(shape.name)
-  const tell = (op: string, id: string, slots: readonly (SqlValue | undefined)[]): Told => {
-    let text = ''
-    let secrets = ''
-    for (const { position, key, kind, secret } of fields) {
-      const value = slots[position]
-      if (value === undefined) continue
-      const told = key + (value === null ? 'null' : kind === 'json' ? value : kind === 'boolean' ? value === 1 : JSON.stringify(value))
-      if (secret) secrets += secrets === '' ? told : `,${told}`
-      else text += text === '' ? told : `,${told}`
-    }
-    return { text: `{"fields":{${text}},"id":${JSON.stringify(id)},"op":"${op}","type":${type}}`, secrets }
-  }
-  return {
-    insert: (id, values) => tell('insert', id, values),
-    update(id, columns, values) {
-      const slots: (SqlValue | undefined)[] = []
-      for (const [order, position] of columns.entries()) slots[position] = values[order]
-      return tell('update', id, slots)
-    },
-    remove: (id) => tell('remove', id, []),
-  }
-}
-
-/** A counter's move tells the whole row as it became (`createdAt` is the `updatedAt` of version 1), so that a replay rebuilds it. */
-export const tellAdd = (shape: Shape, { id, value, version, now }: { id: string; value: number; version: number; now: string }): Told => ({
-  text: `{"fields":{"updatedAt":${JSON.stringify(now)},"value":${value},"version":${version}},"id":${JSON.stringify(id)},"op":"add","type":${JSON.stringify(shape.name)}}`,
-  secrets: '',
-})
-
-export type StreamHead = { tenant: string; sequence: number; hash: string }
-
-/** Where a stream starts: the hash before the first entry is 64 zeros. */
-export const startOf = (tenant: string): StreamHead => ({ tenant, sequence: 0, hash: '0'.repeat(64) })
-
-/** Appends a commit's entry after `head` and returns the stream's next head. */
-export function appender(db: Database): (head: StreamHead, commit: WireCommit, told: readonly Told[]) => StreamHead {
-  const insert = db.prepare('INSERT INTO log (stream, sequence, tenant_id, time, entry, hash, secrets) VALUES (?, ?, ?, ?, ?, ?, ?)')
-  return (head, [tenant, stream, time, [before, middle, after]], told) => {
-    let changes = ''
-    let hasSecrets = false
-    for (const change of told) {
-      changes += changes === '' ? change.text : `,${change.text}`
-      if (change.secrets !== '') hasSecrets = true
-    }
-    const secrets = hasSecrets
-      ? `{"changes":[${told.map((change) => `{${change.secrets}}`).join(',')}],"salt":"${randomBytes(16).toString('hex')}"}`
-      : null
-    const digest = secrets === null ? '' : `,"secrets":"${sha256(secrets)}"`
-    const sequence = head.sequence + 1
-    const text = `${before}${changes}${middle}${head.hash}${after}${digest},"sequence":${sequence},"stream":${JSON.stringify(stream)},"time":${JSON.stringify(time)}}`
-    const hash = sha256(head.hash + text)
-    insert.run(stream, sequence, tenant, time, text, hash, secrets)
-    return { tenant, sequence, hash }
-  }
-}
-
-type Row = { entry: string; hash: string; secrets: string | null }
+type EntryRow = { entry: string; hash: string; secrets: string | null }
 
 /** Reads entries of a tenant's stream after a sequence. */
 export function logReader(db: Database): (tenant: string, stream: string, after: number, limit: number) => LoggedEntry[] {
-  const select = db.prepare<unknown[], Row>(
+  const select = db.prepare<unknown[], EntryRow>(
     'SELECT entry, hash, secrets FROM log WHERE stream = ? AND sequence > ? AND tenant_id = ? ORDER BY sequence LIMIT ?',
   )
   return (tenant, stream, after, limit) =>
@@ -97,3 +16,29 @@ export function logReader(db: Database): (tenant: string, stream: string, after:
 }
 
 export type LogReader = ReturnType<typeof logReader>
+
+type HeadRow = Omit<Head, 'leaves'> & { leaves: string; tenantId: string }
+
+const columns = 'stream, tenant_id AS tenantId, sequence, hash, time, leaves, kid, signature'
+
+export function headReader(db: Database) {
+  const one = db.prepare<unknown[], HeadRow>(`SELECT ${columns} FROM heads WHERE stream = ? AND tenant_id = ?`)
+  const some = db.prepare<unknown[], HeadRow>(`SELECT ${columns} FROM heads WHERE stream > ? ORDER BY stream LIMIT ?`)
+  return {
+    head(tenant: string, stream: string): Head | null {
+      const row = one.get(stream, tenant)
+      if (row === undefined) return null
+      const { tenantId: _, ...head } = row
+      return { ...head, leaves: JSON.parse(head.leaves) as string[] }
+    },
+    heads(cursor: string | null, limit: number): Page<Head & { tenantId: string }> {
+      const after = cursor === null ? '' : (decodeCursor('heads', cursor, 1)[0] as string)
+      const rows = some.all(after, limit + 1)
+      const items = rows.slice(0, limit).map((row) => ({ ...row, leaves: JSON.parse(row.leaves) as string[] }))
+      const last = items.at(-1)
+      return { items, nextCursor: rows.length > limit && last !== undefined ? encodeCursor('heads', [last.stream]) : null }
+    },
+  }
+}
+
+export type HeadReader = ReturnType<typeof headReader>

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
-import { AppError } from '../../kernel/errors.ts'
 import { Conflict, type EngineStats, type Receipt, type Signer } from '../port.ts'
+import { errorOf, storageFailed } from './failures.ts'
 import type { Shape } from './schema.ts'
 import type { FromWriter, Outcome, ToWriter, WireCommit } from './wire.ts'
 
@@ -24,15 +24,6 @@ export type Queue = {
   isDead(): boolean
 }
 
-export const storageFailed = (cause?: unknown): AppError =>
-  new AppError('unavailable', 'storage_failed', 'The data cannot be written right now. Try again in a moment.', {
-    cause,
-    retryAfterSeconds: 5,
-  })
-
-export const noSpace = (cause?: unknown): AppError =>
-  new AppError('no_space', 'no_space', 'There is no space left to store this. Free some space; nothing was changed.', { cause })
-
 export function openQueue({ file, shapes, onCommit, onDeath }: Options): Queue {
   const worker = new Worker(new URL('./writer.ts', import.meta.url), { workerData: { file, shapes } })
   const stats: EngineStats = { commits: 0, groups: 0, fsyncs: 0, conflicts: 0, commitSeconds: 0, largestGroup: 0 }
@@ -42,6 +33,7 @@ export function openQueue({ file, shapes, onCommit, onDeath }: Options): Queue {
   let pending: Pending[] = []
   let unsent: WireCommit[] = []
   let dead: Error | null = null
+  let isClosed = false
 
   const post = (message: ToWriter): void => worker.postMessage(message)
 
@@ -91,6 +83,7 @@ export function openQueue({ file, shapes, onCommit, onDeath }: Options): Queue {
       }
       case 'closed':
         stats.fsyncs += message.fsyncs
+        isClosed = true
         return closed.resolve()
     }
   })
@@ -98,7 +91,7 @@ export function openQueue({ file, shapes, onCommit, onDeath }: Options): Queue {
   worker.on('exit', () => die(new Error('The writer thread ended')))
 
   function die(error: Error): void {
-    if (dead !== null) return
+    if (dead !== null || isClosed) return
     dead = error
     const lost = storageFailed(error)
     ready.reject(error)
@@ -106,6 +99,7 @@ export function openQueue({ file, shapes, onCommit, onDeath }: Options): Queue {
     for (const { reject } of pending) reject(lost)
     for (const { reject } of signers) reject(lost)
     pending = []
+    unsent = []
     onDeath(error)
   }
 
@@ -134,18 +128,5 @@ export function openQueue({ file, shapes, onCommit, onDeath }: Options): Queue {
       if (dead === null) post({ kind: 'close' })
       await closed.promise
     },
-  }
-}
-
-function errorOf(outcome: Exclude<Outcome, readonly ['done', ...unknown[]]>): Error {
-  switch (outcome[0]) {
-    case 'full':
-      return noSpace(new Error(outcome[1]))
-    case 'failed':
-      return storageFailed(new Error(outcome[1]))
-    case 'bug':
-      return new Error(outcome[1])
-    default:
-      return new Conflict(outcome[0], outcome[1], outcome[2], outcome[3])
   }
 }

@@ -3,7 +3,7 @@ import type { AnyEntity, Column } from '../../kernel/entity.ts'
 import { pageLimit } from '../../kernel/page.ts'
 import type { Filter, Selection, Value } from '../port.ts'
 import { columnOf, quote, servingIndex } from './schema.ts'
-import type { SqlValue } from './wire.ts'
+import { type SqlValue, toValue } from './wire.ts'
 
 /** A selection as SQL. `order` are the columns that a list goes by, id last. */
 export type Selected = {
@@ -14,11 +14,6 @@ export type Selected = {
   order: Column[]
   /** A leading field has several values, so the index alone does not give the order. */
   isMerged: boolean
-}
-
-export function toValue(column: Column, value: Value): SqlValue {
-  if (column.kind === 'json') throw new Error(`${column.field} holds nested values; nothing compares with them`)
-  return typeof value === 'boolean' ? (value ? 1 : 0) : value
 }
 
 /** Compiles an index, the equality on its leading fields, and filters. What was not declared is a programming error. The first parameter is the tenant. */

@@ -1,12 +1,15 @@
-import type { Database } from 'better-sqlite3'
+import { type Database, SqliteError } from 'better-sqlite3'
 import type { AnyEntity, Entity } from '../../kernel/entity.ts'
 import { AppError } from '../../kernel/errors.ts'
-import { type PlatformStore, platformTenant, type TenantStore } from '../port.ts'
-import type { HeadReader } from './heads.ts'
-import type { LogReader } from './log.ts'
+import type { Page } from '../../kernel/page.ts'
+import { type PlatformStore, platformTenant, type Query, type TenantStore, type Value } from '../port.ts'
+import { readFailed } from './failures.ts'
+import type { DirectoryQuery, Lister } from './list.ts'
+import type { HeadReader, LogReader } from './log.ts'
 import type { Numberer } from './numbers.ts'
 import type { Queue } from './queue.ts'
 import type { Reader } from './read.ts'
+import type { Scans } from './scans.ts'
 import { limitOf } from './select.ts'
 import type { Encoder } from './wire.ts'
 
@@ -16,6 +19,9 @@ export type Running = {
   queue: Queue
   encode: Encoder
   read: Reader
+  list: Lister
+  scans: Scans
+  onProblem: (error: Error) => void
   log: LogReader
   heads: HeadReader
   numbers: Numberer
@@ -30,33 +36,43 @@ const notReady = () =>
     retryAfterSeconds: 1,
   })
 
+type Now = () => Running
+
+/** Runs a read. What SQLite itself throws is the storage's failure, and the operator is told. */
+async function reading<T>(current: Now, read: (running: Running) => T | Promise<T>): Promise<T> {
+  const running = current()
+  try {
+    return await read(running)
+  } catch (error) {
+    if (!(error instanceof SqliteError)) throw error
+    running.onProblem(error)
+    throw readFailed(error)
+  }
+}
+
 /** A tenant's store: every method passes `tenantId` on, and none takes it. `current` throws when the engine is not open. */
-export function tenantStore(current: () => Running, tenantId: string): TenantStore {
+export function tenantStore(current: Now, tenantId: string): TenantStore {
   return {
     tenantId,
-    async get<E extends AnyEntity>(type: E, id: string) {
-      return current().read.get(tenantId, type, id) as Entity<E> | null
-    },
-    async find<E extends AnyEntity>(type: E, key: string, values: readonly (string | number | boolean | null)[]) {
-      return current().read.find(tenantId, type, key, values) as Entity<E> | null
-    },
-    async read(references) {
-      const { read } = current()
-      return references.map(({ type, id }) => read.get(tenantId, type, id))
-    },
-    async list(type, query) {
-      return current().read.list(tenantId, type, query) as never
-    },
-    async count(type, selection) {
-      return current().read.count(tenantId, type, selection)
-    },
-    async tally(type, selection, by) {
-      return current().read.tally(tenantId, type, selection, by)
-    },
-    async next(sequence, n = 1) {
-      if (!Number.isInteger(n) || n < 1) throw new Error(`next gives at least one number, not ${n}`)
-      return current().numbers.next(tenantId, sequence, n)
-    },
+    get: <E extends AnyEntity>(type: E, id: string) => reading(current, ({ read }) => read.get(tenantId, type, id) as Entity<E> | null),
+    find: <E extends AnyEntity>(type: E, key: string, values: readonly Value[]) =>
+      reading(current, ({ read }) => read.find(tenantId, type, key, values) as Entity<E> | null),
+    read: (references) => reading(current, ({ read }) => references.map(({ type, id }) => read.get(tenantId, type, id))),
+    list: <E extends AnyEntity>(type: E, query: Query) =>
+      reading(current, ({ list }) => list.list(tenantId, type, query) as Promise<Page<Entity<E>>>),
+    count: (type, selection) => reading(current, ({ list }) => list.count(tenantId, type, selection)),
+    tally: (type, selection, by) => reading(current, ({ list }) => list.tally(tenantId, type, selection, by)),
+    log: (stream, after, limit) =>
+      reading(current, ({ log }) => {
+        if (Number.isInteger(limit) && limit >= 1 && limit <= most.log) return log(tenantId, stream ?? tenantId, after, limit)
+        throw new Error(`The log is read 1 to ${most.log} entries at a time, not ${limit}`)
+      }),
+    head: (stream = null) => reading(current, ({ heads }) => heads.head(tenantId, stream ?? tenantId)),
+    next: (sequence, n = 1) =>
+      reading(current, ({ numbers }) => {
+        if (Number.isInteger(n) && n >= 1) return numbers.next(tenantId, sequence, n)
+        throw new Error(`next gives at least one number, not ${n}`)
+      }),
     async commit(changes, meta) {
       const { encode, isSigned, numbers, queue } = current()
       if (!isSigned) throw notReady()
@@ -64,28 +80,18 @@ export function tenantStore(current: () => Running, tenantId: string): TenantSto
       numbers.note(commit)
       return queue.commit(commit)
     },
-    async log(stream, after, limit) {
-      if (!Number.isInteger(limit) || limit < 1 || limit > most.log)
-        throw new Error(`The log is read 1 to ${most.log} entries at a time, not ${limit}`)
-      return current().log(tenantId, stream ?? tenantId, after, limit)
-    },
-    async head(stream = null) {
-      return current().heads.head(tenantId, stream ?? tenantId)
-    },
   }
 }
 
-export function platformStore(current: () => Running): PlatformStore {
+type Owned<E extends AnyEntity> = { tenantId: string; row: Entity<E> }
+
+export function platformStore(current: Now): PlatformStore {
   return {
     ...tenantStore(current, platformTenant),
-    async lookup(type, directory, values, limit = most.lookup) {
-      return current().read.lookup(type, directory, values, limit) as never
-    },
-    async listAll(type, directory, query) {
-      return current().read.listAll(type, directory, query) as never
-    },
-    async heads({ cursor = null, limit }) {
-      return current().heads.heads(cursor, limitOf(limit))
-    },
+    lookup: <E extends AnyEntity>(type: E, directory: string, values: readonly Value[], limit: number = most.lookup) =>
+      reading(current, ({ read }) => read.lookup(type, directory, values, limit) as Owned<E>[]),
+    listAll: <E extends AnyEntity>(type: E, directory: string, query: DirectoryQuery) =>
+      reading(current, ({ list }) => list.listAll(type, directory, query) as Page<Owned<E>>),
+    heads: ({ cursor = null, limit }) => reading(current, ({ heads }) => heads.heads(cursor, limitOf(limit))),
   }
 }

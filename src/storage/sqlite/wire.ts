@@ -1,7 +1,7 @@
 import { canonical, type Json } from '../../kernel/canonical.ts'
 import type { Change } from '../../kernel/change.ts'
 import type { AnyEntity, Column } from '../../kernel/entity.ts'
-import type { Meta, Signer } from '../port.ts'
+import type { Meta, Signer, Value } from '../port.ts'
 
 /**
  * What passes between the threads. Arrays of primitives, because a structured clone of those costs a third of one of objects; the entity is its position in the list
@@ -44,6 +44,12 @@ export function toSql(column: Column, value: unknown): SqlValue {
   if (column.kind === 'boolean') return value === true ? 1 : 0
   if (column.kind === 'json') return canonical(value as Json)
   return value as string | number
+}
+
+/** What a field is compared with. */
+export function toValue(column: Column, value: Value): SqlValue {
+  if (column.kind === 'json') throw new Error(`${column.field} holds nested values; nothing compares with them`)
+  return typeof value === 'boolean' ? (value ? 1 : 0) : value
 }
 
 /** Compiles what the engine has to know to post commits of these entities. */

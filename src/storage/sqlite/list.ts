@@ -1,0 +1,112 @@
+import type { AnyEntity, Column } from '../../kernel/entity.ts'
+import { type CursorValue, decodeCursor, encodeCursor, type Page } from '../../kernel/page.ts'
+import type { Query, Selection, Value } from '../port.ts'
+import type { Scans } from './scans.ts'
+import { columnOf, quote } from './schema.ts'
+import { compileSelection, limitOf, listName, orderOf } from './select.ts'
+import { equal, named, owned, type Row, reviver, sqlValues, type Tables } from './tables.ts'
+import { toValue } from './wire.ts'
+
+export type DirectoryQuery = { where?: readonly Value[]; cursor?: string | null; limit?: number }
+
+/** Pages and counts. What may have to look at every row of a large tenant does so in a thread of its own (scans.ts). */
+export function lister({ of, prepare }: Tables, scans: Scans) {
+  async function list(tenant: string, type: AnyEntity, query: Query): Promise<Page<Row>> {
+    const { columns, table, revive } = of(type)
+    const limit = limitOf(query.limit)
+    const descending = query.order === 'desc'
+    const { from, where, values, order, isMerged } = compileSelection(type, query)
+    const name = listName(type.name, query.index ?? null, descending, query.where ?? null)
+    const after = query.cursor == null ? [] : decodeCursor(name, query.cursor, order.length)
+    const names = order.map((column) => column.name)
+    const { by, beyond } = orderOf(names, descending)
+    const picked = `FROM ${from} WHERE ${after.length > 0 ? `${where} AND ${beyond}` : where} ORDER BY ${by} LIMIT ?`
+    const bound = [tenant, ...values, ...after, limit + 1]
+    const sql = isMerged ? merged({ table, columns, names, descending }, picked) : `SELECT ${columns} ${picked}`
+    if (isMerged) bound.push(tenant)
+    const mayScan = (query.filter ?? []).length > 0
+    const rows = mayScan && scans.isLarge(tenant, type) ? await scans.all(sql, bound) : prepare(sql).all(...bound)
+    return pageOf(rows, { limit, name, order }, revive)
+  }
+
+  /** A count or a tally: one row per group. */
+  async function group(tenant: string, type: AnyEntity, selection: Selection, by: readonly Column[]): Promise<Row[]> {
+    of(type)
+    for (const column of by) toValue(column, null)
+    const { from, where, values } = compileSelection(type, selection)
+    const selected = [...(by.length === 0 ? [] : [named(by)]), 'count(*) AS "count(*)"'].join(', ')
+    const groups = by.length === 0 ? '' : ` GROUP BY ${by.map((column) => quote(column.name)).join(', ')}`
+    const sql = `SELECT ${selected} FROM ${from} WHERE ${where}${groups}`
+    const rows = scans.isLarge(tenant, type) ? await scans.all(sql, [tenant, ...values]) : prepare(sql).all(tenant, ...values)
+    return rows.map(reviver(by))
+  }
+
+  async function count(tenant: string, type: AnyEntity, selection: Selection): Promise<number> {
+    const [row] = await group(tenant, type, selection, [])
+    return row?.['count(*)'] as number
+  }
+
+  async function tally(tenant: string, type: AnyEntity, selection: Selection, by: readonly string[]) {
+    const columns = by.map((field) => columnOf(type, field))
+    const rows = await group(tenant, type, selection, columns)
+    const tallied = rows.map((row) => ({ values: by.map((field) => row[field] as Value), count: row['count(*)'] as number }))
+    return tallied.filter((one) => one.count > 0)
+  }
+
+  function listAll(type: AnyEntity, directory: string, query: DirectoryQuery): Page<{ tenantId: string; row: Row }> {
+    const { columns, table, revive } = of(type)
+    const limit = limitOf(query.limit)
+    const declared = type.directory[directory]?.fields
+    const where = query.where ?? []
+    if (declared === undefined || where.length > declared.length) {
+      throw new Error(`${type.name} has no directory ${directory} of ${where.length} fields`)
+    }
+    const leading = declared.slice(0, where.length).map((field) => columnOf(type, field))
+    const rest = declared.slice(where.length).map((field) => columnOf(type, field))
+    const order = [...rest, tenantColumn, columnOf(type, 'id')]
+    const names = order.map((column) => column.name)
+    const { by, beyond } = orderOf(names, false)
+    const name = listName(type.name, directory, where)
+    const after = query.cursor == null ? [] : decodeCursor(name, query.cursor, order.length)
+    const present = rest.filter((column) => column.nullable).map((column) => `${quote(column.name)} IS NOT NULL`)
+    const terms = [equal(leading), ...present, after.length > 0 ? beyond : ''].filter((term) => term !== '')
+    const condition = terms.length > 0 ? ` WHERE ${terms.join(' AND ')}` : ''
+    const rows = prepare(`SELECT tenant_id, ${columns} FROM ${table}${condition} ORDER BY ${by} LIMIT ?`).all(
+      ...sqlValues(leading, where),
+      ...after,
+      limit + 1,
+    )
+    return pageOf(rows, { limit, name, order }, (row) => owned(row, revive))
+  }
+
+  return { list, count, tally, listAll }
+}
+
+export type Lister = ReturnType<typeof lister>
+
+const tenantColumn: Column = { field: 'tenant_id', name: 'tenant_id', kind: 'text', nullable: false }
+
+/** One row more than the page was read: when it is there, the page's last row is where the next one begins. */
+function pageOf<T>(
+  rows: readonly Row[],
+  { limit, name, order }: { limit: number; name: string; order: readonly Column[] },
+  revive: (row: Row) => T,
+): Page<T> {
+  const last = rows.length > limit ? rows[limit - 1] : undefined
+  const nextCursor =
+    last === undefined
+      ? null
+      : encodeCursor(
+          name,
+          order.map((column) => last[column.field] as CursorValue),
+        )
+  return { items: rows.slice(0, limit).map(revive), nextCursor }
+}
+
+/** Several values of a leading field: the index alone picks the rows of the page, value by value, and only those are fetched. */
+function merged(to: { table: string; columns: string; names: readonly string[]; descending: boolean }, picked: string): string {
+  const chosen = to.names.map((name, position) => `${quote(name)} AS "sort ${position}"`).join(', ')
+  const order = to.names.map((_, position) => `"sort ${position}"${to.descending ? ' DESC' : ''}`).join(', ')
+  const id = `"sort ${to.names.length - 1}"`
+  return `SELECT ${to.columns} FROM (SELECT ${chosen} ${picked}) JOIN ${to.table} ON tenant_id = ? AND id = ${id} ORDER BY ${order}`
+}

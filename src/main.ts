@@ -61,7 +61,7 @@ export async function openHoldfast(config: Config, log: Logger): Promise<Holdfas
     backups: () => null,
   })
   function onProblem(problem: Error): void {
-    health.suspect()
+    health.checked('engine', false)
     log.error({ err: problem }, 'storage problem')
   }
   const engine = sqlite({ folder: config.dataFolder, entities, onProblem })
@@ -86,6 +86,7 @@ export async function openHoldfast(config: Config, log: Logger): Promise<Holdfas
         keys,
         entities,
         log,
+        health,
         mac: (text) => createHmac('sha256', macKey).update(text).digest('base64url'),
         settings: { version, accessTokenSeconds, vantagepointTenant, docsUrl, docsToken },
       },

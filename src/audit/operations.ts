@@ -180,9 +180,13 @@ export const checkIntegrity = operation({
       rows: { checked: 0, mismatched: 0 },
       problems: [] as z.output<typeof integrityProblem>[],
     }
-    for (const detail of await context.runtime.storage.check())
+    const { health } = context.services
+    const unsound = new Map<string, boolean>()
+    const broken = await context.runtime.storage.check()
+    health.checked('engine', broken.length === 0)
+    for (const detail of broken)
       found.problems.push({ code: 'engine', entity: null, stream: context.store.tenantId, sequence: null, detail })
-    for await (const { store, stream } of streamsOf(context, context.scope === 'platform')) {
+    for await (const { store, stream, tenantId } of streamsOf(context, context.scope === 'platform')) {
       const replay = createReplay()
       const { entries, problems } = await walkChain(store, stream, keys, replay.apply)
       const rows = stream === store.tenantId ? await compareRows(store, context.services.entities, replay) : { checked: 0, problems: [] }
@@ -194,7 +198,9 @@ export const checkIntegrity = operation({
       found.problems.push(
         ...rows.problems.map(({ entity, id, detail }) => ({ code: 'row', entity: `${entity.name}/${id}`, stream, sequence: null, detail })),
       )
+      unsound.set(tenantId, unsound.get(tenantId) === true || problems.length + rows.problems.length > 0)
     }
+    for (const [tenantId, isUnsound] of unsound) health.checked(tenantId, !isUnsound)
     const status = found.problems.length === 0 ? ('ok' as const) : ('suspect' as const)
     return { output: { ...found, status, checkedAt: toTime(context.realMs), backups: { newestProvenAt: null } } }
   },

@@ -7,10 +7,8 @@ export type Health = {
   state(): HealthState
   /** Requests may be served from now on. */
   ready(): void
-  /** The storage was found damaged or has failed: `/health` is 503 until `sound`. */
-  suspect(): void
-  /** A check found nothing wrong any more. */
-  sound(): void
+  /** What was found of one part, `engine` or a tenant's rows and log: while any part is not sound, `/health` is 503. */
+  checked(part: string, isSound: boolean): void
   stopping(): void
   /** Why no request may be served now, or null. A suspect storage is no reason: sign-in, integrity, metrics and restores are how one mends it, and the engine refuses what it cannot store. */
   unready(): AppError | null
@@ -28,24 +26,22 @@ const storageSuspect = () =>
 
 export function createHealth(): Health {
   let isReady = false
-  let isSuspect = false
+  const unsound = new Set<string>()
   let isStopping = false
   const unready = () => (isStopping ? stopping() : isReady ? null : starting())
   return {
-    state: () => (isStopping ? 'stopping' : !isReady ? 'starting' : isSuspect ? 'suspect' : 'healthy'),
+    state: () => (isStopping ? 'stopping' : !isReady ? 'starting' : unsound.size > 0 ? 'suspect' : 'healthy'),
     ready() {
       isReady = true
     },
-    suspect() {
-      isSuspect = true
-    },
-    sound() {
-      isSuspect = false
+    checked(part, isSound) {
+      if (isSound) unsound.delete(part)
+      else unsound.add(part)
     },
     stopping() {
       isStopping = true
     },
     unready,
-    problem: () => unready() ?? (isSuspect ? storageSuspect() : null),
+    problem: () => unready() ?? (unsound.size > 0 ? storageSuspect() : null),
   }
 }

@@ -10,6 +10,8 @@ export interface Hasher {
   /** The work of one verification, for logins that do not exist: same time class. */
   burn(): Promise<void>
   wrap(stored: string): Promise<string>
+  /** Milliseconds that the dearest stored form in use has been taking lately: refusals of a sign-in take as long. */
+  dearestMs(): number
 }
 
 /** Where a sealed value lives. A ciphertext moved elsewhere does not open (SECURITY.md, secrets at rest). */
@@ -51,6 +53,11 @@ export interface Logger {
   error(fields: object, message: string): void
 }
 
+/** Where checks of the store say what they found: of the `engine`, or of a tenant's log and rows. `/health` follows it. */
+export interface HealthReport {
+  checked(part: string, isSound: boolean): void
+}
+
 /** Settings that rules read; config.ts fills them. */
 export type Settings = {
   version: string
@@ -68,6 +75,7 @@ export type Services = {
   keys: LogKeys & SigningKeys
   settings: Settings
   log: Logger
+  health: HealthReport
   /** Everything that is stored, for checks that walk it all. */
   entities: readonly AnyEntity[]
   /** Keyed digest with a key derived from the master key. */

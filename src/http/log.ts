@@ -25,6 +25,8 @@ export function createLogger({ logLevel }: Pick<Config, 'logLevel'>, to: Destina
     base: null,
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
+    // `redact` has made a plain object of it
+    serializers: { err: (error: unknown) => error },
   }
   const out = pino(options, to)
   const write = (level: Level) => (fields: object, message: string) => {

@@ -67,7 +67,8 @@ export function createMetrics(sources: MetricsSources): Metrics {
       commits.inc()
       commitSeconds.observe(seconds)
     },
-    text: () => registry.metrics(),
+    // prom-client spells it Nan
+    text: async () => (await registry.metrics()).replace(/ Nan$/gm, ' NaN'),
   }
 }
 

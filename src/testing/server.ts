@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { InjectOptions } from 'fastify'
 import { type Config, readConfig } from '../config.ts'
+import { createLogger } from '../http/log.ts'
 import { buildServer, describeServer, type Holdfast, openHoldfast } from '../main.ts'
 import { createDocumented, type Documented } from './documented.ts'
 
@@ -19,6 +20,8 @@ export type TestServer = {
   holdfast: Holdfast
   config: Config
   folder: string
+  /** Every line logged so far; none at the level `silent`, which is the default here. */
+  logged: readonly string[]
   /** One request through the whole stack, without a socket. `from` is the client's address. Throws for a status that /openapi.json does not have for a known route. */
   send(method: string, url: string, options?: Send): Promise<Answer>
   /** The access token of a fresh sign-in on `/v1`. Default: the first owner. */
@@ -42,9 +45,10 @@ export async function startTestServer(environment: Record<string, string> = {}):
     HOLDFAST_LOG_LEVEL: 'silent',
     ...environment,
   })
-  const silent = { info: () => {}, warn: () => {}, error: () => {} }
+  const logged: string[] = []
+  const log = createLogger(config, { write: (line) => void logged.push(line), flushSync: () => {} })
   const open = async () => {
-    const holdfast = await openHoldfast(config, silent)
+    const holdfast = await openHoldfast(config, log)
     return { holdfast, app: await buildServer(config, holdfast) }
   }
   let { holdfast, app } = await open()
@@ -82,6 +86,7 @@ export async function startTestServer(environment: Record<string, string> = {}):
     },
     config,
     folder,
+    logged,
     send,
     async signIn(login = 'owner', password = ownerPassword) {
       addresses += 1

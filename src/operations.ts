@@ -17,11 +17,12 @@ import { listKeys, rotateKeys } from './session/key-operations.ts'
 import { getMe, listSessions, revokeAllSessions, revokeCurrentSession, revokeSession } from './session/operations.ts'
 import { createPasswordReset, redeemPasswordReset } from './session/password-reset.ts'
 import { refreshSession } from './session/refresh.ts'
-import { confirmSecondFactor, removeSecondFactor, startSecondFactor } from './session/second-factor.ts'
+import { confirmSecondFactor, getSecondFactor, removeSecondFactor, resetSecondFactor, startSecondFactor } from './session/second-factor.ts'
 import { createSession } from './session/sign-in.ts'
 import { createStaff } from './session/staff-operations.ts'
 import { createTenant, getTenant, listTenants, updateTenant } from './tenant/operations.ts'
-import { createUser, deactivateUser, getUser, listUsers, updateUser } from './user/operations.ts'
+import { listUsers } from './user/list.ts'
+import { createUser, deactivateUser, getUser, updateUser } from './user/operations.ts'
 import { explainAccess, getOrganization } from './user/organization.ts'
 import { changePassword } from './user/password.ts'
 import { showUser } from './user/show.ts'
@@ -38,6 +39,8 @@ export const operations: readonly AnyOperation[] = [
   startSecondFactor,
   confirmSecondFactor,
   removeSecondFactor,
+  getSecondFactor,
+  resetSecondFactor,
 
   createUser,
   listUsers,

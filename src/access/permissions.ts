@@ -52,6 +52,7 @@ export const permissions = {
   'user:explain': { ...readers, ...staffReads },
   'password:change': { ...oneself, peopleOnly: true },
   'second-factor:manage': { ...oneself, peopleOnly: true },
+  'self:read': { ...oneself },
   'session:read': { ...oneself, peopleOnly: true },
   'session:revoke': { ...oneself, peopleOnly: true },
   'api-key:manage': { ...administrators, peopleOnly: true },
@@ -115,9 +116,13 @@ export const isPeopleOnly = (permission: Permission): boolean => (permissions[pe
 
 const rank: Record<Role, number> = { owner: 6, admin: 5, supervisor: 4, manager: 3, member: 2, auditor: 1 }
 
-/** One may give or take only roles up to one's own; supervisors and managers make members (native-api.md section 3). Platform staff may give any role of a tenant. */
+/**
+ * One may give or take only roles up to one's own; managers make members (native-api.md section 3). An auditor reads the whole tenant, which is more than a supervisor does, so only
+ * administrators make them. Platform staff may give any role of a tenant.
+ */
 export function mayGrant(giver: AnyRole, role: Role): boolean {
   if (giver === 'platform_admin') return true
   if (giver === 'owner' || giver === 'admin') return rank[role] <= rank[giver]
-  return (giver === 'supervisor' || giver === 'manager') && role === 'member'
+  if (giver === 'supervisor') return role !== 'auditor' && rank[role] <= rank[giver]
+  return giver === 'manager' && role === 'member'
 }

@@ -11,13 +11,33 @@ export async function reachOf(context: Context): Promise<Reach> {
   if (scope === 'tenant' || scope === 'platform') return { everyone: true }
   if (actor.id === null || actor.kind !== 'user') return { everyone: false, ids: new Set() }
   const ids = new Set([actor.id])
-  let level = scope === 'own' ? [] : [actor.id]
-  while (level.length > 0) {
-    const below = (await reportsOf(context, level)).map((user) => user.id).filter((id) => !ids.has(id))
-    for (const id of below) ids.add(id)
-    level = scope === 'subtree' ? below : []
-  }
+  for await (const { id } of below(context, actor.id)) ids.add(id)
   return { everyone: false, ids }
+}
+
+/** The rows of everyone that the scope reaches, where it is less than the tenant: oneself and those below. A machine has nobody below. */
+export async function usersWithin(context: Context): Promise<Entity<typeof User>[]> {
+  const { actor, store } = context
+  const self = actor.kind === 'user' && actor.id !== null ? await store.get(User, actor.id) : null
+  const found = self === null ? [] : [self]
+  if (self !== null) for await (const user of below(context, self.id)) found.push(user)
+  return found
+}
+
+async function* below(context: Context, id: string): AsyncGenerator<Entity<typeof User>> {
+  const seen = new Set([id])
+  let level = context.scope === 'own' ? [] : [id]
+  while (level.length > 0) {
+    const next: string[] = []
+    for (const user of await reportsOf(context, level)) {
+      if (seen.has(user.id)) continue
+      seen.add(user.id)
+      next.push(user.id)
+      yield user
+    }
+    level = context.scope === 'subtree' ? next : []
+    await new Promise((resolve) => setImmediate(resolve))
+  }
 }
 
 /** Everyone whose manager is one of these, active or not. */

@@ -9,7 +9,7 @@ export type IdSource = { newId(): string }
 export function idSource(nowMs: () => number = Date.now, random: (bytes: number) => Buffer = randomBytes): IdSource {
   let lastMs = 0
   let sequence = 0
-  let pool = Buffer.alloc(0)
+  let pool: Buffer = Buffer.alloc(0)
   let taken = 0
   return {
     newId() {

@@ -5,6 +5,7 @@ import type { Json } from './canonical.ts'
 import type { Change } from './change.ts'
 import type { Context } from './context.ts'
 import type { AppError } from './errors.ts'
+import type { Lane } from './gate.ts'
 
 type Written = {
   /** What to write: one commit, made by the frame with the log entry and the idempotency row. Absent = nothing to write. */
@@ -41,12 +42,14 @@ export type Operation<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.Z
   conflicts?: Readonly<Record<string, Taken>>
   /** Reads only: never commits, needs no idempotency. */
   readOnly?: boolean
-  /** Runs even while the actor must change the password, or its tenant's licence has ended: own password, sign-out. */
+  /** Runs even while the actor must change the password, or its tenant's licence has ended: sign-out. */
   always?: boolean
+  /** Runs even while the actor must change the password: that change itself. */
+  whileMustChange?: boolean
   /** Commits into another tenant's store than the one it was called in, so that its idempotency row is found through the directory. */
   elsewhere?: boolean
   /** Of requests with the same key at most `width` run at once in this process. It spares lost races; correctness rests on the guards alone. */
-  serial?(context: Context, input: z.output<I>): Promise<{ key: string; width: number } | null>
+  serial?(context: Context, input: z.output<I>): Promise<Lane | null>
   run(context: Context, input: z.output<I>): Promise<Outcome<z.input<O>>>
 }
 

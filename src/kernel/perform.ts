@@ -41,7 +41,7 @@ export async function perform<I extends z.ZodType, O extends z.ZodType>(
     const context = contextOf(runtime, call, store, scope)
     const work = () => guarded({ runtime, operation, call, context })
     const id = call.idempotency === undefined ? null : idempotencyId(actor, call.idempotency)
-    return await (id === null ? work() : gate(`idempotency ${id}`, 1, work))
+    return await (id === null ? work() : gate({ key: `idempotency ${id}`, width: 1 }, work))
   } catch (error) {
     if (error instanceof AppError && error.kind === 'forbidden' && actor.kind !== 'anonymous')
       await recordDenial(runtime, operation.name, call, error)
@@ -52,7 +52,7 @@ export async function perform<I extends z.ZodType, O extends z.ZodType>(
 function guard(operation: Operation, { actor, origin, tenantId }: Call<never>): Scope {
   if (operation.needs === 'public') return 'own'
   if (actor.role === null) throw new AppError('unauthenticated', 'unauthenticated', 'Sign in first: send a bearer token or an API key.')
-  if (actor.mustChangePassword && operation.always !== true)
+  if (actor.mustChangePassword && operation.always !== true && operation.whileMustChange !== true)
     throw new AppError('forbidden', 'password_change_required', 'Change your password first.')
   const scope = scopeOf(actor.role, operation.needs, origin.surface)
   const allowed = scope !== null && !(actor.kind === 'apiKey' && isPeopleOnly(operation.needs))
@@ -99,7 +99,7 @@ async function guarded<I extends z.ZodType, O extends z.ZodType>(run: Run<I, O>)
   const { operation, call, context } = run
   const input = parse(operation.input, call.input)
   const line = (await operation.serial?.(context, input)) ?? null
-  return line === null ? repeated(run, input) : gate(line.key, line.width, () => repeated(run, input))
+  return line === null ? repeated(run, input) : gate(line, () => repeated(run, input))
 }
 
 async function repeated<I extends z.ZodType, O extends z.ZodType>(run: Run<I, O>, input: z.output<I>): Promise<Performed> {

@@ -6,7 +6,7 @@ import { AppError } from '../kernel/errors.ts'
 import { platformTenant } from '../storage/port.ts'
 import { Tenant } from '../tenant/entity.ts'
 import { licenceProblem } from '../tenant/licence.ts'
-import { User } from '../user/entity.ts'
+import { Credential, User } from '../user/entity.ts'
 import { Session } from './entity.ts'
 import type { KeyRing } from './key-ring.ts'
 import { StaffMember } from './staff.ts'
@@ -26,19 +26,27 @@ export async function authenticate(runtime: Runtime, keys: KeyRing, credentials:
   return 'bearer' in credentials ? byToken(runtime, keys, credentials.bearer) : byKey(runtime, credentials.apiKey)
 }
 
+type Stored = [
+  Entity<typeof Session> | null,
+  Entity<typeof User> | null,
+  Entity<typeof Credential> | null,
+  Entity<typeof Tenant> | null | undefined,
+]
+
 async function byToken({ storage, clock }: Runtime, keys: KeyRing, token: string): Promise<Authenticated> {
   const claims = await keys.verify(token, Math.floor(clock.realMs() / 1000))
   if (claims === null) throw refused()
   const isStaff = claims.tid === platformTenant
-  const [session, user, tenant] = (await storage
+  const [session, user, credential, tenant] = (await storage
     .tenant(claims.tid)
     .read([
       { type: Session, id: claims.sid },
       { type: isStaff ? StaffMember : User, id: claims.sub },
+      { type: Credential, id: claims.sub },
       ...(isStaff ? [] : [{ type: Tenant, id: claims.tid }]),
-    ])) as [Entity<typeof Session> | null, Entity<typeof User> | null, Entity<typeof Tenant> | null | undefined]
-  if (session == null || user == null || session.userId !== user.id) throw refused()
-  if (session.epoch !== user.sessionEpoch || !user.isActive || Date.parse(session.expiresAt) <= clock.realMs()) throw refused()
+    ])) as Stored
+  if (session === null || user === null || credential === null || session.userId !== user.id) throw refused()
+  if (session.epoch !== credential.sessionEpoch || !user.isActive || Date.parse(session.expiresAt) <= clock.realMs()) throw refused()
   const licence = tenant == null ? null : licenceProblem(tenant, clock.businessMs())
   if (!isStaff && tenant == null) throw refused()
   return {
@@ -50,7 +58,7 @@ async function byToken({ storage, clock }: Runtime, keys: KeyRing, token: string
       name: user.username,
       role: user.role as AnyRole,
       sessionId: session.id,
-      mustChangePassword: user.mustChangePassword,
+      mustChangePassword: credential.mustChangePassword,
       user: isStaff ? null : user,
     },
   }

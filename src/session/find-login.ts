@@ -12,26 +12,29 @@ import { StaffMember } from './staff.ts'
 export type Candidate = {
   tenantId: string
   entity: typeof User | typeof StaffMember
-  row: {
-    id: string
-    username: string
-    role: AnyRole
-    isActive: boolean
-    mustChangePassword: boolean
-    sessionEpoch: number
-    version: number
-  }
+  row: { id: string; username: string; role: AnyRole; isActive: boolean; version: number }
 }
 
-/** The one active person whom login and tenant name, or null: unknown, deactivated and ambiguous look alike. */
-export async function findLogin(context: Context, login: string, tenant: string | null): Promise<Candidate | null> {
+/** `place` is the tenant in which the login was looked for: its id, the text that names no tenant, or '' for all tenants. */
+export type Found = { candidate: Candidate | null; place: string }
+
+/**
+ * The one person whom login and tenant name; null for unknown and ambiguous. A deactivated one is found where no active one is, so that the failure is theirs.
+ * Where there is only one tenant, not naming it is naming it.
+ */
+export async function findLogin(context: Context, login: string, tenant: string | null): Promise<Found> {
   const folded = fold(login)
-  if (tenant === platformTenant) return findStaff(context, folded)
-  const tenantId = tenant === null ? null : ((await resolveTenant(context, tenant))?.id ?? null)
-  if (tenant !== null && tenantId === null) return null
-  const found = tenantId === null ? await acrossTenants(context, folded) : await withinTenant(context, tenantId, folded)
-  const active = found.filter((candidate) => candidate.row.isActive)
-  if (active.length <= 1) return active[0] ?? null
+  if (tenant === platformTenant) return { candidate: await findStaff(context, folded), place: platformTenant }
+  const tenantId = tenant === null ? await onlyTenant(context) : ((await resolveTenant(context, tenant))?.id ?? null)
+  if (tenantId !== null) return { candidate: await withinTenant(context, tenantId, folded), place: tenantId }
+  if (tenant !== null) return { candidate: null, place: tenant }
+  return { candidate: await theOne(context, await acrossTenants(context, folded)), place: '' }
+}
+
+async function theOne(context: Context, found: readonly Candidate[]): Promise<Candidate | null> {
+  const active = found.filter(({ row }) => row.isActive)
+  if (active.length === 0) return found.length === 1 ? (found[0] ?? null) : null
+  if (active.length === 1) return active[0] ?? null
   const usable: Candidate[] = []
   for (const candidate of active) {
     const row = await context.runtime.storage.tenant(candidate.tenantId).get(Tenant, candidate.tenantId)
@@ -40,16 +43,21 @@ export async function findLogin(context: Context, login: string, tenant: string 
   return usable.length === 1 ? (usable[0] ?? null) : null
 }
 
+async function onlyTenant({ runtime }: Context): Promise<string | null> {
+  const { items } = await runtime.storage.platform().listAll(Tenant, 'byId', { limit: 2 })
+  return items.length === 1 ? (items[0]?.tenantId ?? null) : null
+}
+
 async function findStaff({ runtime }: Context, folded: string): Promise<Candidate | null> {
   const row = await runtime.storage.platform().find(StaffMember, 'username', [folded])
-  return row?.isActive ? { tenantId: platformTenant, entity: StaffMember, row } : null
+  return row === null ? null : { tenantId: platformTenant, entity: StaffMember, row }
 }
 
 /** A username wins over somebody else's e-mail address within one tenant. */
-async function withinTenant({ runtime }: Context, tenantId: string, folded: string): Promise<Candidate[]> {
+async function withinTenant({ runtime }: Context, tenantId: string, folded: string): Promise<Candidate | null> {
   const store = runtime.storage.tenant(tenantId)
   const row = (await store.find(User, 'username', [folded])) ?? (await store.find(User, 'email', [folded]))
-  return row === null ? [] : [{ tenantId, entity: User, row }]
+  return row === null ? null : { tenantId, entity: User, row }
 }
 
 async function acrossTenants({ runtime }: Context, folded: string): Promise<Candidate[]> {

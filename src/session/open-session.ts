@@ -24,12 +24,12 @@ export const sessionTokens = z.object({
 })
 export type SessionTokens = z.input<typeof sessionTokens>
 
-type Who = { tenantId: string; user: { id: string; sessionEpoch: number }; passwordChangedAt: string }
+type Who = { tenantId: string; user: { id: string }; credential: { sessionEpoch: number; passwordChangedAt: string } }
 
 /** A new session with its first tokens, as changes for the sign-in's commit. */
 export async function openSession(
   context: Context,
-  { tenantId, user, passwordChangedAt }: Who,
+  { tenantId, user, credential: { sessionEpoch, passwordChangedAt } }: Who,
 ): Promise<{ changes: Change[]; tokens: SessionTokens; sessionId: string }> {
   const { realMs, origin, services } = context
   const now = toTime(realMs)
@@ -40,7 +40,7 @@ export async function openSession(
     context.newId(),
     {
       userId: user.id,
-      epoch: user.sessionEpoch,
+      epoch: sessionEpoch,
       surface: origin.surface,
       accessSeconds,
       lastSeenAt: now,

@@ -1,11 +1,10 @@
 import { z } from 'zod'
 import { patched, remove, update } from '../kernel/change.ts'
-import type { Context } from '../kernel/context.ts'
 import type { Entity } from '../kernel/entity.ts'
 import { notFound } from '../kernel/errors.ts'
 import { operation } from '../kernel/operation.ts'
 import { pageInput, pageOf } from '../kernel/page.ts'
-import { User } from '../user/entity.ts'
+import { Credential, User } from '../user/entity.ts'
 import { Session } from './entity.ts'
 import { StaffMember } from './staff.ts'
 
@@ -29,7 +28,7 @@ export const listSessions = operation({
   output: pageOf(shown),
   async run(context, { limit, cursor }) {
     const { actor, store } = context
-    const me = await self(context)
+    const me = await store.get(Credential, actor.id ?? '')
     const filter = [
       { field: 'epoch', op: 'eq', value: me?.sessionEpoch ?? -1 },
       { field: 'expiresAt', op: 'gt', value: new Date(context.realMs).toISOString() },
@@ -69,9 +68,12 @@ export const revokeSession = operation({
   input: z.strictObject({ id: z.string() }),
   output: z.null(),
   async run(context, { id }) {
-    const session = await context.store.get(Session, id)
-    const me = session === null ? null : await self(context)
-    if (session === null || session.userId !== context.actor.id || session.epoch !== me?.sessionEpoch) throw notFound()
+    const { actor, store } = context
+    const [session, me] = (await store.read([
+      { type: Session, id },
+      { type: Credential, id: actor.id ?? '' },
+    ])) as [Entity<typeof Session> | null, Entity<typeof Credential> | null]
+    if (session === null || session.userId !== actor.id || session.epoch !== me?.sessionEpoch) throw notFound()
     return ended(session)
   },
 })
@@ -86,16 +88,14 @@ export const revokeAllSessions = operation({
   output: z.null(),
   async run(context) {
     const { actor, store, now } = context
-    const entity = actor.kind === 'platform' ? StaffMember : User
-    const me = await self(context)
+    const me = await store.get(Credential, actor.id ?? '')
     if (me === null) return { output: null }
-    const next = patched(entity as typeof User, me, { sessionEpoch: me.sessionEpoch + 1 }, now)
     return {
       output: null,
-      changes: [update(entity as typeof User, me, next)],
+      changes: [update(Credential, me, patched(Credential, me, { sessionEpoch: me.sessionEpoch + 1 }, now))],
       action: 'session.revoke',
-      entity: { type: entity.name, id: me.id },
-      detail: { all: true, userId: me.id, store: store.tenantId },
+      entity: { type: (actor.kind === 'platform' ? StaffMember : User).name, id: me.id },
+      detail: { all: true },
     }
   },
 })
@@ -107,18 +107,12 @@ const ended = (session: Entity<typeof Session>) => ({
   entity: { type: Session.name, id: session.id },
 })
 
-async function self({ actor, store }: Context): Promise<Entity<typeof User> | null> {
-  if (actor.id === null) return null
-  return actor.kind === 'platform' ? ((await store.get(StaffMember, actor.id)) as Entity<typeof User> | null) : store.get(User, actor.id)
-}
-
 /** Who one is: the row that the guard read on this request, without another read. */
 export const getMe = operation({
   name: 'user.me',
   summary: 'Who am I',
-  needs: 'session:read',
+  needs: 'self:read',
   readOnly: true,
-  always: true,
   input: z.strictObject({}),
   output: z.union([User.public, z.object({ id: z.string(), username: z.string(), role: z.string() })]),
   async run({ actor }) {

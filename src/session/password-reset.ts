@@ -1,14 +1,17 @@
 import { z } from 'zod'
-import { create, insert, remove } from '../kernel/change.ts'
+import { check, create, insert, remove } from '../kernel/change.ts'
 import { toTime } from '../kernel/clock.ts'
+import type { Context } from '../kernel/context.ts'
 import type { Entity } from '../kernel/entity.ts'
 import { notFound } from '../kernel/errors.ts'
 import { type Outcome, operation } from '../kernel/operation.ts'
+import type { TenantStore } from '../storage/port.ts'
 import { User } from '../user/entity.ts'
 import { password } from '../user/input.ts'
 import { planPassword } from '../user/password.ts'
 import { assertMayGrant } from '../user/plan.ts'
 import { PasswordReset } from './entity.ts'
+import { countNetworkFailure, tokenMisses, withinNetwork } from './network-throttle.ts'
 import { digestToken, randomToken } from './tokens.ts'
 
 const resetMs = 24 * 60 * 60 * 1000
@@ -31,21 +34,19 @@ export const createPasswordReset = operation({
   },
 })
 
-/** Sets the password that a reset token allows, once, and ends every session of that user. Errors: `not_found` for an unknown, used or expired token; `weak_password`. */
+/** Sets the password that a reset token allows, once, and ends every session of that user. Errors: `not_found` for an unknown, used or expired token; `token_misses`; `weak_password`. */
 export const redeemPasswordReset = operation({
   name: 'password-reset.redeem',
   summary: 'Set a new password with a reset token',
   needs: 'public',
+  elsewhere: true,
   input: z.strictObject({ token: z.string().min(1).max(200), newPassword: password }),
   output: z.null(),
   async run(context, { token, newPassword }): Promise<Outcome<null>> {
-    const [found] = await context.runtime.storage.platform().lookup(PasswordReset, 'byId', [digestToken(token)], 1)
-    const reset: Entity<typeof PasswordReset> | undefined = found?.row
-    if (found === undefined || reset === undefined || Date.parse(reset.expiresAt) <= context.realMs) throw notFound()
-    const store = context.runtime.storage.tenant(found.tenantId)
-    const user = await store.get(User, reset.userId)
-    if (user === null || !user.isActive) throw notFound()
-    const changes = [remove(PasswordReset, reset), ...(await planPassword({ ...context, store }, user, newPassword, null))]
+    const found = await usable(context, token)
+    if (found === null) return withinNetwork(context, tokenMisses, () => miss(context))
+    const { reset, user, store } = found
+    const changes = [remove(PasswordReset, reset), check(User, user), ...(await planPassword({ ...context, store }, user, newPassword))]
     return {
       output: null,
       changes,
@@ -55,3 +56,18 @@ export const redeemPasswordReset = operation({
     }
   },
 })
+
+type Usable = { reset: Entity<typeof PasswordReset>; user: Entity<typeof User>; store: TenantStore }
+
+async function usable({ runtime, realMs }: Context, token: string): Promise<Usable | null> {
+  const [found] = await runtime.storage.platform().lookup(PasswordReset, 'byId', [digestToken(token)], 1)
+  if (found === undefined || Date.parse(found.row.expiresAt) <= realMs) return null
+  const store = runtime.storage.tenant(found.tenantId)
+  const user = await store.get(User, found.row.userId)
+  return user?.isActive ? { reset: found.row, user, store } : null
+}
+
+async function miss(context: Context): Promise<never> {
+  await context.once('miss', () => countNetworkFailure(context, tokenMisses))
+  throw notFound()
+}

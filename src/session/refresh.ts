@@ -19,7 +19,14 @@ import { digestToken, randomToken } from './tokens.ts'
 export const graceMs = 10_000
 
 type Token = Entity<typeof RefreshToken>
-type Live = { tenantId: string; store: TenantStore; session: Entity<typeof Session>; user: Entity<typeof User>; passwordChangedAt: string }
+type Live = {
+  store: TenantStore
+  session: Entity<typeof Session>
+  user: Entity<typeof User>
+  credential: Entity<typeof Credential>
+  /** Why the tenant's people may not work now. */
+  licence: AppError | null
+}
 
 const invalid = () => new AppError('unauthenticated', 'invalid_token', 'The token is not valid any more. Sign in again.')
 
@@ -35,11 +42,14 @@ export const refreshSession = operation({
   output: sessionTokens,
   async run(context, { refreshToken }): Promise<Outcome<SessionTokens>> {
     const [found] = await context.runtime.storage.platform().lookup(RefreshToken, 'byId', [digestToken(refreshToken)], 1)
-    const live = found === undefined ? null : await liveSession(context, found.tenantId, found.row)
+    const live = found === undefined ? null : await liveSession(context, context.runtime.storage.tenant(found.tenantId), found.row)
     if (found === undefined || live === null) throw invalid()
     const token = found.row
-    const actor = { id: live.user.id, kind: live.tenantId === platformTenant ? 'platform' : 'user', name: live.user.username } as const
-    const about = { store: live.store, actor, entity: { type: Session.name, id: live.session.id } }
+    const { store, user, licence } = live
+    const actor = { id: user.id, kind: isStaff(store) ? 'platform' : 'user', name: user.username } as const
+    if (licence !== null)
+      return { refuse: licence, store, actor, action: 'access.denied', detail: { operation: 'session.refresh', code: licence.code } }
+    const about = { store, actor, entity: { type: Session.name, id: live.session.id } }
     if (token.usedAt !== null) {
       const again = await lostReply(context, live, token)
       if (again !== null) return { output: again }
@@ -54,6 +64,8 @@ export const refreshSession = operation({
   },
 })
 
+const isStaff = ({ tenantId }: TenantStore): boolean => tenantId === platformTenant
+
 function rotate(context: Context, live: Live, token: Token): { output: SessionTokens; changes: Change[] } {
   const { realMs, services } = context
   const now = toTime(realMs)
@@ -65,10 +77,10 @@ function rotate(context: Context, live: Live, token: Token): { output: SessionTo
     { sessionId: live.session.id, usedAt: null, successor: null, successorId: null, expiresAt },
     now,
   )
-  const successor = services.sealer.seal(text, sealedAt(live.tenantId, token.id))
+  const successor = services.sealer.seal(text, sealedAt(live.store.tenantId, token.id))
   const used = patched(RefreshToken, token, { usedAt: now, successor, successorId: next.id }, now)
   const session = patched(Session, live.session, { lastSeenAt: now, expiresAt }, now)
-  const entity = live.tenantId === platformTenant ? StaffMember : User
+  const entity = isStaff(live.store) ? StaffMember : User
   return {
     output: tokensOf(context, live, text),
     changes: [
@@ -76,6 +88,7 @@ function rotate(context: Context, live: Live, token: Token): { output: SessionTo
       insert(RefreshToken, next),
       update(Session, live.session, session),
       { ...check(User, live.user), entity } as Change,
+      check(Credential, live.credential),
     ],
   }
 }
@@ -86,34 +99,29 @@ async function lostReply(context: Context, live: Live, token: Token): Promise<Se
   if (!isRecent || token.successor === null || token.successorId === null) return null
   const next = await live.store.get(RefreshToken, token.successorId)
   if (next === null || next.usedAt !== null) return null
-  return tokensOf(context, live, context.services.sealer.open(token.successor, sealedAt(live.tenantId, token.id)))
+  return tokensOf(context, live, context.services.sealer.open(token.successor, sealedAt(live.store.tenantId, token.id)))
 }
 
-async function liveSession(context: Context, tenantId: string, token: Token): Promise<Live | null> {
-  const store = context.runtime.storage.tenant(tenantId)
+async function liveSession(context: Context, store: TenantStore, token: Token): Promise<Live | null> {
   const session = await store.get(Session, token.sessionId)
   if (session === null || Date.parse(session.expiresAt) <= context.realMs || Date.parse(token.expiresAt) <= context.realMs) return null
-  const isStaff = tenantId === platformTenant
   const [user, tenant, credential] = (await store.read([
-    { type: isStaff ? StaffMember : User, id: session.userId },
-    { type: Tenant, id: tenantId },
+    { type: isStaff(store) ? StaffMember : User, id: session.userId },
+    { type: Tenant, id: store.tenantId },
     { type: Credential, id: session.userId },
   ])) as [Entity<typeof User> | null, Entity<typeof Tenant> | null, Entity<typeof Credential> | null]
-  if (user === null || credential === null || !user.isActive || user.sessionEpoch !== session.epoch) return null
-  const problem = tenant === null ? null : licenceProblem(tenant, context.nowMs)
-  if (problem !== null) throw problem
-  return { tenantId, store, session, user, passwordChangedAt: credential.passwordChangedAt }
+  if (user === null || credential === null || !user.isActive || credential.sessionEpoch !== session.epoch) return null
+  return { store, session, user, credential, licence: tenant === null ? null : licenceProblem(tenant, context.nowMs) }
 }
 
-const tokensOf = (context: Context, live: Live, refreshToken: string): SessionTokens => ({
-  ...accessTokenOf(context, live.tenantId, live.session),
-  refreshToken,
-  user: live.user,
-  deviceToken: deviceToken(
-    context.services,
-    { tenantId: live.tenantId, userId: live.user.id, passwordChangedAt: live.passwordChangedAt },
-    context.realMs,
-  ),
-})
+function tokensOf(context: Context, { store: { tenantId }, session, user, credential }: Live, refreshToken: string): SessionTokens {
+  const device = { tenantId, userId: user.id, passwordChangedAt: credential.passwordChangedAt }
+  return {
+    ...accessTokenOf(context, tenantId, session),
+    refreshToken,
+    user,
+    deviceToken: deviceToken(context.services, device, context.realMs),
+  }
+}
 
 const sealedAt = (tenant: string, id: string) => ({ tenant, entity: RefreshToken.name, id, field: 'successor' })

@@ -1,12 +1,15 @@
 import { z } from 'zod'
-import { patched, update } from '../kernel/change.ts'
+import { type Change, patched, update } from '../kernel/change.ts'
 import type { Context } from '../kernel/context.ts'
 import type { Entity } from '../kernel/entity.ts'
-import { AppError } from '../kernel/errors.ts'
-import { operation } from '../kernel/operation.ts'
+import { AppError, notFound } from '../kernel/errors.ts'
+import { type Outcome, operation } from '../kernel/operation.ts'
 import { Credential, User } from '../user/entity.ts'
+import { assertMayGrant } from '../user/plan.ts'
 import { issuer } from './key-ring.ts'
+import { proveOwnPassword } from './own-password.ts'
 import { createRecoveryCodes, findRecoveryCode } from './recovery-codes.ts'
+import { StaffMember } from './staff.ts'
 import { createTotpSecret, totpUri, verifyTotp } from './totp.ts'
 
 type CredentialRow = Entity<typeof Credential>
@@ -40,7 +43,11 @@ export const startSecondFactor = operation({
     const secret = await context.once('secret', async () => createTotpSecret(context.random))
     const totpPending = context.services.sealer.seal(secret, sealedAt(context.store.tenantId, credential.id, 'totpPending'))
     const changes = [update(Credential, credential, patched(Credential, credential, { totpPending }, context.now))]
-    return { output: { secret, uri: totpUri({ secret, account: context.actor.name, issuer }) }, changes, entity: subject(credential) }
+    return {
+      output: { secret, uri: totpUri({ secret, account: context.actor.name, issuer }) },
+      changes,
+      entity: subject(context, credential),
+    }
   },
 })
 
@@ -64,32 +71,66 @@ export const confirmSecondFactor = operation({
     return {
       output: { recoveryCodes: codes },
       changes: [update(Credential, credential, patched(Credential, credential, patch, context.now))],
-      entity: subject(credential),
+      entity: subject(context, credential),
     }
   },
 })
 
-/** Removes the second factor, with the password or one of its own codes as proof. Errors: `wrong_code`, `wrong_password`. */
+/** Removes one's own second factor, with the password as proof. Errors: `wrong_password`, `throttled`. */
 export const removeSecondFactor = operation({
   name: 'second-factor.remove',
   summary: 'Remove the second factor',
   needs: 'second-factor:manage',
   input: z.strictObject({ password: z.string().min(1).max(4096) }),
   output: z.null(),
-  async run(context, { password }) {
+  async run(context, { password }): Promise<Outcome<null>> {
     const credential = await ownCredential(context)
-    const stored = credential.passwordHash
-    const isRight = stored !== null && (await context.once('verify', () => context.services.hasher.verify(stored, password)))
-    if (!isRight) throw new AppError('forbidden', 'wrong_password', 'The current password is wrong.')
-    if (credential.totpSecret === null && credential.totpPending === null) return { output: null }
-    const patch = { totpSecret: null, totpPending: null, totpLastStep: null, recoveryDigests: [] }
-    return {
-      output: null,
-      changes: [update(Credential, credential, patched(Credential, credential, patch, context.now))],
-      entity: subject(credential),
-    }
+    const proof = await proveOwnPassword(context, credential, password, 'password')
+    if (!proof.isRight) return proof.refused
+    const changes = withoutFactor(context, credential)
+    return changes.length === 0
+      ? { output: null }
+      : { output: null, changes: [...changes, ...proof.guards], entity: subject(context, credential) }
   },
 })
+
+/** Removes the second factor of someone who has lost it. Errors: `not_found`, `role_not_grantable`. */
+export const resetSecondFactor = operation({
+  name: 'second-factor.reset',
+  summary: 'Remove the second factor of a user who has lost it',
+  needs: 'user:set-password',
+  input: z.strictObject({ id: z.string() }),
+  output: z.null(),
+  async run(context, { id }) {
+    const [user, credential] = (await context.store.read([
+      { type: User, id },
+      { type: Credential, id },
+    ])) as [Entity<typeof User> | null, CredentialRow | null]
+    if (user === null || credential === null) throw notFound()
+    assertMayGrant(context.actor.role, user.role)
+    return { output: null, changes: withoutFactor(context, credential), entity: { type: User.name, id } }
+  },
+})
+
+/** Whether a second factor is set up, and how many recovery codes are left. */
+export const getSecondFactor = operation({
+  name: 'second-factor.get',
+  summary: 'Whether my second factor is set up',
+  needs: 'second-factor:manage',
+  readOnly: true,
+  input: z.strictObject({}),
+  output: z.object({ isActive: z.boolean(), recoveryCodesLeft: z.int() }),
+  async run(context) {
+    const { totpSecret, recoveryDigests } = await ownCredential(context)
+    return { output: { isActive: totpSecret !== null, recoveryCodesLeft: recoveryDigests.length } }
+  },
+})
+
+function withoutFactor({ now }: Context, credential: CredentialRow): Change[] {
+  if (credential.totpSecret === null && credential.totpPending === null) return []
+  const patch = { totpSecret: null, totpPending: null, totpLastStep: null, recoveryDigests: [] }
+  return [update(Credential, credential, patched(Credential, credential, patch, now))]
+}
 
 const wrongCode = () =>
   new AppError('unprocessable', 'wrong_code', 'The code is wrong or was used before.', {
@@ -102,5 +143,5 @@ async function ownCredential(context: Context): Promise<CredentialRow> {
   return credential
 }
 
-const subject = (credential: CredentialRow) => ({ type: User.name, id: credential.id })
+const subject = ({ actor }: Context, { id }: CredentialRow) => ({ type: (actor.kind === 'platform' ? StaffMember : User).name, id })
 const sealedAt = (tenant: string, id: string, field: string) => ({ tenant, entity: Credential.name, id, field })

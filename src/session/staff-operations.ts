@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { platformRoles } from '../access/permissions.ts'
 import { create, insert } from '../kernel/change.ts'
 import { operation } from '../kernel/operation.ts'
-import { Credential } from '../user/entity.ts'
+import { Credential, newCredential } from '../user/entity.ts'
 import { password, username } from '../user/input.ts'
 import { assertGoodPassword } from '../user/plan.ts'
 import { StaffMember } from './staff.ts'
@@ -21,21 +21,8 @@ export const createStaff = operation({
     const { username: login, role } = input
     await assertGoodPassword(context, chosen, { username: login, fullName: null, email: null })
     const passwordHash = await context.once('hash', () => context.services.hasher.hash(chosen))
-    const staff = create(
-      StaffMember,
-      context.newId(),
-      { username: login, role, isActive: true, mustChangePassword: false, sessionEpoch: 0 },
-      context.now,
-    )
-    const fields = {
-      passwordHash,
-      passwordChangedAt: context.now,
-      totpSecret: null,
-      totpPending: null,
-      totpLastStep: null,
-      recoveryDigests: [],
-    }
-    const credential = create(Credential, staff.id, fields, context.now)
+    const staff = create(StaffMember, context.newId(), { username: login, role, isActive: true }, context.now)
+    const credential = newCredential(staff.id, { passwordHash, mustChangePassword: false, now: context.now })
     return {
       output: { ...staff, password: given === null ? chosen : null },
       changes: [insert(StaffMember, staff), insert(Credential, credential)],

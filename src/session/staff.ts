@@ -9,11 +9,8 @@ export const StaffMember = entity('staff', {
     username: z.string(),
     role: z.enum(platformRoles),
     isActive: z.boolean(),
-    mustChangePassword: z.boolean(),
-    sessionEpoch: z.int(),
     usernameFold: z.string(),
   },
   unique: { username: ['usernameFold'] },
-  internal: ['mustChangePassword', 'sessionEpoch'],
   derived: { usernameFold: (row) => fold(row.username) },
 })

@@ -1,11 +1,8 @@
 import { sha256 } from '../kernel/canonical.ts'
 import { type Change, check, checkAbsent, create, insert, patched, remove, update } from '../kernel/change.ts'
 import { toTime } from '../kernel/clock.ts'
-import type { Context } from '../kernel/context.ts'
 import type { Entity } from '../kernel/entity.ts'
 import { AppError } from '../kernel/errors.ts'
-import { createGate } from '../kernel/gate.ts'
-import { Conflict, type TenantStore } from '../storage/port.ts'
 import { Throttle } from './entity.ts'
 
 export type ThrottleRow = Entity<typeof Throttle>
@@ -16,10 +13,6 @@ const firstDelayMs = 2_000
 const longestDelayMs = 15 * 60_000
 /** A series of failures is forgotten a day after its last one. */
 const forgottenAfterMs = 24 * 60 * 60_000
-export const networkFailures = 30
-const windowMs = 60_000
-
-const gate = createGate()
 
 /** How long the account is held after this many failures in a row: 2 s from the sixth, doubling to 15 min. */
 export const delayMs = (failures: number): number =>
@@ -59,48 +52,3 @@ export const accountThrottleId = (tenant: string, who: string): string => `accou
 
 export const tooManyAttempts = (waitMs: number, code = 'throttled') =>
   new AppError('limited', code, 'Too many attempts, try again later', { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)) })
-
-const networkId = (network: string): string => `network:${network}`
-
-/** Refuses a network that failed thirty times within a minute. Errors: `network_throttled`. */
-export async function assertNetworkFree(context: Context, platform: TenantStore): Promise<void> {
-  const { network } = context.origin
-  if (network === null) return
-  const row = await platform.get(Throttle, networkId(network))
-  const recent = (row?.recent ?? []).filter((ms) => ms > context.realMs - windowMs)
-  const oldest = recent.at(-networkFailures)
-  if (oldest !== undefined) throw tooManyAttempts(oldest + windowMs - context.realMs, 'network_throttled')
-}
-
-/** Counts one failure of the network, exactly, whoever else fails at the same moment. A commit of its own: the network belongs to the platform, the account to its tenant. */
-export async function countNetworkFailure(context: Context, platform: TenantStore): Promise<void> {
-  const { network, requestId } = context.origin
-  if (network === null) return
-  const id = networkId(network)
-  await gate(id, 1, async () => {
-    for (;;) {
-      const nowMs = context.runtime.clock.realMs()
-      const before = await platform.get(Throttle, id)
-      const recent = [...(before?.recent ?? []).filter((ms) => ms > nowMs - windowMs), nowMs].slice(-networkFailures)
-      const fields = { failures: recent.length, heldUntil: null, recent, expiresAt: toTime(nowMs + windowMs) }
-      const now = toTime(nowMs)
-      const change =
-        before === null
-          ? insert(Throttle, create(Throttle, id, fields, now))
-          : update(Throttle, before, patched(Throttle, before, fields, now))
-      const meta = {
-        actor: { id: null, kind: 'anonymous', name: 'anonymous' },
-        action: 'session.fail',
-        entity: { type: Throttle.name, id },
-        requestId,
-        time: now,
-      } as const
-      try {
-        await platform.commit([change], meta)
-        return
-      } catch (error) {
-        if (!(error instanceof Conflict)) throw error
-      }
-    }
-  })
-}

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { roles } from '../access/permissions.ts'
+import { create } from '../kernel/change.ts'
 import { entity, fold } from '../kernel/entity.ts'
 
 /** One person's login in one tenant. Imported rows may be odder than what `input.ts` accepts; these schemas say what is stored. */
@@ -13,9 +14,6 @@ export const User = entity('user', {
     role: z.enum(roles),
     managerId: z.uuid().nullable(),
     isActive: z.boolean(),
-    mustChangePassword: z.boolean(),
-    /** A session belongs to one epoch. Raising it ends every session at once, in the commit that raises it. */
-    sessionEpoch: z.int(),
     /** Where an imported row came from, `vantagepoint:17`, so that a second import passes it over. */
     legacyId: z.string().nullable(),
     usernameFold: z.string(),
@@ -25,7 +23,7 @@ export const User = entity('user', {
   unique: { username: ['usernameFold'], email: ['emailFold'], number: ['number'], legacy: ['legacyId'] },
   indexes: { byNumber: ['number'], byRole: ['role', 'number'], byManager: ['managerId', 'number'], byActive: ['isActive', 'number'] },
   directory: { byUsername: { fields: ['usernameFold'] }, byEmail: { fields: ['emailFold'] } },
-  internal: ['mustChangePassword', 'sessionEpoch', 'legacyId'],
+  internal: ['legacyId'],
   derived: {
     usernameFold: (row) => fold(row.username),
     emailFold: (row) => (row.email === null ? null : fold(row.email)),
@@ -34,12 +32,15 @@ export const User = entity('user', {
   sequence: 'number',
 })
 
-/** How a user proves who they are. A row of its own, so that a sign-in or a stronger hash is no new version of the user. Same id as the user. */
+/** How a user or a member of the staff proves who they are. A row of its own, so that a sign-in or a new password is no new version of the user. Same id. */
 export const Credential = entity('credential', {
   table: 'credentials',
   fields: {
     passwordHash: z.string().nullable(),
     passwordChangedAt: z.iso.datetime({ precision: 3 }),
+    mustChangePassword: z.boolean(),
+    /** A session belongs to one epoch. Raising it ends every session at once, in the commit that raises it. */
+    sessionEpoch: z.int(),
     totpSecret: z.string().nullable(),
     /** Set up but not yet confirmed by a first code. */
     totpPending: z.string().nullable(),
@@ -47,8 +48,29 @@ export const Credential = entity('credential', {
     recoveryDigests: z.array(z.string()),
   },
   secret: ['passwordHash', 'totpSecret', 'totpPending', 'recoveryDigests'],
-  internal: ['totpLastStep'],
+  internal: ['mustChangePassword', 'sessionEpoch', 'totpLastStep'],
 })
+
+/** The credential of someone new. `passwordHash` null = invited: nobody can sign in until a password is set. */
+export const newCredential = (
+  userId: string,
+  { passwordHash, mustChangePassword, now }: { passwordHash: string | null; mustChangePassword: boolean; now: string },
+) =>
+  create(
+    Credential,
+    userId,
+    {
+      passwordHash,
+      passwordChangedAt: now,
+      mustChangePassword,
+      sessionEpoch: 0,
+      totpSecret: null,
+      totpPending: null,
+      totpLastStep: null,
+      recoveryDigests: [],
+    },
+    now,
+  )
 
 /** Counts the active owners of a tenant; its lower bound of 1 is why the last owner cannot go, whoever races. */
 export const ownersCounter = 'owners'

@@ -2,35 +2,51 @@ import { z } from 'zod'
 import { type Change, patched, update } from '../kernel/change.ts'
 import { toTime } from '../kernel/clock.ts'
 import type { Context } from '../kernel/context.ts'
+import type { Entity } from '../kernel/entity.ts'
 import { AppError, notFound } from '../kernel/errors.ts'
 import { type Outcome, operation } from '../kernel/operation.ts'
-import { Session, Throttle } from '../session/entity.ts'
+import { Session } from '../session/entity.ts'
+import { proveOwnPassword } from '../session/own-password.ts'
 import { StaffMember } from '../session/staff.ts'
-import { accountThrottleId, failed, heldForMs, tooManyAttempts, unchanged } from '../session/throttle.ts'
+import { platformTenant } from '../storage/port.ts'
 import { Credential, User } from './entity.ts'
 import { password } from './input.ts'
-import { assertGoodPassword, assertMayGrant, type UserRow } from './plan.ts'
+import { assertGoodPassword, assertMayGrant } from './plan.ts'
 
-/** A new password as changes: the hash, the end of every other session, and no more "must change". `keep` is the session that stays. */
-export async function planPassword(context: Context, user: UserRow, newPassword: string, keep: string | null): Promise<Change[]> {
-  const { store, now, services } = context
-  await assertGoodPassword(context, newPassword, user)
-  const credential = await store.get(Credential, user.id)
+type Owner = { id: string; username: string; fullName: string | null; email: string | null }
+
+/** A new password as a patch of the credential: the hash, the end of every session, and no more "must change". Errors: `weak_password`. */
+export async function passwordPatch(context: Context, owner: Omit<Owner, 'id'>, newPassword: string) {
+  await assertGoodPassword(context, newPassword, owner)
+  const passwordHash = await context.once('hash', () => context.services.hasher.hash(newPassword))
+  return { passwordHash, passwordChangedAt: toTime(context.realMs), mustChangePassword: false }
+}
+
+type Renewal = {
+  /** The session that stays. */
+  keep?: string | null
+  /** The credential as it was when the right to change it was proved; default: as it is now. */
+  credential?: Entity<typeof Credential> | null
+}
+
+/** A new password as changes. It ends every session but `keep`. Errors: `weak_password`. */
+export async function planPassword(
+  context: Context,
+  owner: Owner,
+  newPassword: string,
+  { keep = null, credential: proved = null }: Renewal = {},
+): Promise<Change[]> {
+  const { store, now } = context
+  const patch = await passwordPatch(context, owner, newPassword)
+  const credential = proved ?? (await store.get(Credential, owner.id))
   if (credential === null) throw notFound()
-  const passwordHash = await context.once('hash', () => services.hasher.hash(newPassword))
-  const entity = entityOf(context)
-  const changedAt = toTime(context.realMs)
-  const next = patched(entity, user, { sessionEpoch: user.sessionEpoch + 1, mustChangePassword: false }, now)
+  const next = patched(Credential, credential, { ...patch, sessionEpoch: credential.sessionEpoch + 1 }, now)
   const session = keep === null ? null : await store.get(Session, keep)
   return [
-    update(entity, user, next),
-    update(Credential, credential, patched(Credential, credential, { passwordHash, passwordChangedAt: changedAt }, now)),
+    update(Credential, credential, next),
     ...(session === null ? [] : [update(Session, session, patched(Session, session, { epoch: next.sessionEpoch }, now))]),
   ]
 }
-
-/** Staff have passwords too; their rows share the fields that matter here. */
-const entityOf = (context: Context): typeof User => (context.store.tenantId === 'platform' ? (StaffMember as unknown as typeof User) : User)
 
 /**
  * Sets a password. One's own needs `currentPassword`, whose failures count as failed sign-ins; another's needs the right to.
@@ -40,44 +56,43 @@ export const changePassword = operation({
   name: 'user.password',
   summary: 'Set a password',
   needs: 'password:change',
-  always: true,
+  whileMustChange: true,
   input: z.strictObject({ id: z.string(), newPassword: password, currentPassword: password.nullish() }),
   output: z.null(),
   async run(context, { id, newPassword, currentPassword }): Promise<Outcome<null>> {
     const { actor, store } = context
-    if (actor.kind === 'user' || actor.kind === 'platform') {
-      if (id === actor.id) return changeOwn(context, newPassword, currentPassword ?? null)
-    }
+    if (id === actor.id) return changeOwn(context, newPassword, currentPassword ?? null)
     if (actor.mustChangePassword) throw new AppError('forbidden', 'password_change_required', 'Change your password first.')
     const isAllowed = actor.role === 'owner' || actor.role === 'admin' || actor.role === 'platform_admin'
+    if (!isAllowed) throw new AppError('forbidden', 'forbidden', 'Your role does not allow this.')
     const user = await store.get(User, id)
     if (user === null) throw notFound()
-    if (!isAllowed) throw new AppError('forbidden', 'forbidden', 'Your role does not allow this.')
     assertMayGrant(actor.role, user.role)
-    return { output: null, changes: await planPassword(context, user, newPassword, null), entity: { type: User.name, id } }
+    return { output: null, changes: await planPassword(context, user, newPassword), entity: { type: User.name, id } }
   },
 })
 
 async function changeOwn(context: Context, newPassword: string, currentPassword: string | null): Promise<Outcome<null>> {
-  const { actor, store, services } = context
-  const user = await store.get(entityOf(context), actor.id ?? '')
-  const credential = user === null ? null : await store.get(Credential, user.id)
-  if (user === null || credential === null) throw notFound()
-  const throttleId = accountThrottleId(store.tenantId, user.id)
-  const throttle = await store.get(Throttle, throttleId)
-  const held = heldForMs(throttle, context.realMs)
-  if (held > 0) throw tooManyAttempts(held)
-  const stored = credential.passwordHash
-  const isRight =
-    currentPassword !== null && stored !== null && (await context.once('verify', () => services.hasher.verify(stored, currentPassword)))
-  const entity = { type: entityOf(context).name, id: user.id }
-  if (!isRight) {
-    const refuse = new AppError('forbidden', 'wrong_password', 'The current password is wrong.', {
-      errors: [{ field: 'currentPassword', message: 'is wrong' }],
+  const { actor, store } = context
+  if (currentPassword === null)
+    throw new AppError('unprocessable', 'validation_failed', 'currentPassword: is required', {
+      errors: [{ field: 'currentPassword', message: 'is required' }],
     })
-    if (currentPassword === null) throw refuse
-    return { refuse, changes: [failed(throttleId, throttle, context.realMs)], action: 'session.fail', entity }
-  }
-  const changes = [...(await planPassword(context, user, newPassword, actor.sessionId)), unchanged(throttleId, throttle)]
-  return { output: null, changes, entity }
+  const id = actor.id ?? ''
+  const credential = await store.get(Credential, id)
+  const owner = await ownerOf(context, id)
+  if (owner === null || credential === null) throw notFound()
+  const proof = await proveOwnPassword(context, credential, currentPassword, 'currentPassword')
+  if (!proof.isRight) return proof.refused
+  const changes = [...(await planPassword(context, owner, newPassword, { keep: actor.sessionId, credential })), ...proof.guards]
+  return { output: null, changes, entity: { type: entityOf(context).name, id } }
 }
+
+/** Staff have passwords too, but neither name nor address. */
+async function ownerOf(context: Context, id: string): Promise<Owner | null> {
+  if (entityOf(context) === User) return context.store.get(User, id)
+  const staff = await context.store.get(StaffMember, id)
+  return staff === null ? null : { ...staff, fullName: null, email: null }
+}
+
+const entityOf = ({ store }: Context) => (store.tenantId === platformTenant ? StaffMember : User)

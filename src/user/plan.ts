@@ -6,7 +6,7 @@ import { AppError } from '../kernel/errors.ts'
 import type { Taken } from '../kernel/operation.ts'
 import { passwordProblem } from '../session/password-rules.ts'
 import { Tenant } from '../tenant/entity.ts'
-import { Credential, ownersCounter, User } from './entity.ts'
+import { Credential, newCredential, ownersCounter, User } from './entity.ts'
 
 export type UserRow = Entity<typeof User>
 
@@ -62,21 +62,16 @@ export async function planUser(context: Context, input: NewUser): Promise<{ user
 
 type UserFields = Pick<
   UserRow,
-  'number' | 'username' | 'email' | 'fullName' | 'role' | 'managerId' | 'isActive' | 'mustChangePassword' | 'legacyId' | 'createdAt'
-> & { passwordHash: string | null }
+  'number' | 'username' | 'email' | 'fullName' | 'role' | 'managerId' | 'isActive' | 'legacyId' | 'createdAt'
+> & { passwordHash: string | null; mustChangePassword: boolean }
 
 /** The rows that make a user: the user and the credential. Nothing is checked here, and an owner has still to be counted. */
 export function userRows(
   { newId, now }: Pick<Context, 'newId' | 'now'>,
-  { passwordHash, createdAt, ...fields }: UserFields,
+  { passwordHash, mustChangePassword, createdAt, ...fields }: UserFields,
 ): { user: UserRow; changes: Change[] } {
-  const user = create(User, newId(), { ...fields, sessionEpoch: 0 }, createdAt)
-  const credential = create(
-    Credential,
-    user.id,
-    { passwordHash, passwordChangedAt: now, totpSecret: null, totpPending: null, totpLastStep: null, recoveryDigests: [] },
-    createdAt,
-  )
+  const user = create(User, newId(), fields, createdAt)
+  const credential = newCredential(user.id, { passwordHash, mustChangePassword, now })
   return { user, changes: [insert(User, user), insert(Credential, credential)] }
 }
 

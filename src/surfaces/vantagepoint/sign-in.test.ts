@@ -135,7 +135,9 @@ describe('a sign-in', () => {
   test('of someone who must change the password is refused, and only with the right one', async () => {
     const marked = await crm.join({})
     const { store, user } = await rowOf(marked.username)
-    await store.commit([update(User, user, patched(User, user, { mustChangePassword: true }, meta.time))], meta)
+    const credential = await store.get(Credential, user.id)
+    if (credential === null) throw new Error('no credential')
+    await store.commit([update(Credential, credential, patched(Credential, credential, { mustChangePassword: true }, meta.time))], meta)
     expect(said(await attempt({ username: marked.username, password: 'wrong' }))).toEqual(invalid)
     expect(said(await attempt({ username: marked.username, password: goodPassword }))).toEqual([403, 'Password change required'])
     expect(said(await crm.call(marked, 'GET /leads'))).toEqual([403, 'Password change required'])

@@ -71,14 +71,10 @@ export async function startTestServer(environment: Record<string, string> = {}):
       },
       ...(payload === undefined ? {} : { payload }),
     } as InjectOptions)
-    documented(method, url, answer.statusCode)
     const isJson = /json/.test(String(answer.headers['content-type'] ?? ''))
-    return {
-      status: answer.statusCode,
-      headers: answer.headers as Answer['headers'],
-      text: answer.body,
-      body: isJson && answer.body !== '' ? JSON.parse(answer.body) : null,
-    }
+    const parsed = isJson && answer.body !== '' ? JSON.parse(answer.body) : null
+    documented(method, url, answer.statusCode, answer.statusCode >= 400 ? parsed?.code : undefined)
+    return { status: answer.statusCode, headers: answer.headers as Answer['headers'], text: answer.body, body: parsed }
   }
   return {
     get holdfast() {

@@ -24,8 +24,9 @@ const pauseMs = 100
 /** Gives `work` the running server of the data folder, or, where there is none, the folder itself under its lock. The same operations either way. */
 export async function connected<T>(options: Options, work: (run: Run) => Promise<T>): Promise<T> {
   const { config, mayBegin } = options
-  const address = existsSync(config.dataFolder) ? socketAddress(config.dataFolder) : null
+  let address: string | null = null
   for (const startedMs = performance.now(); ; ) {
+    if (existsSync(config.dataFolder)) address ??= socketAddress(config.dataFolder)
     if (address !== null && (await listens(address)))
       return work((name, at, input, events) => ask(address, { name, at, input }, events) as never)
     if (!mayBegin && !existsSync(join(config.dataFolder, 'holdfast.db'))) throw noData(config.dataFolder)

@@ -13,7 +13,7 @@ import { tasks } from './tasks.ts'
 export async function execute(holdfast: Holdfast, request: Request, events: Events = {}): Promise<unknown> {
   const { runtime } = holdfast
   const tenantId = await placeOf(runtime, request.at)
-  const task = tasks[request.name]
+  const task = tasks.get(request.name)
   if (task !== undefined) return task({ holdfast, tenantId, input: request.input, origin: originOf(runtime), events })
   return performAsSystem(runtime, request, tenantId)
 }

@@ -1,30 +1,14 @@
-import { CommanderError } from 'commander'
-import { AppError } from '../kernel/errors.ts'
-import { printError, say } from './command.ts'
-import { shownError } from './control-wire.ts'
-import { exitCodes } from './exit-codes.ts'
-import { program } from './program.ts'
+import { enableCompileCache } from 'node:module'
+import { fileURLToPath } from 'node:url'
 
-async function main(args: readonly string[]): Promise<number> {
-  const isJson = args.includes('--json')
-  try {
-    await program().parseAsync(args, { from: 'user' })
-    return Number(process.exitCode ?? exitCodes.done)
-  } catch (error) {
-    if (!(error instanceof CommanderError)) {
-      if (!(error instanceof AppError) && error instanceof Error) say(error.stack ?? '')
-      return printError(shownError(error), isJson)
-    }
-    // help that was asked for is an answer; help for want of a command is wrong usage
-    if (error.exitCode === 0) return exitCodes.done
-    if (isJson) process.stdout.write(`${JSON.stringify({ error: 'usage', message: error.message.replace(/^error: /, '') })}\n`)
-    return exitCodes.usage
-  }
-}
+// types are stripped once per file and version, not at every start: that halves the time of a command. The folder belongs to whoever installed; where it cannot be written, nothing is kept
+enableCompileCache(fileURLToPath(new URL('../../node_modules/.holdfast/compiled', import.meta.url)))
 
 // a reader that went away, as in `holdfast users list | head`, is no failure
 for (const stream of [process.stdout, process.stderr])
-  stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? exitCodes.done : exitCodes.failed))
+  stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
 
-const exitCode = await main(process.argv.slice(2))
+// loaded only now, so that it comes from the cache
+const { run } = await import('./run.ts')
+const exitCode = await run(process.argv.slice(2))
 process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode)))

@@ -8,4 +8,4 @@ export type TaskCall = { holdfast: Holdfast; tenantId: string; input: unknown; o
 /** Work of operators that is more than one operation: it reads many streams, or reports how far it is. It runs where the store is open, like an operation. */
 export type Task = (call: TaskCall) => Promise<unknown>
 
-export const tasks: Readonly<Record<string, Task>> = { 'doctor.store': storeChecks }
+export const tasks: ReadonlyMap<string, Task> = new Map([['doctor.store', storeChecks]])

@@ -11,7 +11,6 @@ import { assertCreator } from './write-leads.ts'
 
 /** A user with the number of the manager, for clients that know users by number. */
 export const agentView = User.public.extend({ managerNumber: z.int().nullable() })
-export type AgentView = UserRow & { managerNumber: number | null }
 
 type NewAgent = {
   username: string

@@ -1,3 +1,4 @@
+import type { z } from 'zod'
 import type { Surface } from '../../../http/route.ts'
 import { system } from '../../../kernel/context.ts'
 import type { AnyOperation } from '../../../kernel/operation.ts'
@@ -49,10 +50,12 @@ export const aLead = (fields: Record<string, unknown> = {}) => ({
 export async function startCrm(environment: Record<string, string> = {}): Promise<Crm> {
   const server = await startTestServer(environment)
   let made = 0
-  const call: Crm['call'] = (who, what, body, headers = {}) => {
+  const call: Crm['call'] = async (who, what, body, headers = {}) => {
     const [method = '', path = ''] = what.split(' ')
     const token = who === null ? {} : { token: who.token }
-    return server.send(method, `/api/v1${path}`, { ...token, ...(body === undefined ? {} : { body }), headers })
+    const answer = await server.send(method, `/api/v1${path}`, { ...token, ...(body === undefined ? {} : { body }), headers })
+    if (answer.status < 300 && method !== 'OPTIONS') schemaOf(method, path).parse(answer.body)
+    return answer
   }
   const login: Crm['login'] = (username, password = goodPassword) => call(null, 'POST /auth/login', { username, password })
   const tokenOf = async (username: string, password?: string): Promise<string> => {
@@ -115,6 +118,15 @@ export async function startCrm(environment: Record<string, string> = {}): Promis
     },
     close: () => server.close(),
   }
+}
+
+/** What the API description says of a good answer; every test holds the answers against it. */
+function schemaOf(method: string, path: string): z.ZodType {
+  const [bare = ''] = path.split('?')
+  const matches = (pattern: string) => new RegExp(`^${pattern.replace(/:\w+/g, '[^/]+')}$`).test(`/api/v1${bare}`)
+  const schema = vantagepoint.routes.find((route) => route.method === method && matches(route.path))?.options.responseSchema
+  if (schema === undefined) throw new Error(`${method} ${bare} has no described answer`)
+  return schema
 }
 
 async function asSystem(server: TestServer, operation: AnyOperation, input: object): Promise<Loose> {

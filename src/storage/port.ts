@@ -45,7 +45,7 @@ export type Meta = {
   time: string
   /** Facts that are not rows: totals, file digests. Never a secret. */
   detail?: { readonly [key: string]: Json }
-  /** A live document's own stream; absent = the tenant's. */
+  /** A live document's own stream; absent = the tenant's. A stream belongs to the tenant that wrote it first; a commit of another tenant is a `Conflict`. */
   stream?: string
 }
 
@@ -53,6 +53,10 @@ export type Durability = 'fsync' | 'replicated' | 'backed-up'
 
 export type Receipt = { stream: string; sequence: number; time: string; hash: string; durability: readonly Durability[] }
 
+/**
+ * `fields`, secret ones apart: of an insert the whole row; of an update those that changed, and `version` and `updatedAt`; of a removal none; of an addition the counter's `value`, `version` and
+ * `updatedAt` as they became. A check is not told.
+ */
 export type LogChange = { op: 'insert' | 'update' | 'remove' | 'add'; type: string; id: string; fields: { readonly [field: string]: Json } }
 
 /** One entry as it was hashed. `fields` hold no secret; `secrets` is the SHA-256 of the canonical JSON that `LoggedEntry.secrets` holds. */
@@ -76,7 +80,7 @@ export type LoggedEntry = { entry: LogEntry; text: string; hash: string; secrets
 
 /**
  * A signed head. One Ed25519 signature serves a whole group of commits: it signs the canonical JSON of `{leaves, time}`, and this head's own leaf,
- * SHA-256 of `stream \n sequence \n hash \n`, is one of `leaves`.
+ * SHA-256 of `stream \n sequence \n hash \n`, is one of `leaves`. `signature` is base64url.
  */
 export type Head = {
   stream: string

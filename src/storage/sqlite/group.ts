@@ -1,3 +1,5 @@
+import { statfsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { type Database, SqliteError, type Statement } from 'better-sqlite3'
 import { applier, type Refusal } from './commit.ts'
 import { appender, type StreamHead, startOf } from './entry.ts'
@@ -40,12 +42,12 @@ export function groupCommitter(db: Database, shapes: readonly Shape[]): (commits
     try {
       return run(commits, signing, false)
     } catch (error) {
-      if (isStorageFailure(error)) return commits.map(() => failure(error))
+      if (isStorageFailure(error)) return commits.map(() => failure(error, db))
     }
     try {
       return run(commits, signing, true)
     } catch (error) {
-      return commits.map(() => failure(error))
+      return commits.map(() => failure(error, db))
     }
   }
 
@@ -78,7 +80,7 @@ export function groupCommitter(db: Database, shapes: readonly Shape[]): (commits
       outcome = write(one, work)
     } catch (error) {
       if (isStorageFailure(error) || !db.inTransaction) throw error
-      outcome = failure(error)
+      outcome = failure(error, db)
     }
     if (outcome[0] !== 'done') undo.run()
     release.run()
@@ -120,9 +122,14 @@ function refused({ refusal, isClean }: { refusal: Refusal; isClean: boolean }, {
 const isStorageFailure = (error: unknown): boolean =>
   error instanceof SqliteError && /^SQLITE_(FULL|IOERR|CORRUPT|NOTADB|CANTOPEN|READONLY|NOMEM|BUSY|PROTOCOL)/.test(error.code)
 
-function failure(error: unknown): Outcome {
+/** SQLite calls a full disk an I/O error where it grows the shared memory of its write-ahead log. */
+function isFull(code: string, db: Database): boolean {
+  if (code === 'SQLITE_FULL') return true
+  return code.startsWith('SQLITE_IOERR') && statfsSync(dirname(db.name)).bavail === 0
+}
+
+function failure(error: unknown, db: Database): Outcome {
   const message = error instanceof Error ? error.message : String(error)
-  const code = error instanceof SqliteError ? error.code : ''
-  if (code === 'SQLITE_FULL') return ['full', message]
-  return isStorageFailure(error) ? ['failed', `${code}: ${message}`] : ['bug', message]
+  if (!(error instanceof SqliteError) || !isStorageFailure(error)) return ['bug', message]
+  return [isFull(error.code, db) ? 'full' : 'failed', `${error.code}: ${message}`]
 }

@@ -25,7 +25,11 @@ export type Queue = {
 }
 
 export function openQueue({ file, shapes, onCommit, onDeath }: Options): Queue {
-  const worker = new Worker(new URL('./writer.ts', import.meta.url), { workerData: { file, shapes } })
+  const worker = new Worker(new URL('./writer.ts', import.meta.url), {
+    workerData: { file, shapes },
+    // its garbage is short-lived texts: a young generation of the usual size only takes memory
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
+  })
   const stats: EngineStats = { commits: 0, groups: 0, fsyncs: 0, conflicts: 0, commitSeconds: 0, largestGroup: 0 }
   const ready = Promise.withResolvers<void>()
   const closed = Promise.withResolvers<void>()
@@ -37,7 +41,7 @@ export function openQueue({ file, shapes, onCommit, onDeath }: Options): Queue {
 
   const post = (message: ToWriter): void => worker.postMessage(message)
 
-  /** Once per turn: the tick comes after every promise that is settled now has run on, so callers that were answered together post together. */
+  /** At the end of the event loop's turn: all that the requests of one turn have committed is one message and one group, and a lone commit waits for nothing. */
   function send(): void {
     if (unsent.length === 0) return
     const commits = unsent
@@ -110,7 +114,7 @@ export function openQueue({ file, shapes, onCommit, onDeath }: Options): Queue {
     commit(commit) {
       if (dead !== null) return Promise.reject(storageFailed(dead))
       return new Promise((resolve, reject) => {
-        if (unsent.length === 0) queueMicrotask(() => process.nextTick(send))
+        if (unsent.length === 0) setImmediate(send)
         unsent.push(commit)
         pending.push({ commit, start: performance.now(), resolve, reject })
       })

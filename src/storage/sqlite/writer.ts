@@ -9,7 +9,7 @@ import type { FromWriter, ToWriter, WireCommit } from './wire.ts'
 /** The writer's thread: the one connection that writes. Everything that waits when a group begins is its group; a lone commit waits for nobody. */
 
 /** Bounds of a group: what one fsync may make others wait for. */
-const most = { commits: 256, changes: 2_000 }
+const most = { commits: 256, changes: 2_000, characters: 4_000_000 }
 
 const port = parentPort as MessagePort
 const { file, shapes } = workerData as { file: string; shapes: readonly Shape[] }
@@ -48,10 +48,12 @@ function accept(message: ToWriter): void {
 
 function runGroup(): void {
   let changes = 0
+  let characters = 0
   let size = 0
   for (const commit of waiting) {
     changes += commit[4].length
-    if (size > 0 && (changes > most.changes || size >= most.commits)) break
+    characters += charactersOf(commit)
+    if (size > 0 && (size >= most.commits || changes > most.changes || characters > most.characters)) break
     size += 1
   }
   const group = waiting.slice(0, size)
@@ -59,6 +61,15 @@ function runGroup(): void {
   const outcomes = commitGroup(group, signing as Signing)
   const hasWritten = outcomes.some(([result]) => result === 'done')
   reply({ kind: 'done', outcomes, fsyncs: (hasWritten ? 1 : 0) + checkpoint.takeFsyncs() })
+}
+
+function charactersOf([, , , , changes]: WireCommit): number {
+  let characters = 0
+  for (const change of changes) {
+    const values = change[0] === 'insert' ? change[3] : change[0] === 'update' ? change[5] : []
+    for (const value of values) if (typeof value === 'string') characters += value.length
+  }
+  return characters
 }
 
 function setSigner(signer: Extract<ToWriter, { kind: 'signer' }>['signer']): void {

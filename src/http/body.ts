@@ -9,7 +9,7 @@ const malformed = (message: string) => new AppError('invalid', 'malformed_json',
 const dangerous = (message: string) => new AppError('invalid', 'bad_json', message)
 
 /**
- * Reads a JSON body strictly (RFC 8259, I-JSON of RFC 7493): UTF-8, no duplicate key, no number beyond a double, at most 32 deep, arrays of at most 1,000, no NUL, no key that reaches a prototype.
+ * Reads a JSON body strictly (RFC 8259, I-JSON of RFC 7493): UTF-8, no duplicate key, no number beyond a double, at most 32 deep, arrays of at most 1,000, no NUL, no half of a surrogate pair, no key that reaches a prototype.
  * Errors: `malformed_json`, `bad_json`, both 400. `arrayLimit` is larger on bulk routes.
  */
 export function parseBody(bytes: Buffer, arrayLimit: number = maxArray): unknown {
@@ -50,9 +50,15 @@ function scan(text: string): number {
   return members
 }
 
+/** Half a surrogate pair has no UTF-8: it would be stored as another text than was logged. */
+function assertText(text: string): void {
+  if (text.includes('\0')) throw dangerous('A text holds a NUL character.')
+  if (!text.isWellFormed()) throw dangerous('A text holds half a character.')
+}
+
 function walk(value: unknown, arrayLimit: number): number {
   if (typeof value === 'string') {
-    if (value.includes('\0')) throw dangerous('A text holds a NUL character.')
+    assertText(value)
     return 0
   }
   if (typeof value === 'number') {
@@ -69,7 +75,7 @@ function walk(value: unknown, arrayLimit: number): number {
   let members = 0
   for (const key of Object.keys(value)) {
     if (hostile.has(key)) throw dangerous('A key has a name that is not allowed.')
-    if (key.includes('\0')) throw dangerous('A key holds a NUL character.')
+    assertText(key)
     members += 1 + walk((value as Record<string, unknown>)[key], arrayLimit)
   }
   return members

@@ -14,7 +14,7 @@ export type Loose = Loose[] & { [key: string]: Loose }
 
 export type Answer = { status: number; headers: Record<string, string | undefined>; body: Loose; text: string }
 
-type Send = { token?: string; body?: unknown; headers?: Record<string, string>; from?: string; raw?: string }
+type Send = { token?: string; body?: unknown; headers?: Record<string, string>; from?: string; raw?: string | Buffer }
 
 export type TestServer = {
   holdfast: Holdfast

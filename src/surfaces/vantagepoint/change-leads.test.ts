@@ -210,7 +210,8 @@ describe('a batch', () => {
     for (const leads of [undefined, null, [], {}, 'x', 7])
       expect(said(await bulk(leads))).toEqual([400, 'Invalid format. Expected {"leads": [...]}'])
     expect(said(await bulk(Array.from({ length: 1001 }, () => aLead())))).toEqual([400, 'Maximum 1000 leads per batch'])
-    const answer = await bulk(Array.from({ length: 1000 }, (_, at) => aLead({ source: 'x'.repeat(500), zip_code: `${at}` })))
+    const long = { source: 'x'.repeat(500), address: 'x'.repeat(500), city: 'x'.repeat(500) } // more than other addresses take
+    const answer = await bulk(Array.from({ length: 1000 }, (_, at) => aLead({ ...long, zip_code: `${at}` })))
     expect([answer.status, answer.body.created_count]).toEqual([201, 1000])
   })
 

@@ -170,10 +170,25 @@ describe('a sign-in', () => {
   })
 })
 
-test('a login without a tenant means the one that the operator named', async () => {
-  const named = await startCrm({ HOLDFAST_VANTAGEPOINT_TENANT: 'acme-main' }).catch((error: unknown) => String(error))
-  // no tenant has that key: nobody is found, not even the owner
-  expect(named).toMatch(/401/)
+test('a login without a tenant means the one that the operator named, by id or by key', async () => {
+  const here = await startCrm()
+  try {
+    const stranger = await here.stranger('elsewhere')
+    await here.call(stranger, 'POST /users', { username: 'owner', password: goodPassword })
+    expect(said(await here.login('owner', ownerPassword))).toEqual(invalid)
+    for (const named of [stranger.tenantId, 'elsewhere']) {
+      here.server.config.vantagepointTenant = named
+      await here.server.restart()
+      expect((await here.login('owner', goodPassword)).body.user?.role).toBe('agent')
+      expect(said(await here.login('owner', ownerPassword))).toEqual(invalid)
+    }
+    expect((await here.call(null, 'POST /auth/login', { username: 'owner', password: goodPassword, tenant: 'elsewhere' })).status).toBe(200)
+    here.server.config.vantagepointTenant = 'nowhere'
+    await here.server.restart()
+    expect(said(await here.login('owner', goodPassword))).toEqual(invalid)
+  } finally {
+    await here.close()
+  }
 })
 
 describe('a token', () => {

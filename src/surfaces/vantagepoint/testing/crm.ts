@@ -32,7 +32,7 @@ export type Crm = {
   /** Makes someone of a role that this dialect cannot give, and signs in. */
   joinAs(role: 'owner' | 'supervisor' | 'auditor', manager?: Member): Promise<Member>
   /** The owner of another tenant. */
-  stranger(): Promise<Member & { tenantId: string }>
+  stranger(key?: string): Promise<Member & { tenantId: string }>
   /** Somebody of the platform's staff. */
   staff(): Promise<Member>
   /** The lead as the admin's list shows it. */
@@ -93,10 +93,15 @@ export async function startCrm(environment: Record<string, string> = {}): Promis
       if (answer.status !== 201) throw new Error(`making a ${role}: ${answer.status} ${answer.text}`)
       return { id: Number(answer.body.number), username, token: await tokenOf(username) }
     },
-    async stranger() {
+    async stranger(key) {
       made += 1
       const username = `stranger.${made}`
-      const other = await asSystem(server, createTenant, { name: `Other ${made}`, ownerUsername: username, ownerPassword: goodPassword })
+      const other = await asSystem(server, createTenant, {
+        name: `Other ${made}`,
+        key: key ?? null,
+        ownerUsername: username,
+        ownerPassword: goodPassword,
+      })
       const token = await tokenOf(username)
       return {
         id: Number((await call({ id: 0, username, token }, 'GET /auth/me')).body.id),

@@ -1,13 +1,16 @@
+import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { AppError } from '../kernel/errors.ts'
 import { type Answer, command } from './command.ts'
+import { connected } from './connection.ts'
 import { exitCodes } from './exit-codes.ts'
 import { openOutput } from './output-file.ts'
 import { table } from './table.ts'
+import { existing } from './users-import.ts'
+import { type PublicKeys, type Verified, verifyExport } from './verify-export.ts'
 
-type Problem = { stream: string; sequence: number; code: string; detail: string }
-type Verified = { ok: boolean; streams: number; entries: number; problems: Problem[] }
 type Part = { lines: string[]; last: number; sealed: string | null }
+type VerifyOptions = { tenant?: string; file?: string; keys?: string }
 type ExportOptions = { tenant?: string; from?: string; to?: string; out?: string }
 
 export function addAudit(program: Command): void {
@@ -15,20 +18,43 @@ export function addAudit(program: Command): void {
     .command('audit')
     .summary('The log of everything that happened')
     .description('The log of everything that happened: who, what, when. Every entry carries the hash of the one before it.')
-  const verify = command<{ tenant?: string }>(audit, 'verify', {
+  addVerify(audit)
+  addExport(audit)
+}
+
+function addVerify(audit: Command): void {
+  const verify = command<VerifyOptions>(audit, 'verify', {
     summary: 'Check that the log is whole and unchanged',
     examples: [
       ['holdfast audit verify', 'every tenant; exit code 3 when something was changed or is missing'],
       ['holdfast audit verify --tenant acme --json', 'one tenant, each place named'],
+      ['holdfast audit verify --file acme.ndjson', 'an export, with the keys of this installation'],
+      ['holdfast audit verify --file acme.ndjson --keys keys.json', 'anywhere, with the keys that keys list --json wrote'],
     ],
-    reads: true,
   })
-  verify.command.option('--tenant <id|key>', 'only this tenant (default: all of them)')
-  verify.does(async ({ options: { tenant }, run }) => {
-    const at = tenant === undefined ? 'platform' : { tenant }
-    return verdict(await run<Verified>('audit.verify', at, { everything: tenant === undefined }))
+  verify.command
+    .option('--tenant <id|key>', 'only this tenant (default: all of them)')
+    .option('--file <file>', 'check an export instead')
+    .option('--keys <file>', 'public keys for --file, as "keys list --json" writes them (default: those of this installation)')
+  verify.doesAlone(async ({ options: { tenant, file, keys }, config, say }) => {
+    if (keys !== undefined && file === undefined) throw usage('--keys goes with --file.')
+    if (keys !== undefined) return verdict(await verifyExport(existing(file), keysIn(existing(keys))))
+    return connected({ config, mayBegin: false, say }, async (run) => {
+      if (file !== undefined) return verdict(await verifyExport(existing(file), await run('key.list', 'platform', {})))
+      const at = tenant === undefined ? 'platform' : { tenant }
+      return verdict(await run<Verified>('audit.verify', at, { everything: tenant === undefined }))
+    })
   })
-  addExport(audit)
+}
+
+function keysIn(path: string): PublicKeys {
+  try {
+    const keys = JSON.parse(readFileSync(path, 'utf8')) as PublicKeys
+    if (Array.isArray(keys.items) && keys.items.length > 0) return keys
+  } catch {
+    // told below
+  }
+  throw usage(`${path} does not hold public keys. Make it with: bin/holdfast keys list --json`)
 }
 
 function verdict(found: Verified): Answer {

@@ -5,7 +5,7 @@ import { AppError } from '../kernel/errors.ts'
 import type { Logger } from '../kernel/services.ts'
 import type { FirstOwner } from '../session/first-start.ts'
 import { ask, dial } from './control-client.ts'
-import { type Events, type Place, socketAddress } from './control-wire.ts'
+import { type Events, type Place, type Request, socketAddress } from './control-wire.ts'
 
 /** Performs an operation or a task by name, as `system`. Errors: whatever it refuses. */
 export type Run = <T>(name: string, at: Place, input: unknown, events?: Events) => Promise<T>
@@ -24,11 +24,10 @@ const pauseMs = 100
 /** Gives `work` the running server of the data folder, or, where there is none, the folder itself under its lock. The same operations either way. */
 export async function connected<T>(options: Options, work: (run: Run) => Promise<T>): Promise<T> {
   const { config, mayBegin } = options
-  let address: string | null = null
   for (const startedMs = performance.now(); ; ) {
-    if (existsSync(config.dataFolder)) address ??= socketAddress(config.dataFolder)
+    const address = existsSync(config.dataFolder) ? socketAddress(config.dataFolder) : null
     if (address !== null && (await listens(address)))
-      return work((name, at, input, events) => ask(address, { name, at, input }, events) as never)
+      return work((name, at, input, events) => ask(address, requestOf(name, at, input, events), events) as never)
     if (!mayBegin && !existsSync(join(config.dataFolder, 'holdfast.db'))) throw noData(config.dataFolder)
     const opened = await open(options).catch((error: unknown) => {
       const isHeld = error instanceof AppError && error.code === 'folder_in_use'
@@ -38,6 +37,12 @@ export async function connected<T>(options: Options, work: (run: Run) => Promise
     if (opened !== null) return opened(work)
     await new Promise((resolve) => setTimeout(resolve, pauseMs))
   }
+}
+
+/** As it would come out of the socket, so that both ways see the same input. */
+function requestOf(name: string, at: Place, given: unknown, events?: Events): Request {
+  const input = JSON.parse(JSON.stringify(given)) as unknown
+  return events?.progress === undefined ? { name, at, input } : { name, at, input, wantsProgress: true }
 }
 
 async function listens(address: string): Promise<boolean> {
@@ -53,7 +58,7 @@ async function open({ config, say }: Options): Promise<<T>(work: (run: Run) => P
   return async (work) => {
     try {
       if (holdfast.firstOwner !== null) say(firstOwnerWords(holdfast.firstOwner))
-      return await work((name, at, input, events) => execute(holdfast, { name, at, input }, events) as never)
+      return await work((name, at, input, events) => execute(holdfast, requestOf(name, at, input, events), events) as never)
     } finally {
       await holdfast.close()
     }

@@ -5,10 +5,10 @@ import { AppError, type ErrorKind, type FieldError } from '../kernel/errors.ts'
 /** Where an operation works: in a customer's tenant (id or key; null = the first one) or on the platform. */
 export type Place = { tenant: string | null } | 'platform'
 
-/** One use of the store: an operation of `src/operations.ts` or a task of `tasks.ts`, by name. */
-export type Request = { name: string; at: Place; input: unknown }
+/** One use of the store: an operation of `src/operations.ts` or a task of `tasks.ts`, by name. `wantsProgress` gives its input an `onProgress`, which cannot travel. */
+export type Request = { name: string; at: Place; input: unknown; wantsProgress?: true }
 
-export type Progress = { done: number; total: number | null; what: string }
+export type Progress = { done: number; total: number }
 
 /** What may arrive before the answer: how far a long task is, and text that it puts out. `text` resolves when the receiver keeps up. */
 export type Events = { progress?(progress: Progress): void; text?(chunk: string): Promise<void> | void }
@@ -39,8 +39,12 @@ const longestAddress = 103
 export function socketAddress(folder: string): string {
   const path = join(folder, socketFile)
   if (Buffer.byteLength(path) <= longestAddress || process.platform !== 'linux') return path
-  return `/proc/self/fd/${openSync(folder, 'r')}/${socketFile}`
+  const descriptor = descriptors.get(folder) ?? openSync(folder, 'r')
+  descriptors.set(folder, descriptor)
+  return `/proc/self/fd/${descriptor}/${socketFile}`
 }
+
+const descriptors = new Map<string, number>()
 
 export const toWire = ({ kind, code, message, errors, retryAfterSeconds }: AppError): WireError => ({
   kind,

@@ -15,7 +15,9 @@ export async function execute(holdfast: Holdfast, request: Request, events: Even
   const tenantId = await placeOf(runtime, request.at)
   const task = tasks.get(request.name)
   if (task !== undefined) return task({ holdfast, tenantId, input: request.input, origin: originOf(runtime), events })
-  return performAsSystem(runtime, request, tenantId)
+  const onProgress = (done: number, total: number) => events.progress?.({ done, total })
+  const input = request.wantsProgress === true ? { ...(request.input as object), onProgress } : request.input
+  return performAsSystem(runtime, { ...request, input }, tenantId)
 }
 
 async function performAsSystem(runtime: Runtime, { name, input }: Request, tenantId: string): Promise<unknown> {

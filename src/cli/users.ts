@@ -4,6 +4,7 @@ import type { Run } from './connection.ts'
 import type { Place } from './control-wire.ts'
 import { givenPassword, type PasswordOptions, randomPassword } from './secrets.ts'
 import { facts, table } from './table.ts'
+import { addImport } from './users-import.ts'
 
 export type User = {
   id: string
@@ -32,6 +33,7 @@ export function addUsers(program: Command): void {
     return { document: user, words: userWords(user, { password: user.passwordScheme }) }
   })
   addPassword(users)
+  addImport(users)
 }
 
 function addCreate(users: Command): void {

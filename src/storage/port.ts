@@ -142,6 +142,7 @@ export interface TenantStore {
   /**
    * Writes every change and one log entry, or nothing. Insert expects the id and every unique key to be free; update, remove and check expect a version; add keeps a counter within its bounds.
    * Resolves when the commit is durable. Errors: `Conflict`; `no_space`; `unavailable`. Two changes of one commit may not name the same row.
+   * Texts are well-formed Unicode and numbers finite; anything else is a programming error and throws.
    */
   commit(changes: readonly Change[], meta: Meta): Promise<Receipt>
   /** Entries after a sequence, gap-free and in order. `stream` defaults to the tenant's; another tenant's stream reads as empty. `limit` ≤ 1,000. */

@@ -150,6 +150,24 @@ export function commitLaws(open: OpenSubject): void {
       expect(await tenant.log(null, 0, 10)).toHaveLength(1)
     })
 
+    test.each<[string, Partial<Member>]>([
+      ['half a surrogate pair', { note: 'half \ud83d of it' }],
+      ['no number', { score: Number.NaN }],
+      ['a number without end', { score: Number.POSITIVE_INFINITY }],
+      ['an object where a text belongs', { note: new Date(0) as unknown as string }],
+    ])('throws for a value that cannot be stored as it is: %s', async (_, fields) => {
+      const member = aMember(fields)
+      const other = aMember()
+
+      const results = await Promise.allSettled([
+        ours().commit([insert(Member, member)], meta),
+        ours().commit([insert(Member, other)], meta),
+      ])
+
+      expect(results.map((result) => result.status)).toEqual(['rejected', 'fulfilled'])
+      expect(await ours().get(Member, member.id)).toBeNull()
+    })
+
     test('throws for two changes of one row', async () => {
       const member = aMember()
       await ours().commit([insert(Member, member)], meta)

@@ -64,9 +64,9 @@ test.each<[string, () => AnyEntity, string]>([
     'stored as INTEGER',
   ],
   [
-    'a column that may be null now',
-    () => entity('plan', { table: 'plans', fields: { name: z.string(), size: z.int().nullable() } }),
-    'may be null now',
+    'a column that may be null no more',
+    () => entity('plan', { table: 'plans', fields: { name: z.string(), size: z.int(), spare: z.string() } }),
+    'may not be null now',
   ],
   [
     'a column that another version needs and this one does not know',
@@ -80,6 +80,7 @@ test.each<[string, () => AnyEntity, string]>([
   ],
 ])('refuses %s, with advice, and changes nothing', async (_, type, words) => {
   await storePlan()
+  execute('ALTER TABLE plans ADD COLUMN spare TEXT')
   await expectRefusal([type()], words)
 })
 
@@ -142,6 +143,35 @@ test('makes an empty table again when a column without a default is added', asyn
     const row = create(After, plan.id, { name: 'n', size: 1, colour: 'red' }, now)
     await storage.tenant('t').commit([insert(After, row)], meta)
     expect(await storage.tenant('t').get(After, plan.id)).toEqual(row)
+  })
+})
+
+test('fills a new derived column in the rows that are there', async () => {
+  await storePlan()
+  const fields = { ...Before.fields, nameKey: z.string(), double: z.int() }
+  const derived = { nameKey: (row: { name: string }) => row.name.toUpperCase(), double: (row: { size: number }) => row.size * 2 }
+  const After = entity('plan', { table: 'plans', fields, derived, unique: { name: ['nameKey'] } })
+
+  await withEntities([After], async (storage) => {
+    expect(await storage.tenant('t').find(After, 'name', ['FIRST'])).toEqual({ ...plan, nameKey: 'FIRST', double: 6 })
+  })
+})
+
+test('lets a column be null that could not be, and keeps rows and indexes', async () => {
+  const indexes = { bySize: ['size' as const] }
+  await withEntities([entity('plan', { table: 'plans', fields: Before.fields, indexes })], (storage) =>
+    storage.tenant('t').commit([insert(Before, plan)], meta),
+  )
+  const After = entity('plan', {
+    table: 'plans',
+    fields: { name: z.string().nullable(), size: z.int(), note: z.string().nullable() },
+    indexes,
+  })
+
+  await withEntities([After], async (storage) => {
+    const other = create(After, plan.id.replace('2', '3'), { name: null, size: 4, note: null }, now)
+    await storage.tenant('t').commit([insert(After, other)], meta)
+    expect((await storage.tenant('t').list(After, { index: 'bySize' })).items).toEqual([{ ...plan, note: null }, other])
   })
 })
 

@@ -43,7 +43,8 @@ export function toSql(column: Column, value: unknown): SqlValue {
   if (value === null || value === undefined) return null
   if (column.kind === 'boolean') return value === true ? 1 : 0
   if (column.kind === 'json') return canonical(value as Json)
-  return value as string | number
+  if (typeof value === 'string' ? value.isWellFormed() : Number.isFinite(value)) return value as string | number
+  throw new Error(`${column.field} holds a value that cannot be stored as it is`)
 }
 
 /** What a field is compared with. */

@@ -25,6 +25,7 @@ port.on('message', (first: ToWriter) => {
   accept(first)
   while (waiting.length > 0) {
     drain()
+    if (waiting.length === 0) return // closed
     runGroup()
     checkpoint.step()
     if (waiting.length === 0) drain()

@@ -1,0 +1,84 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { rawHashRate } from './raw-hash.ts'
+import { createReport } from './report.ts'
+import { measure, type Scenario } from './scenarios.ts'
+import { fillFolder, metric, residentMib, type Server, startHoldfast, startReference } from './servers.ts'
+import { deepPages, lone, saturation } from './special.ts'
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '8' },
+    sizes: { type: 'string', default: '1000,10000,100000' },
+    only: { type: 'string', default: '' },
+    folder: { type: 'string' },
+    out: { type: 'string' },
+  },
+})
+const seconds = Number(values.seconds)
+const sizes = values.sizes.split(',').map(Number)
+const wanted = (name: string) => values.only === '' || values.only.split(',').includes(name)
+const folder = values.folder ?? mkdtempSync(join(tmpdir(), 'holdfast-bench-'))
+const report = createReport()
+const clients = 64
+
+console.log(
+  `${availableParallelism()} cores (${cpus()[0]?.model}), Node ${process.version}, ${seconds} s a measurement, ${clients} clients, in ${folder}`,
+)
+
+/** Reference, Holdfast, reference: the ratio is against the mean of the two, so that a drift of the machine shows and cancels. */
+async function compare(scenario: Scenario, users: number, ports: { holdfast: Server; reference: Server }) {
+  const at = { clients, seconds }
+  await measure(ports.reference, scenario, { ...at, seconds: 1 })
+  await measure(ports.holdfast, scenario, { ...at, seconds: 1 })
+  const before = await measure(ports.reference, scenario, at)
+  const ours = await measure(ports.holdfast, scenario, at)
+  const after = await measure(ports.reference, scenario, at)
+  return report.compared(scenario, users, { before, ours, after })
+}
+
+const p50 = new Map<string, number>()
+let port = 18_080
+for (const users of sizes) {
+  const ours = join(folder, `holdfast-${users}`)
+  await fillFolder(ours, users)
+  const holdfast = await startHoldfast(ours, port++, users)
+  const reference = await startReference(join(folder, `reference-${users}`), users)
+  report.plain(`start with ${users} users`, holdfast.startMs, 'ms', { max: 2000 })
+  report.plain(`idle memory with ${users} users`, residentMib(holdfast.pid), 'MiB', { max: 120 })
+  const servers = { holdfast, reference }
+  for (const scenario of ['read-one', 'list-20', 'create'] as const) {
+    if (!wanted(scenario)) continue
+    const fsyncs = await metric(holdfast, 'holdfast_fsyncs_total')
+    const { ours: measured, total } = await compare(scenario, users, servers)
+    p50.set(`${scenario} ${users}`, measured.p50)
+    if (scenario === 'create')
+      report.plain('fsyncs a create at 64 clients', ((await metric(holdfast, 'holdfast_fsyncs_total')) - fsyncs) / total, '', { max: 0.1 })
+  }
+  if (wanted('deep')) p50.set(`deep page ${users}`, await deepPages(holdfast, seconds))
+  if (wanted('lone')) await lone(servers, report)
+  if (wanted('sign-in') && users === sizes[0]) {
+    const raw = await rawHashRate(seconds)
+    const { ours: signIn } = await compare('sign-in', users, servers)
+    report.ratio('sign-ins against the raw argon2id rate', signIn.perSecond / raw, { min: 0.85 })
+    report.ratio('sign-in p99 against p50', signIn.p99 / signIn.p50, { max: 2 })
+    await saturation(holdfast, report, seconds)
+  }
+  await holdfast.stop()
+  await reference.stop()
+}
+const [smallest, largest] = [sizes[0], sizes.at(-1)]
+if (smallest !== largest) {
+  for (const name of ['read-one', 'list-20', 'create', 'deep page']) {
+    const [few, many] = [p50.get(`${name} ${smallest}`), p50.get(`${name} ${largest}`)]
+    if (few !== undefined && many !== undefined)
+      report.ratio(`${name}: p50 at ${largest} users against ${smallest}`, many / few, { max: 1.15 })
+  }
+}
+
+if (values.folder === undefined) rmSync(folder, { recursive: true, force: true })
+const text = report.text()
+console.log(`\n${text}`)
+if (values.out !== undefined) writeFileSync(values.out, text)

@@ -99,7 +99,12 @@ function responsesOf(surface: Surface, route: Route, schemas: Schemas): Record<s
     responses[String(status)] = {
       description: `${STATUS_CODES[status]}: ${codes.map((code) => `\`${code}\``).join(', ')}`,
       headers: Object.fromEntries(['X-Request-Id', ...special].map(header)),
-      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+      content: {
+        'application/problem+json': {
+          schema: { $ref: '#/components/schemas/Problem' },
+          examples: Object.fromEntries(codes.map((code) => [code, schemas.problem(status, code)])),
+        },
+      },
     }
   }
   return responses

@@ -1,14 +1,20 @@
 import { z } from 'zod'
-import type { JsonSchema } from './openapi-types.ts'
+import type { JsonSchema, Reference } from './openapi-types.ts'
+import { problemBody } from './problem.ts'
 
 /** Patterns that say again, at length, what `format` says. */
 const wellKnown = new Set(['date-time', 'date', 'time', 'uuid', 'email', 'uri'])
+
+const exampleId = '019b1f3a-7c40-7000-8000-000000000001'
 
 /** Collects schemas under `#/components/schemas`. */
 export type Schemas = {
   components: Record<string, JsonSchema>
   /** A zod schema as it is sent (`input`) or answered (`output`), in the dialect of OpenAPI 3.1 (JSON Schema 2020-12). Parts that contain themselves are called after `owner`. */
   of(schema: z.ZodType, io: 'input' | 'output', owner: string): JsonSchema
+  /** What a problem looks like, once for every pair of status and code, under `#/components/examples`. */
+  problem(status: number, code: string): Reference
+  examples: Record<string, JsonSchema>
 }
 
 /** `named` stand once, under their names, wherever they occur in answers. */
@@ -16,8 +22,15 @@ export function createSchemas(named: Readonly<Record<string, z.ZodType>>): Schem
   const registry = z.registry<{ id: string }>()
   for (const [id, schema] of Object.entries(named)) registry.add(schema, { id })
   const components: Record<string, JsonSchema> = {}
+  const examples: Record<string, JsonSchema> = {}
   return {
     components,
+    examples,
+    problem(status, code) {
+      const name = `${status}-${code}`
+      examples[name] ??= { value: problemBody({ status, detail: 'One sentence that a person can act on.' }, code, exampleId) }
+      return { $ref: `#/components/examples/${name}` }
+    },
     of(schema, io, owner) {
       const {
         $schema: _,

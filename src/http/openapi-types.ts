@@ -5,7 +5,7 @@ export type Reference = { $ref: string }
 
 export type Parameter = { name: string; in: 'path' | 'query' | 'header'; required?: boolean; description?: string; schema: JsonSchema }
 
-export type MediaTypes = Record<string, { schema: JsonSchema; example?: unknown }>
+export type MediaTypes = Record<string, { schema: JsonSchema; example?: unknown; examples?: Record<string, Reference> }>
 
 export type Response = { description: string; headers: Record<string, Reference>; content?: MediaTypes }
 

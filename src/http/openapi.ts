@@ -48,6 +48,7 @@ export function describeApi({ version, surfaces, named }: Described): OpenApi {
       },
       parameters,
       headers,
+      examples: sorted(schemas.examples),
     },
   }
 }
@@ -93,18 +94,6 @@ const problemSchema: JsonSchema = {
     error: { ...text, description: 'The title again, for older clients.' },
     message: { ...text, description: 'The detail again, for older clients.' },
   },
-  examples: [
-    {
-      type: '/docs/errors#not_found',
-      title: 'Not Found',
-      status: 404,
-      detail: 'There is nothing at this address.',
-      code: 'not_found',
-      requestId: '01a214f1-7a43-7000-8000-0123456789ab',
-      error: 'Not Found',
-      message: 'There is nothing at this address.',
-    },
-  ],
 }
 
 const parameters: Record<string, JsonSchema> = {

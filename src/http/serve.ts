@@ -97,9 +97,13 @@ async function principalNow({ runtime, keys }: ServerParts, request: FastifyRequ
 }
 
 /** A known path with a method it lacks is 405, or, where the surface says so, like an unknown path. */
-export function refuseOtherMethods(app: FastifyInstance, surface: Surface): void {
+export function refuseOtherMethods(
+  app: FastifyInstance,
+  surface: Surface,
+  routes: readonly Pick<Route, 'method' | 'path'>[] = surface.routes,
+): void {
   const known = new Map<string, Set<string>>()
-  for (const { path, method } of surface.routes) known.set(path, (known.get(path) ?? new Set()).add(method))
+  for (const { path, method } of routes) known.set(path, (known.get(path) ?? new Set()).add(method))
   for (const [url, methods] of known) {
     const others = (['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const).filter((method) => !methods.has(method))
     const allow = [...methods].sort().join(', ')

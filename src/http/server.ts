@@ -1,6 +1,7 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { AppError } from '../kernel/errors.ts'
 import { createCors } from './cors.ts'
+import { addDocs, docsRoutes } from './docs.ts'
 import { fail, refuseConnection } from './fail.ts'
 import { apiHeaders } from './headers.ts'
 import { createRateLimit } from './limits.ts'
@@ -50,6 +51,9 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   })
   const take = createRateLimit(settings.requestsPerMinute, runtime.clock.realMs)
   for (const surface of surfaces) for (const route of surface.routes) addRoute(app, parts, { surface, route, take })
+  addDocs(app)
   for (const surface of surfaces) refuseOtherMethods(app, surface)
+  const [first] = surfaces
+  if (first !== undefined) refuseOtherMethods(app, first, docsRoutes)
   return app
 }

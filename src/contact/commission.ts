@@ -8,7 +8,7 @@ import { User } from '../user/entity.ts'
 import type { UserRow } from '../user/plan.ts'
 import { Contact, type ContactRow } from './entity.ts'
 import { fieldError, readNumber } from './text-rules.ts'
-import { leadView, viewsOf } from './view.ts'
+import { listedLead, viewsOf } from './view.ts'
 import { everyRow } from './visible.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
@@ -26,7 +26,7 @@ export const getCommission = operation({
   readOnly: true,
   input: z.object({ start: z.string().optional(), end: z.string().optional(), closer: z.string().optional() }),
   output: z.object({
-    sales: z.array(z.object({ lead: leadView, daysToClose: z.int() })),
+    sales: z.array(z.object({ lead: listedLead, daysToClose: z.int() })),
     auto: z.int(),
     first: z.string().nullable(),
     last: z.string().nullable(),

@@ -4,7 +4,7 @@ import { AppError } from '../kernel/errors.ts'
 import { operation } from '../kernel/operation.ts'
 import { searchBreak } from './entity.ts'
 import { fieldError } from './text-rules.ts'
-import { leadView, viewsOf } from './view.ts'
+import { listedLead, viewsOf } from './view.ts'
 import { countLeads, everyLead, leadPage, visibleTo } from './visible.ts'
 
 const mostPerPage = 10_000
@@ -16,7 +16,7 @@ export const listLeads = operation({
   needs: 'contact:read',
   readOnly: true,
   input: z.object({ limit: z.string().optional(), cursor: z.string().optional() }),
-  output: z.object({ items: z.array(leadView), total: z.int(), nextCursor: z.string().nullable(), isPaged: z.boolean() }),
+  output: z.object({ items: z.array(listedLead), total: z.int(), nextCursor: z.string().nullable(), isPaged: z.boolean() }),
   async run(context, { limit, cursor }) {
     const { store } = context
     const pageSize = limit === undefined ? null : readLimit(limit)
@@ -44,7 +44,7 @@ export const searchLeads = operation({
   needs: 'contact:read',
   readOnly: true,
   input: z.object({ q: z.string().optional() }),
-  output: z.object({ items: z.array(leadView), query: z.string(), searchedIn: z.int() }),
+  output: z.object({ items: z.array(listedLead), query: z.string(), searchedIn: z.int() }),
   async run(context, { q }) {
     const query = (q ?? '').trim().toLowerCase()
     if (query === '')

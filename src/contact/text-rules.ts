@@ -21,7 +21,10 @@ export const fieldError = (code: string, field: string, message: string): AppErr
   new AppError('unprocessable', code, `${field} ${message}`, { errors: [{ field, message }] })
 
 /** How a stored text leaves for clients that insert it as HTML: rows that came in another way may hold angle brackets. */
-export const shown = (text: string | null): string => (text ?? '').replaceAll('<', '‹').replaceAll('>', '›')
+export function shown(text: string | null): string {
+  if (text === null) return ''
+  return text.includes('<') || text.includes('>') ? text.replaceAll('<', '‹').replaceAll('>', '›') : text
+}
 
 /** Whether a sent value says what is stored, or what was shown of it: then it is no change, and nothing is asked of it. */
 export const isUnchanged = (value: unknown, stored: string | null): boolean =>

@@ -28,6 +28,8 @@ export const keptMs = 24 * 60 * 60 * 1000
 export const idempotencyId = (actor: Principal, call: IdempotencyCall): string =>
   sha256(JSON.stringify([actor.tenantId, actor.kind, actor.id, call.method, call.path, call.key]))
 
+export const isExpired = ({ expiresAt }: { expiresAt: string }, realMs: number): boolean => Date.parse(expiresAt) <= realMs
+
 export const mismatch = () =>
   new AppError(
     'unprocessable',
@@ -41,7 +43,7 @@ export function replayOf(
   call: IdempotencyCall,
   at: { tenant: string; sealer: Sealer; realMs: number },
 ): StoredReply | null {
-  if (row === null || Date.parse(row.expiresAt) <= at.realMs) return null
+  if (row === null || isExpired(row, at.realMs)) return null
   if (row.requestDigest !== call.bodyDigest) throw mismatch()
   const kept = JSON.parse(at.sealer.open(row.body, placeOf(at.tenant, row.id))) as Omit<StoredReply, 'status'>
   return { ...kept, status: row.status }

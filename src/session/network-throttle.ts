@@ -2,6 +2,7 @@ import { create, insert, patched, update } from '../kernel/change.ts'
 import { toTime } from '../kernel/clock.ts'
 import type { Context } from '../kernel/context.ts'
 import type { Entity } from '../kernel/entity.ts'
+import { AppError } from '../kernel/errors.ts'
 import { createGate } from '../kernel/gate.ts'
 import { Conflict } from '../storage/port.ts'
 import { Throttle } from './entity.ts'
@@ -21,8 +22,9 @@ const gate = createGate()
 
 const idOf = (limit: NetworkLimit, network: string): string => `${limit.name}:${network}`
 
+/** Another process's clock may be a little ahead of this one. */
 const recentOf = (row: Entity<typeof Throttle> | null, nowMs: number): number[] =>
-  (row?.recent ?? []).filter((ms) => ms > nowMs - windowMs && ms <= nowMs)
+  (row?.recent ?? []).filter((ms) => Math.abs(nowMs - ms) < windowMs)
 
 /** Milliseconds until the network may fail again, or 0. */
 function waitMs(recent: readonly number[], { most }: NetworkLimit, nowMs: number): number {
@@ -30,24 +32,59 @@ function waitMs(recent: readonly number[], { most }: NetworkLimit, nowMs: number
   return oldest === undefined ? 0 : oldest + windowMs - nowMs
 }
 
+/** Attempts of a network that are under way in this process. Each may turn out a failure, so each keeps a place until it is known. */
+type Line = { present: number; active: number; finished: number; waiting: (() => void)[] }
+const lines = new Map<string, Line>()
+
 /**
- * Runs an attempt that may fail, unless the network has no failure left. No more attempts run at once in this process than the network has failures left, so that many at once win nothing.
- * Errors: `limit.code`.
+ * Runs an attempt that may fail, unless the network has no failure left. Attempts under way count as failures until they are known for what they are, so that many at once win nothing.
+ * Errors: `limit.code`; `busy` when too many wait.
  */
 export async function withinNetwork<T>(context: Context, limit: NetworkLimit, attempt: () => Promise<T>): Promise<T> {
   const { network } = context.origin
   if (network === null) return attempt()
   const id = idOf(limit, network)
-  const recent = async () => recentOf(await context.runtime.storage.platform().get(Throttle, id), context.runtime.clock.realMs())
-  const left = limit.most - (await recent()).length
-  return gate({ key: `attempts of ${id}`, width: Math.max(1, left), waiting }, async () => {
-    const wait = waitMs(await recent(), limit, context.runtime.clock.realMs())
-    if (wait > 0) throw tooManyAttempts(wait, limit.code)
-    return attempt()
-  })
+  const line = lines.get(id) ?? { present: 0, active: 0, finished: 0, waiting: [] }
+  lines.set(id, line)
+  line.present += 1
+  try {
+    await enter(context, limit, { id, line })
+    try {
+      return await attempt()
+    } finally {
+      line.active -= 1
+      line.finished += 1
+      for (const wake of line.waiting.splice(0)) wake()
+    }
+  } finally {
+    line.present -= 1
+    if (line.present === 0) lines.delete(id)
+  }
 }
 
-/** Counts one failure of the network, exactly, whoever else fails at the same moment. A commit of its own: the network belongs to the platform, the account to its tenant. */
+/** Waits until the failures of the last minute and the attempts under way leave a place, and takes it. */
+async function enter({ runtime }: Context, limit: NetworkLimit, { id, line }: { id: string; line: Line }): Promise<void> {
+  for (;;) {
+    const { finished } = line
+    const nowMs = runtime.clock.realMs()
+    const recent = recentOf(await runtime.storage.platform().get(Throttle, id), nowMs)
+    const wait = waitMs(recent, limit, nowMs)
+    if (wait > 0) throw tooManyAttempts(wait, limit.code)
+    if (finished !== line.finished) continue
+    if (line.active === 0 || recent.length + line.active < limit.most) break
+    if (line.waiting.length >= waiting) throw busy()
+    await new Promise<void>((resolve) => line.waiting.push(resolve))
+  }
+  line.active += 1
+}
+
+const busy = () =>
+  new AppError('unavailable', 'busy', 'The server is busy with others of your network: try again in a second.', { retryAfterSeconds: 1 })
+
+/**
+ * Counts one failure of the network, exactly, whoever else fails at the same moment. A commit of its own: the network belongs to the platform, the account to its tenant.
+ * Errors: `limit.code` when others have used up the last failure meanwhile, so that this one stays untold.
+ */
 export async function countNetworkFailure(context: Context, limit: NetworkLimit): Promise<void> {
   const { network, requestId } = context.origin
   if (network === null) return
@@ -58,7 +95,9 @@ export async function countNetworkFailure(context: Context, limit: NetworkLimit)
       const nowMs = context.runtime.clock.realMs()
       const now = toTime(nowMs)
       const before = await platform.get(Throttle, id)
-      const recent = [...recentOf(before, nowMs), nowMs].slice(-limit.most)
+      const wait = waitMs(recentOf(before, nowMs), limit, nowMs)
+      if (wait > 0) throw tooManyAttempts(wait, limit.code)
+      const recent = [...recentOf(before, nowMs), nowMs]
       const fields = { failures: recent.length, heldUntil: null, recent, expiresAt: toTime(nowMs + windowMs) }
       const change =
         before === null

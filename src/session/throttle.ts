@@ -18,9 +18,9 @@ const forgottenAfterMs = 24 * 60 * 60_000
 export const delayMs = (failures: number): number =>
   failures <= freeFailures ? 0 : Math.min(longestDelayMs, firstDelayMs * 2 ** (failures - freeFailures - 1))
 
-/** Milliseconds for which attempts are refused unchecked, or 0. */
-export const heldForMs = (row: ThrottleRow | null, nowMs: number): number =>
-  row?.heldUntil == null ? 0 : Math.max(0, Date.parse(row.heldUntil) - nowMs)
+/** Milliseconds for which attempts are refused unchecked, or 0. No longer than the longest delay, though the clock was set back. */
+export const heldForMs = (row: Pick<ThrottleRow, 'heldUntil'> | null, nowMs: number): number =>
+  row?.heldUntil == null ? 0 : Math.min(longestDelayMs, Math.max(0, Date.parse(row.heldUntil) - nowMs))
 
 /** One more failure of an account. */
 export function failed(id: string, before: ThrottleRow | null, nowMs: number): Change {

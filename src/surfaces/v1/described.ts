@@ -45,10 +45,10 @@ export const refresh: Described = {
 export const secondFactor: Record<'start' | 'confirm' | 'remove', Described> = {
   start: { problems: { 409: ['second_factor_exists'] } },
   confirm: { problems: { 409: ['second_factor_not_started'], 422: ['wrong_code'] }, example: { request: { code: '287082' } } },
-  remove: { problems: { 403: ['wrong_password'] } },
+  remove: { problems: { 403: ['wrong_password'], 429: ['throttled'] } },
 }
 export const userCreate: Described = {
-  problems: { 403: ['role_not_grantable'], 422: ['manager_invalid', 'weak_password'] },
+  problems: { 403: ['role_not_grantable'], 404: ['not_found'], 422: ['manager_invalid', 'weak_password'] },
   example: {
     request: { username: 'ada', fullName: 'Ada Example', email: 'ada@example.org', role: 'member', managerId },
     response: user,
@@ -64,7 +64,7 @@ export const userPassword: Described = {
 }
 export const passwordReset: Record<'create' | 'redeem', Described> = {
   create: { problems: { 403: ['role_not_grantable'] } },
-  redeem: { problems: { 404: ['not_found'], 422: ['weak_password'] } },
+  redeem: { problems: { 404: ['not_found'], 422: ['weak_password'], 429: ['token_misses'] } },
 }
 export const apiKeyCreate: Described = {
   problems: { 403: ['role_not_grantable'] },

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { AppError, type ErrorKind } from '../kernel/errors.ts'
 import type { Route, Surface } from './route.ts'
 
@@ -19,7 +20,9 @@ function refusals({ method, path, operation, options }: Route): Refusal[] {
   if (!isPublic) found.push(['unauthenticated', 'unauthenticated', 'invalid_token'], ['forbidden', 'forbidden'])
   if (!isPublic && operation.always !== true) found.push(['forbidden', 'password_change_required', 'tenant_inactive', 'tenant_expired'])
   if (!isPublic && options.unlimited !== true) found.push(['limited', 'rate_limited'])
-  if (path.includes(':')) found.push(['not_found', 'not_found'])
+  // staff name the tenant that they mean
+  const namesTenant = operation.input instanceof z.ZodObject && 'tenantId' in operation.input.shape
+  if (path.includes(':') || namesTenant) found.push(['not_found', 'not_found'])
   if (writes) found.push(['conflict', 'version_conflict', ...Object.values(operation.conflicts ?? {}).map(([code]) => code)])
   if (writes && options.notIdempotent !== true) found.push(['unprocessable', 'idempotency_mismatch', 'idempotency_key_invalid'])
   // a read may commit too: an entry for a denial, or for what was read

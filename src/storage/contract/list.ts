@@ -61,6 +61,10 @@ export function listLaws(open: OpenSubject): void {
       for (const cursor of wrong) {
         await expect(tenant.list(Member, { index: 'byRole', cursor })).rejects.toMatchObject({ kind: 'unprocessable', code: 'bad_cursor' })
       }
+      const members = await of({ index: 'byRole', where: { role: 'member' } })
+      await expect(tenant.list(Member, { index: 'byRole', where: { role: 'owner' }, cursor: members })).rejects.toMatchObject({
+        code: 'bad_cursor',
+      })
       await expect(tenant.list(Note, { cursor: await of({}) })).rejects.toMatchObject({ code: 'bad_cursor' })
     })
 

@@ -107,7 +107,7 @@ function derivation(db: Database, type: AnyEntity, column: Column): (() => void)
   if (first === undefined || derive(first) === undefined) return undefined
   return () => {
     const update = db.prepare(`UPDATE ${quote(type.table)} SET ${quote(column.name)} = ? WHERE tenant_id = ? AND id = ?`)
-    for (const row of select.all()) update.run(toSql(column, derive({ ...row })), row['tenant_id'], row['id'])
+    for (const row of select.all()) update.run(toSql(column, derive({ ...row })), row.tenant_id, row.id)
   }
 }
 

@@ -56,7 +56,8 @@ export const Throttle = entity('throttle', {
 export const PasswordReset = entity('password_reset', {
   table: 'password_resets',
   id: 'text',
-  fields: { userId: z.uuid(), expiresAt: time },
+  /** Void once the password has changed otherwise: `passwordChangedAt` is what it was when the permission was given. */
+  fields: { userId: z.uuid(), passwordChangedAt: time, expiresAt: time },
   indexes: { byExpiry: ['expiresAt'] },
   directory: { byId: { fields: ['id'] } },
 })

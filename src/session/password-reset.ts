@@ -6,7 +6,7 @@ import type { Entity } from '../kernel/entity.ts'
 import { notFound } from '../kernel/errors.ts'
 import { type Outcome, operation } from '../kernel/operation.ts'
 import type { TenantStore } from '../storage/port.ts'
-import { User } from '../user/entity.ts'
+import { Credential, User } from '../user/entity.ts'
 import { password } from '../user/input.ts'
 import { planPassword } from '../user/password.ts'
 import { assertMayGrant } from '../user/plan.ts'
@@ -24,12 +24,18 @@ export const createPasswordReset = operation({
   input: z.strictObject({ id: z.string() }),
   output: z.object({ token: z.string(), expiresAt: z.iso.datetime({ precision: 3 }) }),
   async run(context, { id }) {
-    const user = await context.store.get(User, id)
-    if (user === null || !user.isActive) throw notFound()
+    const found = await userWithCredential(context.store, id)
+    if (found === null) throw notFound()
+    const { user, credential } = found
     assertMayGrant(context.actor.role, user.role)
     const token = await context.once('token', async () => randomToken('hfw_'))
     const expiresAt = toTime(context.realMs + resetMs)
-    const row = create(PasswordReset, digestToken(token), { userId: id, expiresAt }, context.now)
+    const row = create(
+      PasswordReset,
+      digestToken(token),
+      { userId: id, passwordChangedAt: credential.passwordChangedAt, expiresAt },
+      context.now,
+    )
     return { output: { token, expiresAt }, changes: [insert(PasswordReset, row)], entity: { type: User.name, id } }
   },
 })
@@ -45,8 +51,9 @@ export const redeemPasswordReset = operation({
   async run(context, { token, newPassword }): Promise<Outcome<null>> {
     const found = await usable(context, token)
     if (found === null) return withinNetwork(context, tokenMisses, () => miss(context))
-    const { reset, user, store } = found
-    const changes = [remove(PasswordReset, reset), check(User, user), ...(await planPassword({ ...context, store }, user, newPassword))]
+    const { reset, user, credential, store } = found
+    const renewed = await planPassword({ ...context, store }, user, newPassword, { credential })
+    const changes = [remove(PasswordReset, reset), check(User, user), ...renewed]
     return {
       output: null,
       changes,
@@ -57,14 +64,24 @@ export const redeemPasswordReset = operation({
   },
 })
 
-type Usable = { reset: Entity<typeof PasswordReset>; user: Entity<typeof User>; store: TenantStore }
+type Person = { user: Entity<typeof User>; credential: Entity<typeof Credential> }
+type Usable = Person & { reset: Entity<typeof PasswordReset>; store: TenantStore }
+
+/** Whoever is active. */
+async function userWithCredential(store: TenantStore, id: string): Promise<Person | null> {
+  const [user, credential] = (await store.read([
+    { type: User, id },
+    { type: Credential, id },
+  ])) as [Person['user'] | null, Person['credential'] | null]
+  return user?.isActive && credential !== null ? { user, credential } : null
+}
 
 async function usable({ runtime, realMs }: Context, token: string): Promise<Usable | null> {
   const [found] = await runtime.storage.platform().lookup(PasswordReset, 'byId', [digestToken(token)], 1)
   if (found === undefined || Date.parse(found.row.expiresAt) <= realMs) return null
   const store = runtime.storage.tenant(found.tenantId)
-  const user = await store.get(User, found.row.userId)
-  return user?.isActive ? { reset: found.row, user, store } : null
+  const person = await userWithCredential(store, found.row.userId)
+  return person?.credential.passwordChangedAt === found.row.passwordChangedAt ? { reset: found.row, store, ...person } : null
 }
 
 async function miss(context: Context): Promise<never> {

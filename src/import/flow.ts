@@ -1,0 +1,42 @@
+import { availableParallelism } from 'node:os'
+import { AppError } from '../kernel/errors.ts'
+
+/** Makes lists of `size` items out of lists of any size; the last one may be shorter. */
+export async function* inBatches<T>(lists: AsyncIterable<T[]>, size: number): AsyncGenerator<T[]> {
+  let batch: T[] = []
+  for await (const list of lists) {
+    batch = batch.length === 0 ? list : [...batch, ...list]
+    while (batch.length >= size) {
+      yield batch.slice(0, size)
+      batch = batch.slice(size)
+    }
+  }
+  if (batch.length > 0) yield batch
+}
+
+/** As many as hashes run at once: a long import keeps the processor busy and leaves the hasher's queue to people who sign in. */
+const width = availableParallelism()
+const pauseMs = 250
+
+/** The password hash of every item that needs one, a few at a time. While the hasher turns work away, it waits. */
+export async function hashEach<T>(items: readonly T[], hash: (item: T) => Promise<string>): Promise<string[]> {
+  const results: string[] = []
+  const queue = items.entries()
+  await Promise.all(
+    Array.from({ length: width }, async () => {
+      for (const [at, item] of queue) results[at] = await patiently(() => hash(item))
+    }),
+  )
+  return results
+}
+
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === 'busy')) throw error
+      await new Promise((resolve) => setTimeout(resolve, pauseMs))
+    }
+  }
+}

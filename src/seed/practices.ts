@@ -1,0 +1,23 @@
+/** Invented practices: name, specialty, city, state, zip code. None holds a word that keeps a lead from being handed out. */
+export const practices = [
+  ['Lakeside Family Medicine', 'Family medicine', 'Riverton', 'OH', '43001'],
+  ['Northway Orthopedics', 'Orthopedics', 'Millbrook', 'TX', '75001'],
+  ['Harbor View Cardiology', 'Cardiology', 'Eastport', 'FL', '32003'],
+  ['Cedar Grove Dermatology', 'Dermatology', 'Cedar Grove', 'GA', '30002'],
+  ['Summit Pain Clinic', 'Pain management', 'Highmont', 'CO', '80002'],
+  ['Blue Heron Pediatrics', 'Pediatrics', 'Marshfield', 'WI', '53001'],
+  ['Old Mill Podiatry', 'Podiatry', 'Stoneford', 'PA', '15001'],
+  ['Prairie Wound Care', 'Wound care', 'Flatland', 'KS', '66002'],
+  ['Juniper Internal Medicine', 'Internal medicine', 'Juniper', 'AZ', '85001'],
+  ['Coastline Neurology', 'Neurology', 'Seabrook', 'CA', '90001'],
+  ['Maple Street Rheumatology', 'Rheumatology', 'Mapleton', 'MI', '48001'],
+  ['Granite Peak Urology', 'Urology', 'Granite', 'NH', '03031'],
+  ['Willow Bend Geriatrics', 'Geriatrics', 'Willow Bend', 'IN', '46001'],
+  ['Sunfield Endocrinology', 'Endocrinology', 'Sunfield', 'NM', '87001'],
+  ['Red Barn Primary Care', 'Family medicine', 'Barnsley', 'IA', '50001'],
+  ['Fairview Vascular Group', 'Vascular surgery', 'Fairview', 'NC', '27006'],
+  ['Quiet Creek Psychiatry', 'Psychiatry', 'Quiet Creek', 'OR', '97001'],
+  ['Beacon Hill Pulmonology', 'Pulmonology', 'Beacon', 'NY', '12007'],
+  ['Clearwater Nephrology', 'Nephrology', 'Clearford', 'WA', '98001'],
+  ['Orchard Park Gastroenterology', 'Gastroenterology', 'Orchard Park', 'VA', '20101'],
+] as const

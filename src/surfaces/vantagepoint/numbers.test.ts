@@ -118,6 +118,7 @@ describe('the summary', () => {
       contacted_leads: 0,
       qualified_leads: 1,
     })
+    expect(body.status_breakdown).toEqual({ new: 1, qualified: 1, sold: 1, signed_up: 1, closed_won: 1, disposed: 1, closed_lost: 1 })
     expect([body.user_role, body.team_performance, body.your_rank]).toEqual(['agent', { 'ann.agent': 4, 'bob.agent': 1 }, 1])
     expect((await get(bob, '/summary')).your_rank).toBe(2)
     const alone = await get(dan, '/summary')

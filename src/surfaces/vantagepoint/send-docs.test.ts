@@ -225,6 +225,30 @@ describe('documents are sent', () => {
     expect(seen).toHaveLength(1)
   })
 
+  test('once, though the mark loses a race and is written again', async () => {
+    const lead = await ready()
+    const { storage } = crm.server.holdfast.runtime
+    const tenant = storage.tenant
+    let isFirst = true
+    storage.tenant = (id) => {
+      const store = tenant.call(storage, id)
+      const commit: typeof store.commit = async (changes, meta) => {
+        if (meta.action === 'lead.send-docs' && isFirst) {
+          isFirst = false
+          await crm.call(mine, `PUT /leads/${lead.id}`, { city: 'in between' })
+        }
+        return store.commit(changes, meta)
+      }
+      return { ...store, commit }
+    }
+    try {
+      expect((await send(lead.id)).body.lead).toMatchObject({ city: 'in between', docs_sent: true })
+    } finally {
+      storage.tenant = tenant
+    }
+    expect([isFirst, seen.length]).toEqual([false, 1])
+  })
+
   test('once for an idempotency key, with the same answer again', async () => {
     const lead = await ready()
     const first = await send(lead.id, mine, { 'idempotency-key': 'docs-1' })

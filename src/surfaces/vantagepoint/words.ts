@@ -42,11 +42,7 @@ theirs.set('managerId', 'manager_id').set('login', 'username')
 export const wireName = (field: string): string => theirs.get(field) ?? snake(field)
 
 /** What a body or query says, in our names. Unknown keys and those that are the server's are ignored. */
-export function fieldsOf(body: Body): Record<string, unknown> {
-  const fields: Record<string, unknown> = {}
-  for (const [wire, field] of known) if (Object.hasOwn(body, wire)) fields[field] = body[wire]
-  return fields
-}
+export const fieldsOf = (body: Body): Record<string, unknown> => Object.fromEntries([...known].map(([wire, field]) => [field, body[wire]]))
 
 const roles: Partial<Record<AnyRole, string>> = {
   owner: 'admin',

@@ -89,6 +89,14 @@ describe('the list', () => {
     expect((await crm.call(mine, 'GET /leads')).body).not.toHaveProperty('next_cursor')
   })
 
+  test('begins again when the team changed between two pages', async () => {
+    const growing = await crm.join({ role: 'manager' })
+    for (const owner of [growing, growing]) await crm.lead({ assigned_user_id: owner.id })
+    const { next_cursor } = (await crm.call(growing, 'GET /leads?limit=1')).body
+    await crm.join({ manager: growing })
+    expect(said(await crm.call(growing, `GET /leads?limit=1&cursor=${next_cursor}`))).toEqual([400, 'Invalid cursor'])
+  })
+
   test('shows angle brackets of odd rows as quotation marks', async () => {
     const lead = await crm.lead({ practice_name: 'Odd Row' })
     await store(Number(lead.id), { practiceName: '<b>Odd</b> Row', city: '<' })

@@ -12,7 +12,12 @@ import { getSummary } from './contact/summary.ts'
 import { getManagerSales, getSalesTeams, listManagers } from './contact/teams.ts'
 import { updateAgent } from './contact/update-agent.ts'
 import { createLead, removeLead, updateLead } from './contact/write-leads.ts'
+import { importUsers } from './import/users.ts'
+import { importVantagepoint } from './import/vantagepoint/import.ts'
 import type { AnyOperation } from './kernel/operation.ts'
+import { followEvents } from './live/events.ts'
+import { seedUsers } from './seed/users.ts'
+import { seedVantagepoint } from './seed/vantagepoint.ts'
 import { listKeys, rotateKeys } from './session/key-operations.ts'
 import { getMe, listSessions, revokeAllSessions, revokeCurrentSession, revokeSession } from './session/operations.ts'
 import { createPasswordReset, redeemPasswordReset } from './session/password-reset.ts'
@@ -51,6 +56,8 @@ export const operations: readonly AnyOperation[] = [
   changePassword,
   createPasswordReset,
   redeemPasswordReset,
+  importUsers,
+  seedUsers,
   getOrganization,
   explainAccess,
 
@@ -71,6 +78,7 @@ export const operations: readonly AnyOperation[] = [
   verifyAudit,
   exportAudit,
   checkIntegrity,
+  followEvents,
 
   signIn,
   getAgent,
@@ -91,4 +99,6 @@ export const operations: readonly AnyOperation[] = [
   listManagers,
   getManagerSales,
   getCommission,
+  importVantagepoint,
+  seedVantagepoint,
 ]

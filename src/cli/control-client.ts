@@ -28,7 +28,6 @@ export async function ask(address: string, request: Request, events: Events = {}
     for await (const line of linesOf(socket)) {
       const message = JSON.parse(line) as WireMessage
       if ('progress' in message) events.progress?.(message.progress)
-      else if ('text' in message) await events.text?.(message.text)
       else if ('output' in message) return message.output
       else throw fromWire(message.error)
     }

@@ -1,19 +1,12 @@
+import { once } from 'node:events'
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Logger } from '../kernel/services.ts'
 import type { Holdfast } from '../main.ts'
-import {
-  type Events,
-  longestRequest,
-  type Request,
-  shownError,
-  socketAddress,
-  socketFile,
-  toWire,
-  type WireMessage,
-} from './control-wire.ts'
+import { type Events, longestRequest, type Request, socketAddress, socketFile, toWire, type WireMessage } from './control-wire.ts'
 import { execute } from './execute.ts'
+import { shownError } from './shown-error.ts'
 
 export type ControlServer = {
   /** Takes no more requests, and resolves when those that run are done. */
@@ -33,16 +26,12 @@ export async function openControlServer({ folder, holdfast, log }: Parts): Promi
   })
   const address = socketAddress(folder)
   rmSync(join(folder, socketFile), { force: true })
-  // the socket appears under its final mode: no moment in which others could connect
+  const listening = once(server, 'listening')
+  // bound within this call, so the socket appears under its final mode: no moment in which others could connect
   const mask = process.umask(0o177)
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(address, resolve)
-    })
-  } finally {
-    process.umask(mask)
-  }
+  server.listen(address)
+  process.umask(mask)
+  await listening
   chmodSync(join(folder, socketFile), 0o600)
   return { close: () => new Promise((resolve) => server.close(() => resolve())) }
 }
@@ -50,29 +39,25 @@ export async function openControlServer({ folder, holdfast, log }: Parts): Promi
 async function answer(socket: Socket, holdfast: Holdfast, log: Logger): Promise<void> {
   const line = await firstLine(socket)
   if (line === null) return void socket.end()
-  const send = (message: WireMessage): Promise<void> | void => {
-    if (!socket.writable || socket.write(`${JSON.stringify(message)}\n`)) return
-    return new Promise((resolve) => {
-      socket.once('drain', resolve)
-      socket.once('close', resolve)
-    })
+  const send = (message: WireMessage): void => {
+    if (socket.writable) socket.write(`${JSON.stringify(message)}\n`)
   }
   const startedMs = performance.now()
   const tell = (request: string, outcome: string) =>
     log.info({ surface: 'cli', operation: request, outcome, ms: Math.round(performance.now() - startedMs) }, 'command')
   let name = '(unreadable)'
-  const events: Events = { progress: (progress) => void send({ progress }), text: (text) => send({ text }) }
+  const events: Events = { progress: (progress) => send({ progress }) }
   try {
     const request = JSON.parse(line) as Request
     name = request.name
     const output = (await execute(holdfast, request, events)) ?? null
     tell(name, 'done')
-    await send({ output })
+    send({ output })
   } catch (error) {
     const shown = shownError(error)
-    if (shown === error) tell(name, shown.code)
+    if (shown.code !== 'internal') tell(name, shown.code)
     else log.error({ surface: 'cli', operation: name, err: error }, 'command')
-    await send({ error: toWire(shown) })
+    send({ error: toWire(shown) })
   }
   socket.end()
 }

@@ -10,8 +10,8 @@ export type Request = { name: string; at: Place; input: unknown; wantsProgress?:
 
 export type Progress = { done: number; total: number }
 
-/** What may arrive before the answer: how far a long task is, and text that it puts out. `text` resolves when the receiver keeps up. */
-export type Events = { progress?(progress: Progress): void; text?(chunk: string): Promise<void> | void }
+/** What may arrive before the answer: how far a long operation is. */
+export type Events = { progress?(progress: Progress): void }
 
 export type WireError = {
   kind: ErrorKind
@@ -22,10 +22,10 @@ export type WireError = {
 }
 
 /**
- * The control socket: a connection carries one request, a line of JSON, and is answered with lines of JSON: any number of `progress` and `text`, then one `output` or `error`.
+ * The control socket: a connection carries one request, a line of JSON, and is answered with lines of JSON: any number of `progress`, then one `output` or `error`.
  * The socket is 0600 in a folder that is 0700, so whoever can speak here could read the data folder as well.
  */
-export type WireMessage = { progress: Progress } | { text: string } | { output: unknown } | { error: WireError }
+export type WireMessage = { progress: Progress } | { output: unknown } | { error: WireError }
 
 export const socketFile = 'holdfast.sock'
 
@@ -59,11 +59,3 @@ export const fromWire = ({ kind, code, message, errors, retryAfterSeconds }: Wir
     ...(errors === undefined ? {} : { errors }),
     ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
   })
-
-/** Whatever was thrown, as an error that may be shown. */
-export const shownError = (error: unknown): AppError =>
-  error instanceof AppError
-    ? error
-    : new AppError('internal', 'internal', `Something went wrong: ${error instanceof Error ? error.message : String(error)}`, {
-        cause: error,
-      })

@@ -2,9 +2,9 @@ import type { Command } from 'commander'
 import type { AppError } from '../kernel/errors.ts'
 import { command } from './command.ts'
 import { connected } from './connection.ts'
-import { shownError } from './control-wire.ts'
 import { type Check, folderChecks } from './doctor-folder.ts'
 import { exitCodes } from './exit-codes.ts'
+import { shownError } from './shown-error.ts'
 
 export function addDoctor(program: Command): void {
   command<object>(program, 'doctor', {

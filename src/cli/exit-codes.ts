@@ -14,6 +14,8 @@ const byCode: Readonly<Record<string, ExitCode>> = {
   wrong_key: exitCodes.key,
   missing_key: exitCodes.key,
   folder_in_use: exitCodes.inUse,
+  /** vantagepoint.md, section 9. */
+  seed_name_taken: exitCodes.failed,
 }
 
 const byKind: Readonly<Partial<Record<ErrorKind, ExitCode>>> = {

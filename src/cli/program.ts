@@ -3,8 +3,10 @@ import { Command } from 'commander'
 import { addAudit } from './audit.ts'
 import { examplesText } from './command.ts'
 import { addDoctor } from './doctor.ts'
+import { addImport } from './import.ts'
 import { addKeys } from './keys.ts'
 import { addPlatformAdmin } from './platform-admin.ts'
+import { addSeed } from './seed.ts'
 import { addServe } from './serve-command.ts'
 import { addTenants } from './tenants.ts'
 import { addUsers } from './users.ts'
@@ -29,8 +31,11 @@ export function program(): Command {
     )
     .version(version, '--version')
     .exitOverride()
+    // options behind a subcommand are the subcommand's: seed and seed vantagepoint both have --tenant
+    .enablePositionalOptions()
     .showHelpAfterError('(--help shows what this command takes)')
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'holdfast: ')) })
-  for (const add of [addServe, addTenants, addUsers, addPlatformAdmin, addAudit, addDoctor, addKeys, addWhy]) add(holdfast)
+  for (const add of [addServe, addTenants, addUsers, addPlatformAdmin, addAudit, addDoctor, addKeys, addImport, addSeed, addWhy])
+    add(holdfast)
   return holdfast.addHelpText('after', `${examplesText(examples)}\n${exitCodeText}`)
 }

@@ -1,9 +1,8 @@
 import { CommanderError } from 'commander'
-import { AppError } from '../kernel/errors.ts'
 import { printError, say } from './command.ts'
-import { shownError } from './control-wire.ts'
 import { exitCodes } from './exit-codes.ts'
 import { program } from './program.ts'
+import { shownError } from './shown-error.ts'
 
 /** Runs the command line. Resolves to the exit code. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -13,8 +12,10 @@ export async function run(args: readonly string[]): Promise<number> {
     return Number(process.exitCode ?? exitCodes.done)
   } catch (error) {
     if (!(error instanceof CommanderError)) {
-      if (!(error instanceof AppError) && error instanceof Error) say(error.stack ?? '')
-      return printError(shownError(error), isJson)
+      const shown = shownError(error)
+      // a bug of ours: whoever reports it sends where it was
+      if (shown.code === 'internal' && error instanceof Error) say(error.stack ?? '')
+      return printError(shown, isJson)
     }
     // help that was asked for is an answer; help for want of a command is wrong usage
     if (error.exitCode === 0) return exitCodes.done

@@ -85,7 +85,7 @@ async function listen(app: FastifyInstance, { host, port }: Config): Promise<str
 function nextSignal(): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>()
   let isAsked = false
-  for (const name of ['SIGTERM', 'SIGINT'] as const)
+  for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
     process.on(name, () => {
       if (isAsked) process.exit(exitCodes.failed)
       isAsked = true

@@ -14,9 +14,16 @@ const byFastifyCode: Readonly<Record<string, () => AppError>> = {
   FST_ERR_MAX_PARAM_LENGTH: () => new AppError('not_found', 'unknown_path', 'There is nothing at this address.'),
 }
 
+/** The client left while it sent its body: Fastify passes the socket's error on, marked 400. A failure of the connection, not of ours. */
+function brokenOff({ raw }: FastifyRequest, thrown: unknown): AppError | null {
+  const { code, statusCode } = (thrown ?? {}) as { code?: string; statusCode?: number }
+  if (!raw.readableAborted || code !== 'ECONNRESET' || statusCode !== 400) return null
+  return new AppError('invalid', 'bad_request', 'The body broke off before its end.')
+}
+
 /** Answers with whatever was thrown, in the words of the surface that the request came to. */
 export function fail(request: FastifyRequest, reply: FastifyReply, thrown: unknown): FastifyReply {
-  const error = byFastifyCode[(thrown as { code?: string } | null)?.code ?? '']?.() ?? asAppError(thrown)
+  const error = byFastifyCode[(thrown as { code?: string } | null)?.code ?? '']?.() ?? brokenOff(request, thrown) ?? asAppError(thrown)
   const visit = request.holdfast
   visit.error = error
   const { role } = visit.authenticated.principal

@@ -21,6 +21,7 @@ const answered: Answered = {
   principal: { ...anonymous, kind: 'user', id: 'someone', tenantId: 'acme', name: 'ada' },
   code: null,
   error: null,
+  isAborted: false,
 }
 
 test('a request is one line that says who did what where and how it ended', () => {

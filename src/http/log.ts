@@ -42,7 +42,7 @@ export function createLogger({ logLevel }: Pick<Config, 'logLevel'>, to: Destina
  * stack, which leaves through the log and in no other way.
  */
 export function logRequest(log: Logger, answered: Answered): void {
-  const { requestId, principal, surface, operation, method, path, status, code, seconds, error } = answered
+  const { requestId, principal, surface, operation, method, path, status, code, seconds, error, isAborted } = answered
   const facts = {
     [clean]: true,
     requestId,
@@ -55,7 +55,7 @@ export function logRequest(log: Logger, answered: Answered): void {
     route: path,
     status,
     code,
-    outcome: status < 400 ? 'done' : status < 500 ? 'refused' : 'failed',
+    outcome: status >= 500 ? 'failed' : isAborted ? 'aborted' : status >= 400 ? 'refused' : 'done',
     ms: Math.round(seconds * 1e5) / 100,
   }
   if (status < 500) log.info(facts, 'request')

@@ -21,8 +21,8 @@ export type MetricsSources = {
 }
 
 export type Metrics = {
-  /** Counts an answered request. */
-  answered(request: Pick<Answered, 'method' | 'path' | 'status' | 'seconds'>): void
+  /** Counts an answered request. One that the client left, as it leaves an event stream, has no duration that says anything. */
+  answered(request: Pick<Answered, 'method' | 'path' | 'status' | 'seconds' | 'isAborted'>): void
   /** Counts a commit that became durable. */
   committed(seconds: number): void
   /** Every series of the process, in Prometheus' text form. */
@@ -59,9 +59,9 @@ export function createMetrics(sources: MetricsSources): Metrics {
     registers,
   })
   return {
-    answered({ method, path, status, seconds }) {
+    answered({ method, path, status, seconds, isAborted }) {
       requests.inc({ method, route: path, status })
-      durations.observe({ method, route: path }, seconds)
+      if (!isAborted) durations.observe({ method, route: path }, seconds)
     },
     committed(seconds) {
       commits.inc()

@@ -22,6 +22,8 @@ export type Answered = {
   principal: Principal
   code: string | null
   error: AppError | null
+  /** The client was gone before it had the whole answer. */
+  isAborted: boolean
 }
 
 export type ServerParts = {
@@ -80,20 +82,4 @@ function surfaceOf(surfaces: readonly Surface[], url: string): Surface {
   const fallback = best ?? surfaces[0]
   if (fallback === undefined) throw new Error('a server needs at least one surface')
   return fallback
-}
-
-export function answeredBy(request: FastifyRequest, status: number): Answered {
-  const { surface, operation, origin, authenticated, error, startedMs } = request.holdfast
-  return {
-    surface: surface.name,
-    operation: operation ?? '(none)',
-    method: request.method,
-    path: request.routeOptions.url ?? '(unknown)',
-    status,
-    seconds: (performance.now() - startedMs) / 1000,
-    requestId: origin.requestId,
-    principal: authenticated.principal,
-    code: error?.code ?? null,
-    error,
-  }
 }

@@ -3,9 +3,10 @@ import { AppError } from '../kernel/errors.ts'
 import { createCors } from './cors.ts'
 import { addDocs, docsRoutes } from './docs.ts'
 import { fail, refuseConnection } from './fail.ts'
+import { createFollow } from './follow.ts'
 import { apiHeaders } from './headers.ts'
 import { createRateLimit } from './limits.ts'
-import { answeredBy, type ServerParts, visitOf } from './parts.ts'
+import { type ServerParts, visitOf } from './parts.ts'
 import { addRoute, refuseOtherMethods } from './serve.ts'
 
 /** The door: limits, request id, credentials → principal, then the surface's table. It takes no business decision. */
@@ -16,6 +17,7 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   /** First on every request. True = answered. */
   function enter(request: FastifyRequest, reply: FastifyReply): boolean {
     request.holdfast = visitOf(parts, request)
+    follow(request, reply)
     reply.headers(apiHeaders).header('X-Request-Id', request.id)
     return cors(request, reply)
   }
@@ -31,18 +33,17 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     genReqId: () => runtime.ids.newId(),
     // addresses that cannot be routed come here past every hook
     frameworkErrors(error, request, reply) {
-      reply.raw.once('finish', () => parts.answered(answeredBy(request, reply.statusCode)))
       if (!enter(request, reply)) fail(request, reply, error)
     },
     clientErrorHandler: (error, socket) => refuseConnection(error, socket, runtime.ids.newId()),
   })
+  const follow = createFollow(app, parts.answered)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   app.decorateRequest('holdfast', null as never)
   app.addHook('onRequest', async (request, reply) => {
     if (enter(request, reply)) return reply
   })
-  app.addHook('onResponse', async (request, reply) => parts.answered(answeredBy(request, reply.statusCode)))
   // open streams end before the server waits for its requests
   app.addHook('preClose', async () => runtime.hub.close())
   app.setErrorHandler((error, request, reply) => fail(request, reply, error))

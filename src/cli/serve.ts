@@ -9,6 +9,7 @@ import { dial } from './control-client.ts'
 import { type ControlServer, openControlServer } from './control-server.ts'
 import { socketAddress } from './control-wire.ts'
 import { exitCodes } from './exit-codes.ts'
+import { type Housekeeping, startHousekeeping } from './housekeeping.ts'
 
 type Log = ReturnType<typeof openLog>
 
@@ -18,7 +19,7 @@ const graceMs = 8_000
 const patienceMs = 3_000
 const pauseMs = 100
 
-type Running = { app: FastifyInstance; control: ControlServer; holdfast: Holdfast; log: Log }
+type Running = { app: FastifyInstance; control: ControlServer; housekeeping: Housekeeping; holdfast: Holdfast; log: Log }
 
 /** Runs the server until a signal. Resolves after a clean stop. Errors: those of `openHoldfast`; `port_in_use`, `cannot_listen`. */
 export async function serve(config: Config): Promise<void> {
@@ -31,7 +32,8 @@ export async function serve(config: Config): Promise<void> {
     if (holdfast.firstOwner !== null) say(firstOwnerWords(holdfast.firstOwner))
     const app = await buildServer(config, holdfast)
     const control = await openControlServer({ folder: config.dataFolder, holdfast, log })
-    stop = () => stopAll({ app, control, holdfast, log })
+    const housekeeping = startHousekeeping(holdfast.runtime)
+    stop = () => stopAll({ app, control, housekeeping, holdfast, log })
     const url = await listen(app, config)
     say(`Holdfast ${version} listens at ${url}, data in ${config.dataFolder}. Ctrl-C ends it.`)
     log.info({ url, version, folder: config.dataFolder, pid: process.pid }, 'listening')
@@ -95,13 +97,13 @@ function nextSignal(): Promise<string> {
 }
 
 /** Stops listening, lets what runs finish, then closes the store, which writes what it accepted. */
-async function stopAll({ app, control, holdfast, log }: Running): Promise<void> {
+async function stopAll({ app, control, housekeeping, holdfast, log }: Running): Promise<void> {
   const timer = setTimeout(() => {
     log.warn({ graceMs }, 'some requests took too long and are cut off')
     app.server.closeAllConnections()
   }, graceMs)
   const isLate = new Promise((resolve) => setTimeout(resolve, graceMs + 500).unref())
-  await Promise.race([Promise.all([app.close(), control.close()]), isLate])
+  await Promise.race([Promise.all([app.close(), control.close(), housekeeping.stop()]), isLate])
   clearTimeout(timer)
   await holdfast.close()
 }

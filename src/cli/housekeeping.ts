@@ -1,0 +1,44 @@
+import type { Runtime } from '../kernel/context.ts'
+import { pruneExpired } from '../session/prune.ts'
+
+export type Housekeeping = {
+  /** Begins nothing more, and resolves when what runs is done. */
+  stop(): Promise<void>
+}
+
+const hourMs = 60 * 60_000
+const firstAfterMs = 60_000
+
+/** What a running server does by itself now and then: it removes what has expired. A failure is logged, and the next round tries again. */
+export function startHousekeeping(runtime: Runtime, { firstMs = firstAfterMs, everyMs = hourMs } = {}): Housekeeping {
+  const { log } = runtime.services
+  let running: Promise<void> = Promise.resolve()
+  let isStopped = false
+  let timer = setTimeout(begin, firstMs)
+  timer.unref()
+
+  function begin(): void {
+    running = round().then(() => {
+      if (isStopped) return
+      timer = setTimeout(begin, everyMs)
+      timer.unref()
+    })
+  }
+
+  async function round(): Promise<void> {
+    try {
+      const removed = await pruneExpired(runtime)
+      if (removed > 0) log.info({ removed }, 'expired rows removed')
+    } catch (error) {
+      log.error({ err: error }, 'housekeeping failed')
+    }
+  }
+
+  return {
+    async stop() {
+      isStopped = true
+      clearTimeout(timer)
+      await running
+    },
+  }
+}

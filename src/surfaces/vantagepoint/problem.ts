@@ -1,10 +1,9 @@
-import type { AnyRole } from '../../access/permissions.ts'
 import type { Surface } from '../../http/route.ts'
 import { type AppError, type ErrorKind, type FieldError, statusOf } from '../../kernel/errors.ts'
 import { weakness } from '../../user/plan.ts'
 import { wireName } from './words.ts'
 
-type Asked = Parameters<Surface['problem']>[1] & { role?: AnyRole | null }
+type Asked = Parameters<Surface['problem']>[1]
 type Said = { status: number; detail: string }
 type Answer = string | Said | ((about: { error: AppError; asked: Asked; field: string }) => string | Said)
 

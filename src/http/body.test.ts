@@ -214,3 +214,13 @@ test('a body that breaks off is the client’s failure, not ours', async () => {
   await expect.poll(lineOf, { timeout: 5000 }).toMatchObject({ outcome: 'aborted', status: 400, code: 'bad_request' })
   await logging.close()
 })
+
+test('an answer that arrives is no aborted one', async () => {
+  const logging = await startTestServer({ HOLDFAST_LOG_LEVEL: 'info' })
+  const base = await logging.listen()
+  await (await fetch(`${base}/health`)).text()
+  await logging.send('GET', '/health')
+  await expect.poll(() => logging.logged.filter((line) => line.includes('/health')).length).toBe(2)
+  for (const line of logging.logged.filter((one) => one.includes('/health'))) expect(JSON.parse(line).outcome).toBe('done')
+  await logging.close()
+})

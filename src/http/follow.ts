@@ -15,17 +15,17 @@ export function createFollow(app: FastifyInstance, tell: Tell): (request: Fastif
   })
   return (request, reply) => {
     let isTold = false
-    const end = () => {
+    const end = (isAborted: boolean) => {
       if (isTold) return
       isTold = true
-      tell(answeredBy(request, reply))
+      tell({ ...answeredBy(request, reply), isAborted })
     }
-    reply.raw.once('finish', end)
-    reply.raw.once('close', () => (reply.raw.headersSent ? end() : left.set(request, end)))
+    reply.raw.once('finish', () => end(false))
+    reply.raw.once('close', () => (reply.raw.headersSent ? end(true) : left.set(request, () => end(true))))
   }
 }
 
-function answeredBy(request: FastifyRequest, reply: FastifyReply): Answered {
+function answeredBy(request: FastifyRequest, reply: FastifyReply): Omit<Answered, 'isAborted'> {
   const { surface, operation, origin, authenticated, error, startedMs } = request.holdfast
   return {
     surface: surface.name,
@@ -38,6 +38,5 @@ function answeredBy(request: FastifyRequest, reply: FastifyReply): Answered {
     principal: authenticated.principal,
     code: error?.code ?? null,
     error,
-    isAborted: !reply.raw.writableFinished,
   }
 }

@@ -21,7 +21,7 @@ export function parseBody(bytes: Buffer, arrayLimit: number = maxArray): unknown
   } catch {
     throw malformed('The body is not well-formed JSON.')
   }
-  const found = walk(value, arrayLimit)
+  const found = checked(value, arrayLimit)
   if (found !== members) throw malformed('The body names the same key twice in one object.')
   return value
 }
@@ -51,9 +51,39 @@ function scan(text: string): number {
 }
 
 /** Half a surrogate pair has no UTF-8: it would be stored as another text than was logged. */
+function textProblem(text: string): string | null {
+  if (text.includes('\0')) return 'A text holds a NUL character.'
+  return text.isWellFormed() ? null : 'A text holds half a character.'
+}
+
 function assertText(text: string): void {
-  if (text.includes('\0')) throw dangerous('A text holds a NUL character.')
-  if (!text.isWellFormed()) throw dangerous('A text holds half a character.')
+  const problem = textProblem(text)
+  if (problem !== null) throw new BadText(problem)
+}
+
+/** A text that is refused wherever it stands; where it stands is looked up only then. */
+class BadText extends Error {}
+
+/** Names the place of the first text that is refused. */
+function placeOf(value: unknown, path: string): string | null {
+  if (typeof value === 'string') return textProblem(value) === null ? null : path
+  if (typeof value !== 'object' || value === null) return null
+  for (const [key, member] of Object.entries(value)) {
+    const below = path === '' ? key : `${path}.${key}`
+    const place = textProblem(key) === null ? placeOf(member, below) : path
+    if (place !== null) return place
+  }
+  return null
+}
+
+function checked(value: unknown, arrayLimit: number): number {
+  try {
+    return walk(value, arrayLimit)
+  } catch (error) {
+    if (!(error instanceof BadText)) throw error
+    const field = placeOf(value, '') ?? ''
+    throw new AppError('invalid', 'bad_json', error.message, { errors: [{ field, message: 'holds a character that is not allowed' }] })
+  }
 }
 
 function walk(value: unknown, arrayLimit: number): number {

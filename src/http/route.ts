@@ -36,6 +36,8 @@ export type RouteOptions<O> = {
   bodyLimit?: number
   /** Headers of the reply that depend on the output, such as Location; default ETag when the output has a version. */
   headers?(output: O): Record<string, string>
+  /** Compressed when the client asks: for long lists, whose clients choose none of their content. */
+  compress?: true
   /** Outside the per-user rate limit. */
   unlimited?: true
   /** Answers before the server is ready and while it stops. */

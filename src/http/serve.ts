@@ -77,7 +77,7 @@ async function serve(
     return reply.header('content-type', 'text/event-stream; charset=utf-8').send(Readable.from(options.stream(start)))
   }
   if (!reply.hasHeader('content-type')) reply.header('content-type', 'application/json; charset=utf-8')
-  return reply.send(body)
+  return options.compress === true ? reply.compress(body) : reply.send(body)
 }
 
 const credentialsOf = ({ headers }: FastifyRequest) => {

@@ -4,13 +4,14 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
 import { sha256 } from '../../kernel/canonical.ts'
-import { insert } from '../../kernel/change.ts'
-import { aNote, entities, Member, meta, Note, newId, newSigner } from '../contract/harness.ts'
+import { Counter, insert } from '../../kernel/change.ts'
+import { aNote, entities, meta, Note, newId, newSigner } from '../contract/harness.ts'
 import { sqlite } from './engine.ts'
 
-const script = join(import.meta.dirname, 'killed-writer.ts')
+const script = fileURLToPath(new URL('./killed-writer.ts', import.meta.url))
 const ends: (() => void)[] = []
 
 afterEach(() => {
@@ -116,11 +117,11 @@ test('loses nothing that was acknowledged when it is killed while it writes', as
       previous = hash
       const id = entry.changes[0]?.id ?? ''
       expect(expected.get(sequence) ?? id).toBe(id)
-      expect(await tenant.get(Member, id)).not.toBeNull()
+      expect(await tenant.get(Counter, id)).not.toBeNull()
     }
   }
   expect(sequence).toBeGreaterThanOrEqual(Math.max(...expected.keys()))
-  expect(await tenant.count(Member, {})).toBe(sequence)
+  expect(await tenant.count(Counter, {})).toBe(sequence)
   expect(await tenant.head()).toMatchObject({ sequence, hash: previous })
   await storage.close()
 })
@@ -129,11 +130,11 @@ test('loses nothing that was acknowledged when it is killed while it writes', as
 function smallDisk(): string | null {
   const folder = newFolder()
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder], { stdio: 'ignore' })
+    execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder], { stdio: 'ignore' })
   } catch {
     return null
   }
-  ends.push(() => execFileSync('umount', ['-l', folder]))
+  ends.push(() => execFileSync('/bin/umount', ['-l', folder]))
   return folder
 }
 

@@ -1,3 +1,4 @@
+import compress from '@fastify/compress'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { AppError } from '../kernel/errors.ts'
 import { createCors } from './cors.ts'
@@ -38,6 +39,7 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     clientErrorHandler: (error, socket) => refuseConnection(error, socket, runtime.ids.newId()),
   })
   const follow = createFollow(app, parts.answered)
+  await app.register(compress, { global: false, encodings: ['br', 'gzip'] })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   app.decorateRequest('holdfast', null as never)

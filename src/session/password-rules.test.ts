@@ -108,19 +108,21 @@ test.each<[what: string, password: string, own: string[]]>([
   ['the username', 'xx-jdoe-kelp-violin', ['jdoe']],
   ['the username in another case', 'xx-JDOE-kelp-violin', ['jdoe']],
   ['a capital username', 'xx-jdoe-kelp-violin', ['JDoe']],
-  ['the first name', 'kelp-grace-violin', ['Grace Hopper']],
-  ['the last name', 'kelp-hopper-violin', ['Grace  Hopper']],
   ['the whole name without its blank', 'kelp-GraceHopper', ['Grace Hopper']],
   ['two short names run together', 'kelp-anli-violin', ['An Li']],
   ['the e-mail', 'grace@navy.mil-kelp', ['Grace@navy.mil']],
   ['the local part of the e-mail', 'kelp-g.hopper-violin', ['g.hopper@navy.mil']],
   ['the organisation', 'kelp acme ltd violin', ['Acme Ltd']],
-  ['a word of the organisation', 'kelp-acme-violin', ['Acme Ltd']],
   ['an accent spelled another way', 'kelp-jose\u0301e-violin', ['jos\u00e9e']],
   ['its own username and nothing else', 'wanda.the.fisher', ['wanda.the.fisher']],
   ['its own e-mail and nothing else', 'wanda@fisher.example', ['wanda@fisher.example']],
 ])('refuses %s in a password', (_what, password, own) => {
   expect(passwordProblem(password, { own })).toBe('own')
+})
+
+test('a single word of a name or organisation is no value of one’s own: everyday words would be refused', () => {
+  expect(passwordProblem('another kelp violin', { own: ['Other People Ltd', 'Grace Hopper'] })).toBeNull()
+  expect(passwordProblem('kelp-grace-violin', { own: ['Grace Hopper'] })).toBeNull()
 })
 
 test('own values of three characters are refused as the whole password only, and empty ones never', () => {

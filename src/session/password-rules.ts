@@ -14,7 +14,7 @@ const shortestOwn = 4
 
 /**
  * What is wrong with a new password, the first of: not 12 to 1,024 characters (code points of the NFC form) → `length`; too common →
- * `common`; a value of the user's own in it → `own`. Own are each value, the value without its blanks, each of its words, and the part of
+ * `common`; a value of the user's own in it → `own`. Own are each value, the value without its blanks, and the part of
  * an e-mail address before the `@`, without regard to case, where they have four characters or more; shorter ones only as the whole
  * password. No composition rules, and nothing is cut (SECURITY.md, passwords). Imported passwords are not asked.
  */
@@ -28,9 +28,8 @@ export function passwordProblem(password: string, { minLength = 12, own }: Passw
 
 function partsOf(value: string): string[] {
   const whole = fold(value).trim()
-  const words = whole.split(/\s+/)
-  const localParts = words.flatMap((word) => (word.includes('@') ? word.slice(0, word.lastIndexOf('@')) : []))
-  return [whole, words.join(''), ...words, ...localParts]
+  const joined = whole.replace(/\s+/g, '')
+  return whole.includes('@') ? [whole, whole.slice(0, whole.lastIndexOf('@'))] : [whole, joined]
 }
 
 const fold = (text: string): string => text.normalize('NFC').toLowerCase()

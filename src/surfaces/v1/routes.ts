@@ -7,7 +7,13 @@ import type { SessionTokens } from '../../session/open-session.ts'
 import { getMe, listSessions, revokeAllSessions, revokeCurrentSession, revokeSession } from '../../session/operations.ts'
 import { createPasswordReset, redeemPasswordReset } from '../../session/password-reset.ts'
 import { refreshSession } from '../../session/refresh.ts'
-import { confirmSecondFactor, getSecondFactor, removeSecondFactor, resetSecondFactor, startSecondFactor } from '../../session/second-factor.ts'
+import {
+  confirmSecondFactor,
+  getSecondFactor,
+  removeSecondFactor,
+  resetSecondFactor,
+  startSecondFactor,
+} from '../../session/second-factor.ts'
 import { createSession } from '../../session/sign-in.ts'
 import { createTenant, getTenant, listTenants, updateTenant } from '../../tenant/operations.ts'
 import { listUsers } from '../../user/list.ts'

@@ -18,7 +18,7 @@ beforeAll(async () => {
 })
 afterAll(() => crm.close())
 
-const create = (who: Member, fields: object = {}) => crm.call(who, 'POST /leads', aLead(fields))
+const create = (who: Member, fields: Record<string, unknown> = {}) => crm.call(who, 'POST /leads', aLead(fields))
 
 describe('a new lead is refused', () => {
   test('without its three texts, in this order', async () => {

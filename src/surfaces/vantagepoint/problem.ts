@@ -63,6 +63,11 @@ const answers: Readonly<Record<string, Answer>> = {
   password_change_required: 'Password change required',
   wrong_password: { status: 400, detail: 'Current password is incorrect' },
   malformed_json: 'Malformed JSON',
+  // a place that the door found is counted from 0, a row of a batch from 1
+  bad_json: ({ error, field }) =>
+    error.errors === undefined
+      ? 'Malformed JSON'
+      : `${field.replace(/^leads\.(\d+)\./, (_, index: string) => `Lead ${Number(index) + 1}: `)} contains characters that are not allowed`,
   unknown_path: 'Endpoint not found',
   idempotency_mismatch: { status: 409, detail: 'Idempotency-Key was used with another request' },
   idempotency_in_progress: { status: 409, detail: 'A request with this Idempotency-Key is still running' },
@@ -122,7 +127,8 @@ const answers: Readonly<Record<string, Answer>> = {
 
 /** An error in this dialect. A bulk row's refusal begins with its place. */
 export function problem(error: AppError, asked: Asked): ReturnType<Surface['problem']> {
-  const [, row, name] = /^(?:leads\.(\d+)\.)?(.*)$/s.exec(error.errors?.[0]?.field ?? '') ?? []
+  const place = error.errors?.[0]?.field ?? ''
+  const [, row, name] = error.code === 'bad_json' ? [undefined, undefined, place] : (/^(?:leads\.(\d+)\.)?(.*)$/s.exec(place) ?? [])
   const answer = answers[error.code] ?? error.message
   const said = typeof answer === 'function' ? answer({ error, asked, field: wireName(name ?? '') }) : answer
   const { status, detail } = typeof said === 'string' ? { status: statuses[error.kind] ?? statusOf[error.kind], detail: said } : said

@@ -104,6 +104,7 @@ export const vantagepoint: Surface = {
 
     route('GET', '/api/v1/leads', listLeads, {
       ...described.leads,
+      compress: true,
       input: ({ query }) => query,
       reply: ({ items, total, nextCursor, isPaged }) => ({
         body: { leads: items.map(leadShape), total, ...(isPaged ? { next_cursor: nextCursor } : {}) },
@@ -111,6 +112,7 @@ export const vantagepoint: Surface = {
     }),
     route('GET', '/api/v1/leads/search', searchLeads, {
       ...described.search,
+      compress: true,
       input: ({ query }) => query,
       reply: ({ items, query, searchedIn }) => ({
         body: { leads: items.map(leadShape), total: items.length, query, searched_in: searchedIn },

@@ -1,15 +1,11 @@
 import type { z } from 'zod'
-import type { Surface } from '../../../http/route.ts'
 import { system } from '../../../kernel/context.ts'
 import type { AnyOperation } from '../../../kernel/operation.ts'
 import { perform } from '../../../kernel/perform.ts'
 import { createStaff } from '../../../session/staff-operations.ts'
-import { surfaces } from '../../../surfaces.ts'
 import { createTenant } from '../../../tenant/operations.ts'
 import { type Answer, type Loose, ownerPassword, startTestServer, type TestServer } from '../../../testing/server.ts'
 import { vantagepoint } from '../routes.ts'
-
-if (!surfaces.includes(vantagepoint)) (surfaces as Surface[]).push(vantagepoint)
 
 export const goodPassword = 'violet harbour 7 lanterns'
 

@@ -34,13 +34,11 @@ describe.each(['without a server', 'beside a server'])('%s', (where) => {
   })
 
   test('a user who is not there is 4, a taken name 5, a weak password 5, and standard output is one document', async () => {
-    const [unknown, tenant, taken, weak, role] = await Promise.all([
-      document('users show nobody'),
-      document('users list --tenant nowhere'),
-      document('users create --username OWNER'),
-      document(`users create --username ${own('weak')} --password-stdin`, 'password1234\n'),
-      document(`users create --username ${own('king')} --role king`),
-    ])
+    const unknown = await document('users show nobody')
+    const tenant = await document('users list --tenant nowhere')
+    const taken = await document('users create --username OWNER')
+    const weak = await document(`users create --username ${own('weak')} --password-stdin`, 'password1234\n')
+    const role = await document(`users create --username ${own('king')} --role king`)
     expect(unknown).toMatchObject({ code: 4, json: { error: 'not_found' } })
     expect(unknown.err).toContain('nobody')
     expect(tenant).toMatchObject({ code: 4, json: { error: 'not_found' } })
@@ -79,11 +77,9 @@ describe.each(['without a server', 'beside a server'])('%s', (where) => {
       `${ownerPassword}\n`,
     )
     const invited = await document(`users create --username ${own('eve')} --tenant ${tenantId}`)
-    const [byName, byId, eve] = await Promise.all([
-      document(`users show ${name.toUpperCase()}`),
-      document(`users show ${made.json.id}`),
-      document(`users show ${own('eve')}`),
-    ])
+    const byName = await document(`users show ${name.toUpperCase()}`)
+    const byId = await document(`users show ${made.json.id}`)
+    const eve = await document(`users show ${own('eve')}`)
 
     expect(made.json).toMatchObject({
       username: name,

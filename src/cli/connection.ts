@@ -17,21 +17,25 @@ export type Options = {
   say(words: string): void
 }
 
-/** How long a command waits for a folder that another command holds, or a server that is just starting. */
-const patienceMs = 10_000
+/** How long a command waits for a folder that another command holds, or a server that is just starting. It says so when that takes a moment. */
+const patienceMs = 20_000
+const quietMs = 2_000
 const pauseMs = 100
 
 /** Gives `work` the running server of the data folder, or, where there is none, the folder itself under its lock. The same operations either way. */
 export async function connected<T>(options: Options, work: (run: Run) => Promise<T>): Promise<T> {
   const { config, mayBegin } = options
+  let isTold = false
   for (const startedMs = performance.now(); ; ) {
     const address = existsSync(config.dataFolder) ? socketAddress(config.dataFolder) : null
     if (address !== null && (await listens(address)))
       return work((name, at, input, events) => ask(address, requestOf(name, at, input, events), events) as never)
     if (!mayBegin && !existsSync(join(config.dataFolder, 'holdfast.db'))) throw noData(config.dataFolder)
     const opened = await open(options).catch((error: unknown) => {
-      const isHeld = error instanceof AppError && error.code === 'folder_in_use'
-      if (!isHeld || performance.now() - startedMs > patienceMs) throw error
+      const waitedMs = performance.now() - startedMs
+      if (!(error instanceof AppError && error.code === 'folder_in_use') || waitedMs > patienceMs) throw error
+      if (waitedMs > quietMs && !isTold) options.say('Another process uses the data folder; waiting for it …')
+      isTold ||= waitedMs > quietMs
       return null
     })
     if (opened !== null) return opened(work)

@@ -11,5 +11,13 @@ export function timed(storage: Storage, committed: (seconds: number) => void): S
       return receipt
     },
   })
-  return { ...storage, tenant: (id) => watched(storage.tenant(id)), platform: () => watched(storage.platform()) }
+  const known = new WeakMap<TenantStore, TenantStore>()
+  const once = <S extends TenantStore>(store: S): S => {
+    const before = known.get(store) as S | undefined
+    if (before !== undefined) return before
+    const made = watched(store)
+    known.set(store, made)
+    return made
+  }
+  return { ...storage, tenant: (id) => once(storage.tenant(id)), platform: () => once(storage.platform()) }
 }

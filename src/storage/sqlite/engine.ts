@@ -18,6 +18,7 @@ import { openQueue, type Queue } from './queue.ts'
 import { reader } from './read.ts'
 import { scans } from './scans.ts'
 import { shapeOf } from './schema.ts'
+import { type Snapshot, snapshot } from './snapshot.ts'
 import { platformStore, type Running, tenantStore } from './store.ts'
 import { tables } from './tables.ts'
 import { encoder } from './wire.ts'
@@ -35,6 +36,9 @@ const databaseFile = 'holdfast.db'
 /** A database up to this size is checked whole at start, within the two seconds that a start may take. */
 const checkedAtStartBytes = 512 * 1024 * 1024
 
+/** Stores that stay made: each is a handful of closures, and every request asks for one or two. */
+const storesKept = 10_000
+
 /** The embedded engine: one process, one folder (DESIGN.md section 6). */
 export function sqlite({ folder, entities: declared, onProblem = () => {} }: SqliteOptions): Storage {
   const entities = declared.includes(Counter) ? declared : [...declared, Counter]
@@ -42,6 +46,8 @@ export function sqlite({ folder, entities: declared, onProblem = () => {} }: Sql
   const encode = encoder(entities)
   const shapes = entities.map(shapeOf)
   const listeners = new Set<Parameters<Storage['watch']>[0]>()
+  const stores = new Map<string, TenantStore>()
+  const platform = platformStore(current)
   let running: Running | null = null
   let opening: Promise<Running> | null = null
   let closing: Promise<void> | null = null
@@ -60,15 +66,28 @@ export function sqlite({ folder, entities: declared, onProblem = () => {} }: Sql
     prepareFolder(folder, [databaseFile, lockFile])
     const lock = lockFolder(folder)
     let queue: Queue | null = null
+    let turn: Snapshot | null = null
     try {
       prepareDatabase(file, entities)
-      queue = openQueue({ file, shapes, onCommit: tell, onDeath: onProblem })
+      queue = openQueue({ file, shapes, onDurable: () => turn?.end(), onCommit: tell, onDeath: onProblem })
       await queue.ready
       const db = connect(file, { readonly: true, cacheKib: 32_768 })
+      turn = snapshot(db)
       const from = tables(db, entities)
       const away = scans(from, file)
       const reads = { read: reader(from), list: lister(from, away), log: logReader(db), heads: headReader(db) }
-      return { db, queue, encode, ...reads, scans: away, numbers: numberer(db, shapes), onProblem, isSigned: false, release: lock.release }
+      return {
+        db,
+        turn,
+        queue,
+        encode,
+        ...reads,
+        scans: away,
+        numbers: numberer(db, shapes),
+        onProblem,
+        isSigned: false,
+        release: lock.release,
+      }
     } catch (error) {
       await queue?.close()
       lock.release()
@@ -102,8 +121,15 @@ export function sqlite({ folder, entities: declared, onProblem = () => {} }: Sql
       await queue.setSigner(signer)
       current().isSigned = true
     },
-    tenant: (id): TenantStore => tenantStore(current, id),
-    platform: (): PlatformStore => platformStore(current),
+    tenant(id): TenantStore {
+      const known = stores.get(id)
+      if (known !== undefined) return known
+      if (stores.size >= storesKept) stores.clear()
+      const store = tenantStore(current, id)
+      stores.set(id, store)
+      return store
+    },
+    platform: (): PlatformStore => platform,
     watch(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -121,6 +147,7 @@ async function stop(running: Running | null): Promise<void> {
   if (running === null) return
   // the last connection to close removes the write-ahead log, and that must be the one that can write
   await running.scans.close()
+  running.turn.end()
   running.db.close()
   await running.queue.close()
   running.release()

@@ -9,6 +9,8 @@ type Pending = { commit: WireCommit; start: number; resolve: (receipt: Receipt) 
 type Options = {
   file: string
   shapes: readonly Shape[]
+  /** Called before any of a group is settled: from here on whoever reads must see it. */
+  onDurable: () => void
   onCommit: (commit: { tenantId: string; stream: string; sequence: number }) => void
   /** The writer's thread is gone and will not come back. */
   onDeath: (error: Error) => void
@@ -24,7 +26,7 @@ export type Queue = {
   isDead(): boolean
 }
 
-export function openQueue({ file, shapes, onCommit, onDeath }: Options): Queue {
+export function openQueue({ file, shapes, onDurable, onCommit, onDeath }: Options): Queue {
   const worker = new Worker(new URL('./writer.ts', import.meta.url), {
     workerData: { file, shapes },
     // its garbage is short-lived texts: a young generation of the usual size only takes memory
@@ -50,6 +52,7 @@ export function openQueue({ file, shapes, onCommit, onDeath }: Options): Queue {
   }
 
   function settle(outcomes: readonly Outcome[]): void {
+    onDurable()
     const settled = pending.slice(0, outcomes.length)
     pending = pending.slice(outcomes.length)
     const now = performance.now()

@@ -11,11 +11,13 @@ import type { Queue } from './queue.ts'
 import type { Reader } from './read.ts'
 import type { Scans } from './scans.ts'
 import { limitOf } from './select.ts'
+import type { Snapshot } from './snapshot.ts'
 import type { Encoder } from './wire.ts'
 
 /** What an open engine holds. */
 export type Running = {
   db: Database
+  turn: Snapshot
   queue: Queue
   encode: Encoder
   read: Reader
@@ -42,6 +44,7 @@ type Now = () => Running
 async function reading<T>(current: Now, read: (running: Running) => T | Promise<T>): Promise<T> {
   const running = current()
   try {
+    running.turn.begin()
     return await read(running)
   } catch (error) {
     if (!(error instanceof SqliteError)) throw error

@@ -68,7 +68,6 @@ export const permissions = {
   'tenant:list': { ...staffReads },
   'tenant:create': { ...staff },
   'tenant:rename': { ...administrators, ...staff },
-  'tenant:deactivate': { ...staff },
   'contact:read': { ...everyone, surfaces: { vantagepoint: { manager: 'team' } } },
   'contact:create': {
     ...administrators,

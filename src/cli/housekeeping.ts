@@ -9,7 +9,7 @@ export type Housekeeping = {
 const hourMs = 60 * 60_000
 const firstAfterMs = 60_000
 
-/** What a running server does by itself now and then: it removes what has expired. A failure is logged, and the next round tries again. */
+/** What a running server does by itself now and then: it removes what has expired and gives old signing keys successors. A failure is logged, and the next round tries again. */
 export function startHousekeeping(runtime: Runtime, { firstMs = firstAfterMs, everyMs = hourMs } = {}): Housekeeping {
   const { log } = runtime.services
   let running: Promise<void> = Promise.resolve()
@@ -29,6 +29,7 @@ export function startHousekeeping(runtime: Runtime, { firstMs = firstAfterMs, ev
     try {
       const removed = await pruneExpired(runtime)
       if (removed > 0) log.info({ removed }, 'expired rows removed')
+      if (await runtime.services.keys.rotateIfDue()) log.info({}, 'signing keys rotated')
     } catch (error) {
       log.error({ err: error }, 'housekeeping failed')
     }

@@ -35,6 +35,8 @@ export interface LogKeys {
 
 /** The signing keys as operators see them: public halves only. */
 export interface SigningKeys {
+  /** New keys when the newest ones are 90 days old (SECURITY.md, keys). True when it did. */
+  rotateIfDue(): Promise<boolean>
   /** Newest first. */
   list(): readonly {
     kid: string

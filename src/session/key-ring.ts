@@ -5,8 +5,9 @@ import { type Clock, toTime } from '../kernel/clock.ts'
 import type { Entity } from '../kernel/entity.ts'
 import { AppError } from '../kernel/errors.ts'
 import type { IdSource } from '../kernel/id.ts'
+import type { Page } from '../kernel/page.ts'
 import type { LogKeys, Sealer, TokenIssuer } from '../kernel/services.ts'
-import { type Meta, platformTenant, type Storage } from '../storage/port.ts'
+import { type Meta, platformTenant, type Storage, type TenantStore } from '../storage/port.ts'
 import {
   type AccessClaims,
   createTokenVerifier,
@@ -32,6 +33,8 @@ export type KeyRing = TokenIssuer &
     list(): KeyItem[]
     /** New active keys for both purposes; the former ones only verify from now on. */
     rotate(meta: Pick<Meta, 'actor' | 'requestId'>): Promise<void>
+    /** `rotate` when the newest keys are 90 days old. True when it did. */
+    rotateIfDue(): Promise<boolean>
   }
 
 type Purpose = KeyItem['purpose']
@@ -53,8 +56,8 @@ export async function openKeyRing(parts: Parts): Promise<KeyRing> {
   let loadedMs = 0
 
   async function load() {
-    const { items } = await store.list(SigningKeyRow, { order: 'desc', limit: 200 })
-    held = items.map((row) => ({ row, key: openKey(parts.sealer, row) }))
+    const rows = await everyKey(store)
+    held = rows.map((row) => ({ row, key: openKey(parts.sealer, row) }))
     publicKeys = new Map(held.filter(({ row }) => row.purpose === 'token').map(({ key }) => [key.kid, key.publicKey]))
     loadedMs = clock.realMs()
     const log = active('log')
@@ -80,10 +83,15 @@ export async function openKeyRing(parts: Parts): Promise<KeyRing> {
     await load()
   }
 
+  async function rotateIfDue(): Promise<boolean> {
+    const newest = active('token')
+    const isDue = newest === undefined || active('log') === undefined || clock.realMs() - Date.parse(newest.row.createdAt) > rotatedEveryMs
+    if (isDue) await rotate({ actor: { id: null, kind: 'system', name: 'system' }, requestId: null })
+    return isDue
+  }
+
   await load()
-  const newest = active('token')
-  const isDue = newest === undefined || active('log') === undefined || clock.realMs() - Date.parse(newest.row.createdAt) > rotatedEveryMs
-  if (isDue) await rotate({ actor: { id: null, kind: 'system', name: 'system' }, requestId: null })
+  await rotateIfDue()
 
   return {
     issue(claims, nowSeconds, ttlSeconds) {
@@ -116,6 +124,18 @@ export async function openKeyRing(parts: Parts): Promise<KeyRing> {
         state: row.state,
       })),
     rotate,
+    rotateIfDue,
+  }
+}
+
+/** Newest first. */
+async function everyKey(store: TenantStore): Promise<Row[]> {
+  const rows: Row[] = []
+  for (let cursor: string | null = null; ; ) {
+    const page: Page<Row> = await store.list(SigningKeyRow, { order: 'desc', cursor, limit: 200 })
+    rows.push(...page.items)
+    if (page.nextCursor === null) return rows
+    cursor = page.nextCursor
   }
 }
 

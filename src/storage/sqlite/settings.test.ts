@@ -213,7 +213,13 @@ test('refuses commits before a signer is set', async () => {
 test('rejects everything that waits, and all that follows, when the writer dies', async () => {
   await stored(1)
   const deaths: Error[] = []
-  const queue = openQueue({ file: file(), shapes: entities.map(shapeOf), onCommit: () => {}, onDeath: (error) => deaths.push(error) })
+  const queue = openQueue({
+    file: file(),
+    shapes: entities.map(shapeOf),
+    onDurable: () => {},
+    onCommit: () => {},
+    onDeath: (error) => deaths.push(error),
+  })
   await queue.ready
 
   const waiting = [queue.commit(null as never), queue.commit(['t', 't', '', ['', '', ''], []])]

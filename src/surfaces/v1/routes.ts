@@ -1,7 +1,7 @@
 import { createApiKey, listApiKeys, removeApiKey } from '../../apikey/operations.ts'
+import { eventStream, followEvents } from '../../audit/follow.ts'
 import { checkIntegrity, listAudit } from '../../audit/operations.ts'
 import { route, type Surface } from '../../http/route.ts'
-import { eventStream, followEvents } from '../../live/events.ts'
 import { deviceSeconds } from '../../session/device.ts'
 import type { SessionTokens } from '../../session/open-session.ts'
 import { getMe, listSessions, revokeAllSessions, revokeCurrentSession, revokeSession } from '../../session/operations.ts'

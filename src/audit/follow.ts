@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { shownEntry } from '../audit/operations.ts'
 import type { Context, Principal, Runtime } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
 import { operation } from '../kernel/operation.ts'
+import { shownEntry } from './operations.ts'
 import { visibleEntry } from './visible.ts'
 
 /** A comment line this often keeps proxies from closing a quiet stream. */

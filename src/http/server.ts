@@ -39,7 +39,6 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     clientErrorHandler: (error, socket) => refuseConnection(error, socket, runtime.ids.newId()),
   })
   const follow = createFollow(app, parts.answered)
-  await app.register(compress, { global: false, encodings: ['br', 'gzip'] })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   app.decorateRequest('holdfast', null as never)
@@ -53,7 +52,13 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     throw new AppError('not_found', 'unknown_path', 'There is nothing at this address.')
   })
   const take = createRateLimit(settings.requestsPerMinute, runtime.clock.realMs)
-  for (const surface of surfaces) for (const route of surface.routes) addRoute(app, parts, { surface, route, take })
+  const placed = surfaces.flatMap((surface) => surface.routes.map((route) => ({ surface, route, take })))
+  for (const place of placed) if (place.route.options.compress !== true) addRoute(app, parts, place)
+  // a scope of their own, because the plugin's hooks would cost every request of its scope
+  await app.register(async (scope) => {
+    await scope.register(compress, { global: false, encodings: ['br', 'gzip'] })
+    for (const place of placed) if (place.route.options.compress === true) addRoute(scope, parts, place)
+  })
   addDocs(app)
   for (const surface of surfaces) refuseOtherMethods(app, surface)
   const [first] = surfaces

@@ -151,7 +151,7 @@ export const readMetrics = (metrics: Metrics) =>
     output: z.string(),
     async run(context) {
       const lines = { sequence: [] as string[], sessions: [] as string[] }
-      for await (const stream of streamsOf(context, context.scope === 'platform')) {
+      for await (const stream of streamsOf(context, true)) {
         if (stream.stream !== stream.tenantId) continue
         const label = `{tenant="${stream.tenantId}"}`
         lines.sequence.push(`holdfast_log_sequence${label} ${stream.head?.sequence ?? 0}`)

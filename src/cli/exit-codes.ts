@@ -16,6 +16,7 @@ const byCode: Readonly<Record<string, ExitCode>> = {
   folder_in_use: exitCodes.inUse,
   /** vantagepoint.md, section 9. */
   seed_name_taken: exitCodes.failed,
+  import_not_json: exitCodes.failed,
 }
 
 const byKind: Readonly<Partial<Record<ErrorKind, ExitCode>>> = {

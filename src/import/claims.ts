@@ -28,5 +28,3 @@ export function createClaims() {
     rowOf: (username: string): number | undefined => held.username.get(username),
   }
 }
-
-export type Claims = ReturnType<typeof createClaims>

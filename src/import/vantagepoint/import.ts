@@ -27,7 +27,7 @@ type Input = z.output<typeof input>
 /**
  * Brings the users and leads of an old installation over (contracts/vantagepoint.md, section 8). All rows are checked first; with any error nothing is written, unless bad rows are
  * left out. Rows imported before are passed over, so a run that was broken off is finished by running it again.
- * Errors: `import_source`, `import_contended`, `forbidden`. Bad rows are no errors of the operation: they stand in `errors` of the report.
+ * Errors: `import_source`, `import_not_json`, `import_contended`, `forbidden`. Bad rows are no errors of the operation: they stand in `errors` of the report.
  */
 export const importVantagepoint = operation({
   name: 'vantagepoint.import',

@@ -15,7 +15,7 @@ const items = (text: string) => itemsOf(source(text))
 test.each(['[{"id":1}', '[{"id":1},]', 'id,username\n1,ada', '{\n  "id": 1,\n', '{"Items":[{"id":1}', '"text"', '17', 'null'])(
   'refuses %j as a whole',
   async (text) => {
-    await expect(items(text)).rejects.toMatchObject({ code: 'import_source', message: expect.stringContaining('not JSON') })
+    await expect(items(text)).rejects.toMatchObject({ code: 'import_not_json', message: expect.stringContaining('not JSON') })
   },
 )
 

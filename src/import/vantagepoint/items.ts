@@ -1,3 +1,4 @@
+import { AppError } from '../../kernel/errors.ts'
 import { type Source, sourceProblem } from '../source.ts'
 import { readNumber } from '../values.ts'
 import { plain } from './attributes.ts'
@@ -8,7 +9,7 @@ export type Item = { row: number } & ({ value: Readonly<Record<string, unknown>>
 /** Everything is checked before anything is written, so a file is read whole. Larger ones are to be divided. */
 const longestFile = 256 * 1024 * 1024
 
-/** The items of a JSON array, of an `{"Items":[…]}` document, or of one object a line. Errors: `import_source` for a document that is no JSON. */
+/** The items of a JSON array, of an `{"Items":[…]}` document, or of one object a line. Errors: `import_not_json` for a document that is none of these, `import_source` for one that is too large. */
 export async function itemsOf(source: Source): Promise<Item[]> {
   let text = ''
   for await (const piece of source.pieces()) {
@@ -36,7 +37,11 @@ function documentOf(text: string, name: string): unknown[] | null {
   const [firstLine = ''] = start.split('\n', 1)
   const isLines = start.startsWith('{') && !/^\{\s*"Items"\s*:/.test(start) && firstLine.trimEnd() !== '{'
   if (document === undefined && isLines) return null
-  throw sourceProblem(`${name} is not JSON: it must be an array, a document {"Items":[…]}, or one object a line.`)
+  throw new AppError(
+    'unprocessable',
+    'import_not_json',
+    `${name} is not JSON: it must be an array, a document {"Items":[…]}, or one object a line.`,
+  )
 }
 
 const linesOf = (text: string): unknown[] =>

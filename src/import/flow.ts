@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { setImmediate } from 'node:timers/promises'
 import { AppError } from '../kernel/errors.ts'
 
 /** Makes lists of `size` items out of lists of any size; the last one may be shorter. */
@@ -12,6 +13,18 @@ export async function* inBatches<T>(lists: AsyncIterable<T[]>, size: number): As
     }
   }
   if (batch.length > 0) yield batch
+}
+
+/** Turns between two breaths: some milliseconds of work. */
+const turns = 50
+
+/** To be awaited in a long loop: now and then it lets whoever else waits for this process come first. */
+export function breather(): () => Promise<void> | undefined {
+  let turn = 0
+  return () => {
+    turn += 1
+    return turn % turns === 0 ? setImmediate() : undefined
+  }
 }
 
 /** As many as hashes run at once: a long import keeps the processor busy and leaves the hasher's queue to people who sign in. */

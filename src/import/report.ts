@@ -1,4 +1,4 @@
-import { type FileHandle, open, rename } from 'node:fs/promises'
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { z } from 'zod'
 
 /** What became of one row. `conflict`: the row is valid, but another user of the tenant or of the file holds what it wants. */
@@ -43,7 +43,7 @@ export function createReport({ dryRun, total, outcomeFile, onProgress }: Options
 
   async function write(): Promise<void> {
     if (outcomeFile === null) return
-    handle ??= await open(draft, 'w', 0o600)
+    handle ??= await begin(draft)
     const lines = unwritten
     unwritten = []
     if (lines.length > 0) await handle.appendFile(`${lines.join('\n')}\n`)
@@ -81,6 +81,12 @@ export function createReport({ dryRun, total, outcomeFile, onProgress }: Options
       await handle?.close()
     },
   }
+}
+
+/** A new file for its owner alone, whatever stood under its name. */
+async function begin(draft: string): Promise<FileHandle> {
+  await rm(draft, { force: true })
+  return open(draft, 'wx', 0o600)
 }
 
 export type Report = ReturnType<typeof createReport>

@@ -150,6 +150,15 @@ test('imports again and again: passes over what it knows, overwrites nothing, an
   ])
 })
 
+test('warns of a file that is one page of several', async () => {
+  const page = { Items: [user(5, 'ada'), user(6, 'bob')], LastEvaluatedKey: { id: { N: '6' } } }
+  const report = await run(server, importVantagepoint, { users: { text: JSON.stringify(page) } })
+  expect(report).toMatchObject({
+    users: { imported: 2 },
+    warnings: [{ file: 'users', row: 2, message: expect.stringContaining('more follow') }],
+  })
+})
+
 test('passes over the counter, and counts it nowhere', async () => {
   expect(await bring([{ id: 0, next: 99 }], [{ id: { N: '0' }, next_id: { N: '99' } }, lead(1, 'Lakeside')])).toMatchObject({
     users: nothing,

@@ -5,7 +5,7 @@ import { operation } from '../../kernel/operation.ts'
 import { User } from '../../user/entity.ts'
 import { onProgress, openSource, sourceInput, sourceProblem } from '../source.ts'
 import { createFindings, type ImportReport, importReport } from './findings.ts'
-import { highestId, itemsOf } from './items.ts'
+import { highestId, type Items, itemsOf } from './items.ts'
 import { createPeople } from './people.ts'
 import { planLeads } from './plan-leads.ts'
 import { planUsers } from './plan-users.ts'
@@ -50,8 +50,11 @@ async function importAll(context: Context, given: Input): Promise<ImportReport> 
   const people = createPeople(context.store, findings)
   const parts = { context, findings, people }
   const items = { users: await itemsIn(context, given.users), leads: await itemsIn(context, given.leads) }
-  const users = await planUsers(parts, items.users)
-  const leads = await planLeads(parts, items.leads)
+  for (const file of ['users', 'leads'] as const)
+    if (items[file].isPartial)
+      findings.warning(file, items[file].items.length, 'is the last row, but the file says that more follow: it is not the whole table')
+  const users = await planUsers(parts, items.users.items)
+  const leads = await planLeads(parts, items.leads.items)
   const isRefused = findings.errors().length > 0 && given.skipInvalid !== true
   const report = {
     dryRun,
@@ -61,8 +64,8 @@ async function importAll(context: Context, given: Input): Promise<ImportReport> 
   if (isRefused) return { ...report, renumbered: { users: [], leads: [] }, warnings: findings.warnings(), errors: findings.errors() }
 
   const renumbered = {
-    users: await giveNumbers(context, users.planned, { type: User, highest: highestId(items.users), dryRun }),
-    leads: await giveNumbers(context, leads.planned, { type: Contact, highest: highestId(items.leads), dryRun }),
+    users: await giveNumbers(context, users.planned, { type: User, highest: highestId(items.users.items), dryRun }),
+    leads: await giveNumbers(context, leads.planned, { type: Contact, highest: highestId(items.leads.items), dryRun }),
   }
   if (!dryRun) {
     const total = users.planned.length + leads.planned.length
@@ -83,4 +86,5 @@ async function importAll(context: Context, given: Input): Promise<ImportReport> 
   return { ...report, renumbered, warnings: findings.warnings(), errors: findings.errors() }
 }
 
-const itemsIn = async (context: Context, source: Input['users']) => (source === undefined ? [] : itemsOf(openSource(context, source)))
+const itemsIn = async (context: Context, source: Input['users']): Promise<Items> =>
+  source === undefined ? { items: [], isPartial: false } : itemsOf(openSource(context, source))

@@ -10,7 +10,7 @@ const source = (text: string): Source => ({
     yield text.slice(7)
   },
 })
-const items = (text: string) => itemsOf(source(text))
+const items = async (text: string) => (await itemsOf(source(text))).items
 
 test.each(['[{"id":1}', '[{"id":1},]', 'id,username\n1,ada', '{\n  "id": 1,\n', '{"Items":[{"id":1}', '"text"', '17', 'null'])(
   'refuses %j as a whole',
@@ -45,6 +45,7 @@ test('reads an array, a document, and one object a line, bare or as Item, alike'
     `{"Items":[${one},${two}]}`,
     `{"Count":2,"Items":[${one},{"Item":${two}}],"ScannedCount":2}`,
     JSON.stringify(JSON.parse(`{"Items":[${one},${two}]}`), null, 2),
+    `{"Items":[${one}],"LastEvaluatedKey":{"id":{"N":"1"}}}\n{"Items":[${two}]}\n`,
     `${one}\n${two}`,
     `${one}\r\n\r\n${two}\r\n`,
     `{"Item":${one}}\n{"Item":${two}}\n`,
@@ -55,6 +56,16 @@ test('reads an array, a document, and one object a line, bare or as Item, alike'
   expect(await items('')).toEqual([])
   expect(await items('{"Items":[]}')).toEqual([])
   expect(await items('[]')).toEqual([])
+})
+
+test.each([
+  ['{"Items":[{"id":1}],"LastEvaluatedKey":{"id":{"N":"1"}}}', true],
+  ['{"Items":[{"id":1}],"LastEvaluatedKey":null}', false],
+  ['{"Items":[{"id":1}],"LastEvaluatedKey":{"id":{"N":"1"}}}\n{"Items":[{"id":2}]}', false],
+  ['[{"id":1,"LastEvaluatedKey":{"a":1}}]', false],
+  ['', false],
+])('knows whether %s is a page before others', async (text, expected) => {
+  expect((await itemsOf(source(text))).isPartial).toBe(expected)
 })
 
 test.each<[unknown, unknown]>([

@@ -9,15 +9,31 @@ export type Item = { row: number } & ({ value: Readonly<Record<string, unknown>>
 /** Everything is checked before anything is written, so a file is read whole. Larger ones are to be divided. */
 const longestFile = 256 * 1024 * 1024
 
-/** The items of a JSON array, of an `{"Items":[…]}` document, or of one object a line. Errors: `import_not_json` for a document that is none of these, `import_source` for one that is too large. */
-export async function itemsOf(source: Source): Promise<Item[]> {
+export type Items = {
+  items: Item[]
+  /** The file says that it is one page of several, and not the last. */
+  isPartial: boolean
+}
+
+/**
+ * The items of a JSON array, of `{"Items":[…]}` documents, or of one object a line.
+ * Errors: `import_not_json` for a document that is none of these, `import_source` for one that is too large.
+ */
+export async function itemsOf(source: Source): Promise<Items> {
+  const name = source.file ?? 'The text'
   let text = ''
   for await (const piece of source.pieces()) {
     text += piece
-    if (text.length > longestFile)
-      throw sourceProblem(`${source.file ?? 'The text'} is larger than 256 MiB. Divide it and import the parts one after another.`)
+    if (text.length > longestFile) throw sourceProblem(`${name} is larger than 256 MiB. Divide it and import the parts one after another.`)
   }
-  return (documentOf(text, source.file ?? 'The text') ?? linesOf(text)).map((value, at) => itemOf(value, at + 1))
+  const documents = documentsOf(text, name)
+  const last = documents.at(-1)
+  return {
+    items: documents
+      .flatMap((one) => (isObject(one) && Array.isArray(one.Items) ? one.Items : [one]))
+      .map((value, at) => itemOf(value, at + 1)),
+    isPartial: isObject(last) && Array.isArray(last.Items) && isObject(last.LastEvaluatedKey),
+  }
 }
 
 /** The highest id of all items, good or bad. */
@@ -27,28 +43,26 @@ export function highestId(items: readonly Item[]): number {
   return highest
 }
 
-/** The items of a document, or null where every line is to be read by itself. */
-function documentOf(text: string, name: string): unknown[] | null {
+/** The elements of an array, a document, or what every line is by itself: undefined where that is no JSON. */
+function documentsOf(text: string, name: string): unknown[] {
   const start = text.trimStart()
   if (start === '') return []
   const document = parsed(text)
   if (Array.isArray(document)) return document
-  if (isObject(document)) return Array.isArray(document.Items) ? document.Items : [document]
+  if (isObject(document)) return [document]
   const [firstLine = ''] = start.split('\n', 1)
-  const isLines = start.startsWith('{') && !/^\{\s*"Items"\s*:/.test(start) && firstLine.trimEnd() !== '{'
-  if (document === undefined && isLines) return null
+  const isPrinted = firstLine.trimEnd() === '{' || (/^\{\s*"Items"\s*:/.test(start) && parsed(firstLine) === undefined)
+  if (document === undefined && start.startsWith('{') && !isPrinted)
+    return text
+      .split('\n')
+      .filter((line) => line.trim() !== '')
+      .map(parsed)
   throw new AppError(
     'unprocessable',
     'import_not_json',
     `${name} is not JSON: it must be an array, a document {"Items":[…]}, or one object a line.`,
   )
 }
-
-const linesOf = (text: string): unknown[] =>
-  text
-    .split('\n')
-    .filter((line) => line.trim() !== '')
-    .map(parsed)
 
 function itemOf(given: unknown, row: number): Item {
   if (given === undefined) return { row, problem: 'is not JSON' }

@@ -1,5 +1,6 @@
 import { Contact } from '../../contact/entity.ts'
 import type { Context } from '../../kernel/context.ts'
+import { breather } from '../flow.ts'
 import type { Findings, Tally } from './findings.ts'
 import type { Item } from './items.ts'
 import { isCounter, type OldLead, readOldLead } from './old-lead.ts'
@@ -23,7 +24,9 @@ export async function planLeads(
     refused += 1
     findings.error('leads', row, message)
   }
+  const breathe = breather()
   for (const item of given) {
+    await breathe()
     const lead = readOldLead(item, context.now)
     if ('problem' in lead) {
       refuse(lead.row, lead.problem)

@@ -1,6 +1,7 @@
 import type { Context } from '../../kernel/context.ts'
 import { fold } from '../../kernel/entity.ts'
 import { User } from '../../user/entity.ts'
+import { breather } from '../flow.ts'
 import type { Findings, Tally } from './findings.ts'
 import type { Item } from './items.ts'
 import { isCounter } from './old-lead.ts'
@@ -55,8 +56,10 @@ export async function planUsers(parts: Parts, items: readonly Item[]): Promise<{
 
 /** Users imported before are passed over, but others may refer to them. */
 async function withoutKnown({ context, findings, people }: Parts, users: readonly OldUser[]): Promise<OldUser[]> {
+  const breathe = breather()
   const fresh: OldUser[] = []
   for (const user of users) {
+    await breathe()
     const stored = await context.store.find(User, 'legacy', [user.legacyId])
     if (stored === null) {
       fresh.push(user)
@@ -72,8 +75,10 @@ async function withoutKnown({ context, findings, people }: Parts, users: readonl
 /** Names that differ in case only would be one name here, so all who bear it are refused, and so is a name that the tenant has. */
 async function withFreeNames({ context, findings }: Parts, users: readonly OldUser[]): Promise<OldUser[]> {
   const bearers = Map.groupBy(users, (user) => user.fold)
+  const breathe = breather()
   const free: OldUser[] = []
   for (const user of users) {
+    await breathe()
     const twin = bearers.get(user.fold)?.find((other) => other !== user)
     const problem =
       twin !== undefined
@@ -89,8 +94,10 @@ async function withFreeNames({ context, findings }: Parts, users: readonly OldUs
 
 /** Two people of one old installation may share an address; here it identifies one. Nobody is left out for that. */
 async function freeEmails({ context, findings }: Parts, planned: readonly PlannedUser[]): Promise<void> {
+  const breathe = breather()
   const held = new Set<string>()
   for (const user of planned) {
+    await breathe()
     if (user.email === null) continue
     const folded = fold(user.email)
     if (held.has(folded) || (await context.store.find(User, 'email', [folded])) !== null) {

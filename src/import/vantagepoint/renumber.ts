@@ -2,6 +2,7 @@ import { Contact } from '../../contact/entity.ts'
 import type { Context } from '../../kernel/context.ts'
 import type { Entity } from '../../kernel/entity.ts'
 import { User } from '../../user/entity.ts'
+import { breather } from '../flow.ts'
 import { numbersAbove } from '../numbers.ts'
 import type { Renumbering } from './findings.ts'
 
@@ -21,7 +22,9 @@ export async function giveNumbers(
   { type, highest, dryRun }: Numbered,
 ): Promise<Renumbering[]> {
   const without: Planned[] = []
+  const breathe = breather()
   for (const row of planned) {
+    await breathe()
     const { id } = row.old
     const isFree = id !== null && (await store.find(type, 'number', [id])) === null
     if (isFree) row.number = id

@@ -1,0 +1,109 @@
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+/** A change of one source file that a server under test makes to itself while loading: `from` must be there exactly once. */
+export type Edit = { file: string; from: string; to: string }
+
+/** A planted bug: the proof that a fault can turn red. It lives here and nowhere else; production code has no switch for it. */
+export type Plant = {
+  fault: string
+  says: string
+  edits: readonly Edit[]
+  /** What at least one of the problems must say: a server that does not even start proves nothing. */
+  shows: RegExp
+}
+
+const synchronousNormal: Edit = { file: 'src/storage/sqlite/connection.ts', from: '  synchronous: 2,\n', to: '  synchronous: 1,\n' }
+
+export const plants: Readonly<Record<string, Plant>> = {
+  'acknowledge-before-commit': {
+    fault: 'kill',
+    says: 'a commit is acknowledged, and made 25 ms later',
+    shows: /LOST/,
+    edits: [
+      {
+        file: 'src/storage/sqlite/group.ts',
+        from: '      commit.run()\n',
+        to: `      const early = globalThis as { groups?: number; acknowledge?: (outcomes: Outcome[]) => void }
+      early.groups = (early.groups ?? 0) + 1
+      // the start and the setting up read at once what they wrote
+      if (early.groups > 60) {
+        early.acknowledge?.(outcomes)
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 25)
+      }
+      commit.run()\n`,
+      },
+      {
+        file: 'src/storage/sqlite/writer.ts',
+        from: '  const outcomes = commitGroup(group, signing as Signing)\n',
+        to: `  let isTold = false
+  Object.assign(globalThis, { acknowledge(told: unknown) {
+    isTold = true
+    port.postMessage({ kind: 'done', outcomes: told, fsyncs: 1 })
+  } })
+  const outcomes = commitGroup(group, signing as Signing)
+  if (isTold) return\n`,
+      },
+    ],
+  },
+  'synchronous-normal': {
+    fault: 'power',
+    says: 'SQLite runs with synchronous=NORMAL, the default of better-sqlite3',
+    shows: /LOST/,
+    edits: [synchronousNormal],
+  },
+  'no-transaction': {
+    fault: 'steps',
+    says: 'a commit is no transaction: each of its rows is written for itself',
+    shows: /between|The log has a row|not what the log says|log knows nothing/,
+    edits: [
+      {
+        file: 'src/storage/sqlite/group.ts',
+        from: "['BEGIN IMMEDIATE', 'COMMIT', 'ROLLBACK']",
+        to: "['UPDATE sequences SET value = 0 WHERE 0', 'UPDATE sequences SET value = 1 WHERE 0', 'UPDATE sequences SET value = 2 WHERE 0']",
+      },
+    ],
+  },
+  'reply-before-fsync': {
+    fault: 'steps',
+    says: 'the reply does not wait for the disk',
+    shows: /acknowledged after \d+ ms/,
+    edits: [synchronousNormal],
+  },
+  'full-disk-is-success': {
+    fault: 'disk',
+    says: 'a commit that found no room is acknowledged',
+    shows: /LOST/,
+    edits: [
+      {
+        file: 'src/storage/sqlite/group.ts',
+        from: "  return [isFull(error.code, db) ? 'full' : 'failed',",
+        to: "  if (isFull(error.code, db)) return ['done', 1, '']\n  return [isFull(error.code, db) ? 'full' : 'failed',",
+      },
+    ],
+  },
+  'session-by-the-hour': {
+    fault: 'clock',
+    says: 'a session ends half an hour after its last refresh',
+    shows: /refreshing was answered 401/,
+    edits: [{ file: 'src/session/open-session.ts', from: 'sessionMs = 7 * 24 * 60 * 60 * 1000', to: 'sessionMs = 30 * 60 * 1000' }],
+  },
+  'no-lock': {
+    fault: 'lock',
+    says: 'the folder is not locked',
+    shows: /got ready/,
+    edits: [{ file: 'src/storage/sqlite/lock.ts', from: "    db.exec('BEGIN EXCLUSIVE')\n", to: "    db.exec('BEGIN')\n" }],
+  },
+}
+
+const preload = (file: string): string => `--import=${pathToFileURL(join(import.meta.dirname, file)).href}`
+
+/** What makes a server plant a bug in itself. */
+export const plantEnvironment = (plant: string | null): Record<string, string> =>
+  plant === null ? {} : { NODE_OPTIONS: preload('plant-hook.ts'), CHAOS_PLANT: plant }
+
+/** What makes a server's clock go by a file, and a bug be planted besides. */
+export const clockEnvironment = (file: string, plant: string | null): Record<string, string> => {
+  const { NODE_OPTIONS: others = '', ...rest } = plantEnvironment(plant)
+  return { ...rest, NODE_OPTIONS: `${preload('clock-hook.ts')} ${others}`.trim(), CHAOS_CLOCK: file }
+}

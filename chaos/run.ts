@@ -1,0 +1,120 @@
+import { sweep } from './cleanup.ts'
+import { runClock } from './faults/clock.ts'
+import { runDisk } from './faults/disk.ts'
+import { runKill } from './faults/kill.ts'
+import { runLock } from './faults/lock.ts'
+import { runPower } from './faults/power.ts'
+import { runSteps } from './faults/steps.ts'
+import { type Plant, plants } from './plants.ts'
+import { type Random, randomFrom } from './random.ts'
+import { emptyOutcome, type Outcome, progress, words, writeSummary } from './report.ts'
+
+export type Wanted = {
+  /** How often each fault strikes; null = its own figure. */
+  cycles: number | null
+  /** Names of faults; null = all. */
+  only: readonly string[] | null
+  isShort: boolean
+  seed: number
+  summary: string
+  say(text: string): void
+}
+
+type Size = { cycles: number; random: Random; isShort: boolean; plant: string | null; hunted: RegExp | null }
+/** `cycles` at night, in the short pass, and at most until a planted bug must have shown. */
+type Fault = { name: string; nightly: number; short: number; planted: number; run(outcome: Outcome, size: Size): Promise<void> }
+
+const loaded = { perFolder: 12, loadMs: [150, 1500], writers: 16 } as const
+
+const faults: readonly Fault[] = [
+  { name: 'kill', nightly: 1000, short: 4, planted: 40, run: (outcome, size) => runKill(outcome, { ...loaded, ...size }) },
+  { name: 'power', nightly: 200, short: 3, planted: 10, run: (outcome, size) => runPower(outcome, { ...loaded, ...size }) },
+  // here the figure is a stride: every how many steps one is struck
+  {
+    name: 'steps',
+    nightly: 1,
+    short: 20,
+    planted: 3,
+    run: (outcome, { cycles, ...size }) => runSteps(outcome, { every: cycles, ...size }),
+  },
+  { name: 'disk', nightly: 10, short: 1, planted: 1, run: runDisk },
+  { name: 'clock', nightly: 5, short: 1, planted: 1, run: runClock },
+  { name: 'lock', nightly: 10, short: 1, planted: 1, run: runLock },
+]
+
+/** Faults by name, in the order of the table. Throws for a name that there is not. */
+function chosen(only: Wanted['only']): readonly Fault[] {
+  const unknown = only?.find((name) => faults.every((fault) => fault.name !== name))
+  if (unknown !== undefined) throw new Error(`There is no fault ${unknown}: choose from ${faults.map(({ name }) => name).join(', ')}`)
+  return faults.filter(({ name }) => only === null || only.includes(name))
+}
+
+/** Runs the faults one after another. The exit code: 1 when any promise was broken. */
+export async function runFaults({ cycles, only, isShort, seed, summary, say }: Wanted): Promise<number> {
+  sweep()
+  say(`chaos: seed ${seed}`)
+  const started = new Date().toISOString()
+  const outcomes: Outcome[] = []
+  for (const fault of chosen(only)) {
+    const size = {
+      cycles: cycles ?? (isShort ? fault.short : fault.nightly),
+      random: randomFrom(seed),
+      isShort,
+      plant: null,
+      hunted: null,
+    }
+    outcomes.push(await timed(fault, size, isShort ? null : say))
+    say(words(outcomes.at(-1) ?? emptyOutcome(fault.name)))
+    writeSummary(summary, { seed, started, outcomes })
+  }
+  say(`summary: ${summary}`)
+  const isBroken = outcomes.some(({ problems, lateStarts }) => problems.length > 0 || (lateStarts > 0 && !isShort))
+  return isBroken ? 1 : 0
+}
+
+/** Runs each fault against the bugs planted for it: each must turn it red, and for the right reason. */
+export async function runControls({ cycles, only, seed, say }: Wanted): Promise<number> {
+  sweep()
+  const names = chosen(only)
+  let isProven = true
+  for (const [plant, planted] of Object.entries(plants)) {
+    const fault = names.find(({ name }) => name === planted.fault)
+    if (fault === undefined) continue
+    const size = {
+      cycles: cycles ?? fault.planted,
+      random: randomFrom(seed),
+      isShort: fault.name === 'steps',
+      plant,
+      hunted: planted.shows,
+    }
+    const outcome = await timed(fault, size, null)
+    const verdict = judge(planted, outcome)
+    isProven &&= verdict.isProven
+    say(`${verdict.words} ${fault.name} with the planted bug ${plant} (${planted.says}), ${outcome.seconds.toFixed(0)} s`)
+    for (const problem of verdict.shown) say(`    - ${problem.slice(0, 300)}`)
+  }
+  return isProven ? 0 : 1
+}
+
+function judge({ shows }: Plant, { problems, leftOut }: Outcome): { isProven: boolean; words: string; shown: string[] } {
+  const [reason] = leftOut
+  if (reason !== undefined) return { isProven: true, words: `!! LEFT OUT (${reason}):`, shown: [] }
+  const shown = problems.filter((problem) => shows.test(problem))
+  if (shown.length > 0) return { isProven: true, words: `ok  red as it must be (${problems.length} problems):`, shown: shown.slice(0, 3) }
+  return { isProven: false, words: problems.length === 0 ? '!! STAYED GREEN:' : '!! red for another reason:', shown: problems.slice(0, 5) }
+}
+
+const progressMs = 60_000
+
+async function timed(fault: Fault, size: Size, say: Wanted['say'] | null): Promise<Outcome> {
+  const outcome = emptyOutcome(fault.name)
+  const startedMs = performance.now()
+  const timer = setInterval(() => say?.(`… ${progress(outcome)}`), progressMs)
+  try {
+    await fault.run(outcome, size)
+  } finally {
+    clearInterval(timer)
+  }
+  outcome.seconds = (performance.now() - startedMs) / 1000
+  return outcome
+}

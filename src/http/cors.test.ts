@@ -17,6 +17,11 @@ type Ask = (headers: Record<string, string>) => Promise<Answer>
 const kinds: [string, number, Ask][] = [
   ['a read', 200, (headers) => server.send('GET', '/v1/me', { token, headers })],
   ['health', 200, (headers) => server.send('GET', '/health', { headers })],
+  [
+    'a list that is compressed',
+    200,
+    (headers) => server.send('GET', '/api/v1/leads', { token, headers: { ...headers, 'accept-encoding': 'gzip' } }),
+  ],
   ['no token', 401, (headers) => server.send('GET', '/v1/me', { headers })],
   ['a wrong sign-in', 401, (headers) => server.send('POST', '/v1/sessions', { body: { login: 'x', password: 'y' }, headers })],
   ['an unknown path', 404, (headers) => server.send('GET', '/nothing', { headers })],

@@ -13,7 +13,7 @@ test.each([
   ['an IPv6 network', 'fd00::1', '2001:db8::7', { networks: ['fd00::/8'] }, '2001:db8::7'],
   ['rubbish in the header is nobody', '192.0.2.1', 'unknown', { hops: 1 }, '192.0.2.1'],
   ['IPv4 in IPv6 clothes', '::ffff:192.0.2.1', undefined, null, '192.0.2.1'],
-])('%s', (_law, peer, forwarded, trust, address) => {
+])('%s', (...[, peer, forwarded, trust, address]) => {
   expect(clientAddress(peer, forwarded, trust)).toBe(address)
 })
 

@@ -55,9 +55,12 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   const placed = surfaces.flatMap((surface) => surface.routes.map((route) => ({ surface, route, take })))
   for (const place of placed) if (place.route.options.compress !== true) addRoute(app, parts, place)
   // a scope of their own, because the plugin's hooks would cost every request of its scope
-  await app.register(async (scope) => {
-    await scope.register(compress, { global: false, encodings: ['br', 'gzip'] })
-    for (const place of placed) if (place.route.options.compress === true) addRoute(scope, parts, place)
+  await app.register((scope, _options, done) => {
+    scope.register(compress, { global: false, encodings: ['br', 'gzip'] })
+    scope.after(() => {
+      for (const place of placed) if (place.route.options.compress === true) addRoute(scope, parts, place)
+    })
+    done()
   })
   addDocs(app)
   for (const surface of surfaces) refuseOtherMethods(app, surface)

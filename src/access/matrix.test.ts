@@ -148,7 +148,7 @@ test('every operation has a row, and every row an operation', () => {
 })
 
 test('every permission is needed by something', () => {
-  const needed = new Set(operations.map(({ needs }) => needs))
+  const needed = new Set<string>(operations.map(({ needs }) => needs))
   // metrics belong to the door, which is no operation of the registry
   expect(Object.keys(permissions).filter((permission) => !needed.has(permission) && permission !== 'metrics:read')).toEqual([])
 })

@@ -10,7 +10,7 @@ import {
 } from 'node:crypto'
 import { z } from 'zod'
 import { AppError } from '../kernel/errors.ts'
-import { createRecentMap } from './recent-map.ts'
+import { createRecentMap } from '../kernel/recent-map.ts'
 
 /** The public half as it stands in a JWK set (RFC 8037). */
 export type PublicJwk = { kty: 'OKP'; crv: 'Ed25519'; x: string; kid: string; alg: 'EdDSA'; use: 'sig' }

@@ -18,3 +18,10 @@ test('never holds more than its capacity, and never loses one of the last half u
     }),
   )
 })
+
+test('what was dropped is gone, whichever half it was in', () => {
+  const map = createRecentMap<number>(4)
+  for (const [value, name] of ['a', 'b', 'c'].entries()) map.set(name, value)
+  for (const name of ['a', 'c', 'never there']) map.drop(name)
+  expect([map.get('a'), map.get('b'), map.get('c')]).toEqual([undefined, 1, undefined])
+})

@@ -24,6 +24,10 @@ export function createRecentMap<T>(capacity: number) {
       if (aged !== undefined) set(name, aged)
       return aged
     },
+    drop(name: string): void {
+      young.delete(name)
+      old.delete(name)
+    },
     get size() {
       return young.size + old.size
     },

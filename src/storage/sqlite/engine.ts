@@ -16,12 +16,13 @@ import { migrate } from './migrate.ts'
 import { numberer } from './numbers.ts'
 import { openQueue, type Queue } from './queue.ts'
 import { reader } from './read.ts'
+import { rowCache } from './row-cache.ts'
 import { scans } from './scans.ts'
 import { shapeOf } from './schema.ts'
 import { type Snapshot, snapshot } from './snapshot.ts'
 import { platformStore, type Running, tenantStore } from './store.ts'
 import { tables } from './tables.ts'
-import { encoder } from './wire.ts'
+import { encoder, type WireCommit } from './wire.ts'
 
 export type SqliteOptions = {
   /** The data folder; the database is `holdfast.db` in it. */
@@ -67,15 +68,20 @@ export function sqlite({ folder, entities: declared, onProblem = () => {} }: Sql
     const lock = lockFolder(folder)
     let queue: Queue | null = null
     let turn: Snapshot | null = null
+    const cache = rowCache(entities)
+    const onDurable = (group: readonly WireCommit[]): void => {
+      turn?.end()
+      for (const commit of group) cache.drop(commit)
+    }
     try {
       prepareDatabase(file, entities)
-      queue = openQueue({ file, shapes, onDurable: () => turn?.end(), onCommit: tell, onDeath: onProblem })
+      queue = openQueue({ file, shapes, onDurable, onCommit: tell, onDeath: onProblem })
       await queue.ready
       const db = connect(file, { readonly: true, cacheKib: 32_768 })
       turn = snapshot(db)
       const from = tables(db, entities)
       const away = scans(from, file)
-      const reads = { read: reader(from), list: lister(from, away), log: logReader(db), heads: headReader(db) }
+      const reads = { read: reader(from, { turn, cache }), list: lister(from, away), log: logReader(db), heads: headReader(db) }
       return {
         db,
         turn,

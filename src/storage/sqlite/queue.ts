@@ -10,7 +10,7 @@ type Options = {
   file: string
   shapes: readonly Shape[]
   /** Called before any of a group is settled: from here on whoever reads must see it. */
-  onDurable: () => void
+  onDurable: (group: readonly WireCommit[]) => void
   onCommit: (commit: { tenantId: string; stream: string; sequence: number }) => void
   /** The writer's thread is gone and will not come back. */
   onDeath: (error: Error) => void
@@ -52,8 +52,8 @@ export function openQueue({ file, shapes, onDurable, onCommit, onDeath }: Option
   }
 
   function settle(outcomes: readonly Outcome[]): void {
-    onDurable()
     const settled = pending.slice(0, outcomes.length)
+    onDurable(settled.map(({ commit }) => commit))
     pending = pending.slice(outcomes.length)
     const now = performance.now()
     for (const [position, { commit, start, resolve, reject }] of settled.entries()) {

@@ -41,10 +41,9 @@ const notReady = () =>
 type Now = () => Running
 
 /** Runs a read. What SQLite itself throws is the storage's failure, and the operator is told. */
-async function reading<T>(current: Now, read: (running: Running) => T | Promise<T>): Promise<T> {
+async function asking<T>(current: Now, read: (running: Running) => T | Promise<T>): Promise<T> {
   const running = current()
   try {
-    running.turn.begin()
     return await read(running)
   } catch (error) {
     if (!(error instanceof SqliteError)) throw error
@@ -53,14 +52,21 @@ async function reading<T>(current: Now, read: (running: Running) => T | Promise<
   }
 }
 
+/** A read that goes to the database in any case. */
+const reading = <T>(current: Now, read: (running: Running) => T | Promise<T>): Promise<T> =>
+  asking(current, (running) => {
+    running.turn.begin()
+    return read(running)
+  })
+
 /** A tenant's store: every method passes `tenantId` on, and none takes it. `current` throws when the engine is not open. */
 export function tenantStore(current: Now, tenantId: string): TenantStore {
   return {
     tenantId,
-    get: <E extends AnyEntity>(type: E, id: string) => reading(current, ({ read }) => read.get(tenantId, type, id) as Entity<E> | null),
+    get: <E extends AnyEntity>(type: E, id: string) => asking(current, ({ read }) => read.get(tenantId, type, id) as Entity<E> | null),
     find: <E extends AnyEntity>(type: E, key: string, values: readonly Value[]) =>
       reading(current, ({ read }) => read.find(tenantId, type, key, values) as Entity<E> | null),
-    read: (references) => reading(current, ({ read }) => references.map(({ type, id }) => read.get(tenantId, type, id))),
+    read: (references) => asking(current, ({ read }) => references.map(({ type, id }) => read.get(tenantId, type, id))),
     list: <E extends AnyEntity>(type: E, query: Query) =>
       reading(current, ({ list }) => list.list(tenantId, type, query) as Promise<Page<Entity<E>>>),
     count: (type, selection) => reading(current, ({ list }) => list.count(tenantId, type, selection)),

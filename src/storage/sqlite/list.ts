@@ -9,7 +9,9 @@ import { toValue } from './wire.ts'
 
 export type DirectoryQuery = { where?: readonly Value[]; cursor?: string | null; limit?: number }
 
-/** Pages and counts. What may have to look at every row of a large tenant does so in a thread of its own (scans.ts). */
+/**
+ * Pages and counts. `LIMIT 0 + ?` and not `LIMIT ?`, because SQLite prepares a statement anew for every value of a bare limit, which costs as much as reading the page. What may have to look at every row of a large tenant does so in a thread of its own (scans.ts).
+ */
 export function lister({ of, prepare }: Tables, scans: Scans) {
   async function list(tenant: string, type: AnyEntity, query: Query): Promise<Page<Row>> {
     const { columns, table, revive } = of(type)
@@ -20,7 +22,7 @@ export function lister({ of, prepare }: Tables, scans: Scans) {
     const after = query.cursor == null ? [] : decodeCursor(name, query.cursor, order.length)
     const names = order.map((column) => column.name)
     const { by, beyond } = orderOf(names, descending)
-    const picked = `FROM ${from} WHERE ${after.length > 0 ? `${where} AND ${beyond}` : where} ORDER BY ${by} LIMIT ?`
+    const picked = `FROM ${from} WHERE ${after.length > 0 ? `${where} AND ${beyond}` : where} ORDER BY ${by} LIMIT 0 + ?`
     const bound = [tenant, ...values, ...after, limit + 1]
     const sql = isMerged ? merged({ table, columns, names, descending }, picked) : `SELECT ${columns} ${picked}`
     if (isMerged) bound.push(tenant)
@@ -71,7 +73,7 @@ export function lister({ of, prepare }: Tables, scans: Scans) {
     const present = rest.filter((column) => column.nullable).map((column) => `${quote(column.name)} IS NOT NULL`)
     const terms = [equal(leading), ...present, after.length > 0 ? beyond : ''].filter((term) => term !== '')
     const condition = terms.length > 0 ? ` WHERE ${terms.join(' AND ')}` : ''
-    const rows = prepare(`SELECT tenant_id, ${columns} FROM ${table}${condition} ORDER BY ${by} LIMIT ?`).all(
+    const rows = prepare(`SELECT tenant_id, ${columns} FROM ${table}${condition} ORDER BY ${by} LIMIT 0 + ?`).all(
       ...sqlValues(leading, where),
       ...after,
       limit + 1,

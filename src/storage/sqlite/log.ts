@@ -7,7 +7,7 @@ type EntryRow = { entry: string; hash: string; secrets: string | null }
 /** Reads entries of a tenant's stream after a sequence. */
 export function logReader(db: Database): (tenant: string, stream: string, after: number, limit: number) => LoggedEntry[] {
   const select = db.prepare<unknown[], EntryRow>(
-    'SELECT entry, hash, secrets FROM log WHERE stream = ? AND sequence > ? AND tenant_id = ? ORDER BY sequence LIMIT ?',
+    'SELECT entry, hash, secrets FROM log WHERE stream = ? AND sequence > ? AND tenant_id = ? ORDER BY sequence LIMIT 0 + ?',
   )
   return (tenant, stream, after, limit) =>
     select
@@ -23,7 +23,7 @@ const columns = 'stream, tenant_id AS tenantId, sequence, hash, time, leaves, ki
 
 export function headReader(db: Database) {
   const one = db.prepare<unknown[], HeadRow>(`SELECT ${columns} FROM heads WHERE stream = ? AND tenant_id = ?`)
-  const some = db.prepare<unknown[], HeadRow>(`SELECT ${columns} FROM heads WHERE stream > ? ORDER BY stream LIMIT ?`)
+  const some = db.prepare<unknown[], HeadRow>(`SELECT ${columns} FROM heads WHERE stream > ? ORDER BY stream LIMIT 0 + ?`)
   return {
     head(tenant: string, stream: string): Head | null {
       const row = one.get(stream, tenant)

@@ -26,7 +26,7 @@ export function reader({ of, prepare }: Tables, { turn, cache }: { turn: Snapsho
     lookup(type: AnyEntity, directory: string, values: readonly Value[], limit: number): { tenantId: string; row: Row }[] {
       const { columns, table, revive } = of(type)
       const fields = keyFields(type, type.directory[directory]?.fields, directory, values)
-      return prepare(`SELECT tenant_id, ${columns} FROM ${table} WHERE ${equal(fields)} ORDER BY tenant_id, id LIMIT ?`)
+      return prepare(`SELECT tenant_id, ${columns} FROM ${table} WHERE ${equal(fields)} ORDER BY tenant_id, id LIMIT 0 + ?`)
         .all(...sqlValues(fields, values), limit)
         .map((row) => owned(row, revive))
     },

@@ -86,7 +86,8 @@ async function runFolder(outcome: Outcome, plan: Plan, ground: Ground): Promise<
     await server?.kill()
     outcome.acknowledged += trial.world.acknowledged
     const hasLost = outcome.problems.length > before
-    if (hasLost && plan.hunted === null) outcome.notes.push(`ledger and data folder are kept: ${await keepEvidence(trial, ground.folder)}`)
+    if (hasLost && plan.hunted === null)
+      outcome.notes.push(`ledger and data folder are kept: ${await keepEvidence(trial, ground.folder, outcome.problems.slice(before))}`)
     await trial.ledger.close()
   }
 

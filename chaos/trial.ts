@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { copyFileSync, cpSync, existsSync, mkdtempSync } from 'node:fs'
+import { copyFileSync, cpSync, existsSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { folderName } from './cleanup.ts'
@@ -25,10 +25,11 @@ export function newTrial(): Trial {
   return { world: emptyWorld(), ledger: openLedger(file), apiKey: '' }
 }
 
-/** What is needed to look into a loss: the ledger and the data folder as they are. Returns where they lie. */
-export async function keepEvidence({ ledger }: Trial, folder: string): Promise<string> {
+/** What is needed to look into a loss: the problems, the ledger, and the data folder as it is. Returns where they lie. */
+export async function keepEvidence({ ledger }: Trial, folder: string, problems: readonly string[]): Promise<string> {
   await ledger.sync()
   const place = mkdtempSync(join(tmpdir(), 'holdfast-loss-'))
+  writeFileSync(join(place, 'problems.txt'), `${problems.join('\n')}\n`)
   copyFileSync(ledger.file, join(place, 'ledger.ndjson'))
   if (existsSync(folder)) cpSync(folder, join(place, 'data'), { recursive: true, filter: (path) => !path.endsWith('.sock') })
   return place

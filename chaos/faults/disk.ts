@@ -34,7 +34,7 @@ export async function runDisk(outcome: Outcome, plan: DiskPlan): Promise<void> {
       outcome.problems.push(`cycle ${cycle}: ${error instanceof Error ? error.message : error}`)
     } finally {
       if (outcome.problems.length > before && plan.hunted === null)
-        outcome.notes.push(`ledger and data folder are kept: ${await keepEvidence(trial, disk.folder)}`)
+        outcome.notes.push(`ledger and data folder are kept: ${await keepEvidence(trial, disk.folder, outcome.problems.slice(before))}`)
       disk.close()
       outcome.acknowledged += trial.world.acknowledged
       await trial.ledger.close()

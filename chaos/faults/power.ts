@@ -1,5 +1,6 @@
 import { type Plan, runCycles } from '../cycles.ts'
 import { imageDisk, powerProblem } from '../disks.ts'
+import { freeze } from '../freeze.ts'
 import type { Outcome } from '../report.ts'
 
 const mebibytes = 192
@@ -17,6 +18,7 @@ export async function runPower(outcome: Outcome, plan: Plan): Promise<void> {
       folder: disk.folder,
       close: disk.close,
       async strike(server) {
+        await freeze(server.pid)
         disk.cutPower()
         await server.kill()
         disk.boot()

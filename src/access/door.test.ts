@@ -8,7 +8,7 @@ import { Tenant } from '../tenant/entity.ts'
 import { actionsOf } from '../testing/log.ts'
 import { enterOwner, found, join, type Person } from '../testing/people.ts'
 import { startTestServer, type TestServer } from '../testing/server.ts'
-import { Credential } from '../user/entity.ts'
+import { Credential, User } from '../user/entity.ts'
 
 let server: TestServer
 /** Credentials that are good for nothing, and why. */
@@ -50,6 +50,9 @@ beforeAll(async () => {
     'a removed API key': { 'x-api-key': String(key.key) },
     'an unknown API key': { 'x-api-key': `hfk_${'x'.repeat(43)}` },
   }
+  const stale = await join(server, owner)
+  await amend(stale.tenantId, User, stale.id, { isActive: false })
+  worthless['of a person whose row alone says deactivated'] = bearer(stale.token)
   marked = await join(server, owner, { role: 'admin' })
   await amend(marked.tenantId, Credential, marked.id, { mustChangePassword: true })
   unlicensed = await found(server)

@@ -254,6 +254,17 @@ describe('a network', () => {
   })
 })
 
+test('a right guess beyond the thirty is not even checked', async () => {
+  const ann = await join(server, owner)
+  const from = freshAddress()
+  const guesses = Array.from({ length: 45 }, (_, at) =>
+    at === 44
+      ? attempt(server, { login: ann.username, from })
+      : attempt(server, { login: `nobody-${randomUUID()}`, password: wrong, from }),
+  )
+  expect((await Promise.all(guesses)).at(-1)?.body.code).toBe('network_throttled')
+})
+
 test('the counters survive a restart', async () => {
   const ann = await join(server, owner)
   const from = freshAddress()

@@ -85,6 +85,15 @@ describe.each(Object.keys(reach) as Name[])('what the %s sees', (name) => {
   })
 })
 
+test('a subtree is listed in the order of creation, not of rank', async () => {
+  const by = await found(server)
+  const boss = await join(server, by, { role: 'supervisor' })
+  const low = await invite(server, by, {})
+  const middle = await invite(server, by, { role: 'manager', managerId: boss.id })
+  await server.send('PATCH', `/v1/users/${low.id}`, { token: by.token, body: { version: 1, managerId: middle.id } })
+  expect((await all(boss, '', 1)).map(({ id }) => id)).toEqual([boss.id, low.id, middle.id])
+})
+
 test('the organisation is a tree of whole users', async () => {
   const { body } = await get(firm.owner, '/v1/organization')
   const sue = body.items.find(({ username }) => String(username) === 'sue')

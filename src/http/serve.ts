@@ -2,10 +2,11 @@ import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Principal } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
+import type { StoredReply } from '../kernel/idempotency.ts'
 import { perform, recordDenial } from '../kernel/perform.ts'
 import { principalOf } from './authenticate.ts'
 import type { ServerParts } from './parts.ts'
-import type { Reply, Route, Surface } from './route.ts'
+import type { Reply, Route, RouteOptions, Surface } from './route.ts'
 import { defaultInput, idempotencyOf, wireRequest } from './wire.ts'
 
 type Placed = { surface: Surface; route: Route; take(principal: string): void }
@@ -54,17 +55,8 @@ async function serve(
     origin,
     input: options.input === undefined ? defaultInput(wire) : options.input(wire),
     ...(idempotency === null ? {} : { idempotency }),
-    encode(output) {
-      const shown: Reply = options.reply?.(output as never, wire) ?? { body: output }
-      const version = (output as { version?: unknown } | null)?.version
-      const headers = {
-        ...(typeof version === 'number' ? { ETag: `"${version}"` } : {}),
-        ...options.headers?.(output as never),
-        ...shown.headers,
-      }
-      const status = shown.status ?? options.status ?? 200
-      return { status, body: status === 204 ? '' : typeof shown.body === 'string' ? shown.body : JSON.stringify(shown.body), headers }
-    },
+    encode: (output) => shownReply(options.reply?.(output as never, wire) ?? { body: output }, output, options),
+    ...(options.reply === undefined ? { wrap: (text, output) => shownReply({ body: text }, output, options) } : {}),
   })
   const { receipt, replayed, status, body, headers } = performed
   if (receipt !== null)
@@ -78,6 +70,18 @@ async function serve(
   }
   if (!reply.hasHeader('content-type')) reply.header('content-type', 'application/json; charset=utf-8')
   return options.compress === true ? reply.compress(body) : reply.send(body)
+}
+
+/** The reply's status, body and headers; a row's version is its ETag. A body that is a text is sent as it is. */
+function shownReply(shown: Reply, output: unknown, options: RouteOptions<never>): StoredReply {
+  const version = (output as { version?: unknown } | null)?.version
+  const headers = {
+    ...(typeof version === 'number' ? { ETag: `"${version}"` } : {}),
+    ...options.headers?.(output as never),
+    ...shown.headers,
+  }
+  const status = shown.status ?? options.status ?? 200
+  return { status, body: status === 204 ? '' : typeof shown.body === 'string' ? shown.body : JSON.stringify(shown.body), headers }
 }
 
 const credentialsOf = ({ headers }: FastifyRequest) => {

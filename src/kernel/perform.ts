@@ -8,6 +8,7 @@ import { createGate } from './gate.ts'
 import { Idempotency, type IdempotencyCall, idempotencyId, isExpired, keepReply, replayOf, type StoredReply } from './idempotency.ts'
 import type { Operation, Outcome } from './operation.ts'
 import { project } from './project.ts'
+import { serialise } from './serialise.ts'
 
 export type Call<O> = {
   actor: Principal
@@ -18,6 +19,8 @@ export type Call<O> = {
   idempotency?: IdempotencyCall
   /** Turns the output into the wire form, before the commit, so that the very answer is stored with it. */
   encode(output: O): StoredReply
+  /** Where the output is sent as it is: `text` is its JSON already, and `output` may still hold what must not leave. */
+  wrap?(text: string, output: O): StoredReply
 }
 
 export type Performed = StoredReply & { receipt: Receipt | null; replayed: boolean; context: Context }
@@ -137,24 +140,26 @@ async function attemptOnce<I extends z.ZodType, O extends z.ZodType>(
   }
   const outcome: Outcome<z.input<O>> = await operation.run(context, input)
   const store = outcome.store ?? context.store
-  const meta = metaOf(runtime, call, outcome.action ?? operation.name, outcome)
+  const meta = () => metaOf(runtime, call, outcome.action ?? operation.name, outcome)
   if ('refuse' in outcome) {
-    await store.commit(outcome.changes ?? [], meta)
+    await store.commit(outcome.changes ?? [], meta())
     throw outcome.refuse
   }
-  const reply = call.encode(filtered(operation.output, outcome.output) as z.output<O>)
+  const reply = replyOf(operation.output, outcome.output, call)
   const changes = [...(outcome.changes ?? [])]
   if (idempotency !== undefined && id !== null && operation.readOnly !== true)
     changes.push(await keepReply(store, { id, call: idempotency, reply }, sealer, context.realMs))
-  const receipt = changes.length === 0 && outcome.logged !== true ? null : await store.commit(changes, meta)
+  const receipt = changes.length === 0 && outcome.logged !== true ? null : await store.commit(changes, meta())
   outcome.after?.()
   return { ...reply, receipt, replayed: false, context }
 }
 
 const isTest = process.env.NODE_ENV === 'test'
 
-function filtered(schema: z.ZodType, output: unknown): unknown {
-  return isTest ? schema.parse(output) : project(schema, output)
+/** The answer in its wire form: what the output's schema names, and no more. */
+function replyOf<O>(schema: z.ZodType, output: unknown, { encode, wrap }: Call<O>): StoredReply {
+  if (wrap === undefined) return encode((isTest ? schema.parse(output) : project(schema, output)) as O)
+  return wrap(isTest ? JSON.stringify(schema.parse(output)) : serialise(schema, output), output as O)
 }
 
 type Kept = { id: string; idempotency: IdempotencyCall; realMs: number }

@@ -81,7 +81,7 @@ export function sqlite({ folder, entities: declared, onProblem = () => {} }: Sql
       turn = snapshot(db)
       const from = tables(db, entities)
       const away = scans(from, file)
-      const reads = { read: reader(from, { turn, cache }), list: lister(from, away), log: logReader(db), heads: headReader(db) }
+      const reads = { read: reader(from, { turn, cache }), list: lister(from, away, cache), log: logReader(db), heads: headReader(db) }
       return {
         db,
         turn,

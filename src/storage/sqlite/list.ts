@@ -1,18 +1,21 @@
 import type { AnyEntity, Column } from '../../kernel/entity.ts'
 import { type CursorValue, decodeCursor, encodeCursor, type Page } from '../../kernel/page.ts'
 import type { Query, Selection, Value } from '../port.ts'
+import type { RowCache } from './row-cache.ts'
 import type { Scans } from './scans.ts'
 import { columnOf, quote } from './schema.ts'
 import { compileSelection, limitOf, listName, orderOf } from './select.ts'
 import { equal, named, owned, type Row, reviver, sqlValues, type Tables } from './tables.ts'
-import { toValue } from './wire.ts'
+import { type SqlValue, toValue } from './wire.ts'
 
 export type DirectoryQuery = { where?: readonly Value[]; cursor?: string | null; limit?: number }
 
 /**
  * Pages and counts. `LIMIT 0 + ?` and not `LIMIT ?`, because SQLite prepares a statement anew for every value of a bare limit, which costs as much as reading the page. What may have to look at every row of a large tenant does so in a thread of its own (scans.ts).
  */
-export function lister({ of, prepare }: Tables, scans: Scans) {
+export function lister({ of, prepare }: Tables, scans: Scans, cache: RowCache) {
+  const page = pageReader(prepare, cache)
+
   async function list(tenant: string, type: AnyEntity, query: Query): Promise<Page<Row>> {
     const { columns, table, revive } = of(type)
     const limit = limitOf(query.limit)
@@ -27,8 +30,9 @@ export function lister({ of, prepare }: Tables, scans: Scans) {
     const sql = isMerged ? merged({ table, columns, names, descending }, picked) : `SELECT ${columns} ${picked}`
     if (isMerged) bound.push(tenant)
     const mayScan = (query.filter ?? []).length > 0
-    const rows = mayScan && scans.isLarge(tenant, type) ? await scans.all(sql, bound) : prepare(sql).all(...bound)
-    return pageOf(rows, { limit, name, order }, revive)
+    if (mayScan && scans.isLarge(tenant, type)) return pageOf(await scans.all(sql, bound), { limit, name, order }, revive)
+    if (isMerged || mayScan || limit > limitKept) return pageOf(prepare(sql).all(...bound), { limit, name, order }, revive)
+    return pageOf(page({ tenant, type, sql, short: `SELECT id, version ${picked}`, bound, revive }), { limit, name, order }, (row) => row)
   }
 
   /** A count or a tally: one row per group. */
@@ -84,6 +88,28 @@ export function lister({ of, prepare }: Tables, scans: Scans) {
   return { list, count, tally, listAll }
 }
 
+/** Pages of up to this size are what people look at again and again; longer ones are walks through everything, which would only push other rows out. */
+const limitKept = 50
+
+type Asked = { tenant: string; type: AnyEntity; sql: string; short: string; bound: readonly SqlValue[]; revive: (row: Row) => Row }
+
+/** Reads a page by its ids and versions alone when every row of it is kept, else whole, and keeps it. Both reads see the same snapshot. */
+function pageReader(prepare: Tables['prepare'], cache: RowCache) {
+  return ({ tenant, type, sql, short, bound, revive }: Asked): Row[] => {
+    const kept: Row[] = []
+    const wanted = prepare(short).all(...bound)
+    for (const { id, version } of wanted) {
+      const row = cache.get(type, tenant, id as string)
+      if (row?.version !== version) break
+      kept.push(row as Row)
+    }
+    if (kept.length === wanted.length) return kept
+    return prepare(sql)
+      .all(...bound)
+      .map((row) => cache.set(type, tenant, revive(row)))
+  }
+}
+
 export type Lister = ReturnType<typeof lister>
 
 const tenantColumn: Column = { field: 'tenant_id', name: 'tenant_id', kind: 'text', nullable: false }
@@ -100,10 +126,13 @@ function pageOf<T>(
       ? null
       : encodeCursor(
           name,
-          order.map((column) => last[column.field] as CursorValue),
+          order.map((column) => cursorValue(last[column.field])),
         )
   return { items: rows.slice(0, limit).map(revive), nextCursor }
 }
+
+/** A kept row has booleans where a stored one has 1 and 0. */
+const cursorValue = (value: unknown): CursorValue => (typeof value === 'boolean' ? Number(value) : (value as CursorValue))
 
 /** Several values of a leading field: the index alone picks the rows of the page, value by value, and only those are fetched. */
 function merged(to: { table: string; columns: string; names: readonly string[]; descending: boolean }, picked: string): string {

@@ -4,7 +4,7 @@ import type { Row } from './tables.ts'
 import type { WireCommit } from './wire.ts'
 
 /** Rows kept, some kilobytes each at the most. */
-const rowsKept = 4_000
+const rowsKept = 8_000
 
 export type RowCache = ReturnType<typeof rowCache>
 

@@ -1,0 +1,64 @@
+import type { z } from 'zod'
+import { project } from './project.ts'
+
+type Writer = (value: unknown) => string
+
+const compiled = new WeakMap<z.ZodType, Writer>()
+
+/**
+ * The JSON text of what a schema names of a value: `JSON.stringify(project(schema, value))`, but a row that an engine keeps frozen is written only once, because it cannot change.
+ * Lists are mostly made of such rows, and writing them again would cost more than reading them.
+ */
+export function serialise(schema: z.ZodType, value: unknown): string {
+  return writerOf(schema)(value)
+}
+
+function writerOf(schema: z.ZodType): Writer {
+  const known = compiled.get(schema)
+  if (known !== undefined) return known
+  const made = compile(schema)
+  compiled.set(schema, made)
+  return made
+}
+
+type Definition = { type: string; shape?: Record<string, z.ZodType>; element?: z.ZodType }
+
+function compile(schema: z.ZodType): Writer {
+  const { def } = schema as unknown as { def: Definition }
+  if (def.type === 'array' && def.element !== undefined) {
+    const item = writerOf(def.element)
+    return (value) => `[${(value as unknown[]).map(item).join(',')}]`
+  }
+  if (def.type !== 'object') return (value) => JSON.stringify(project(schema, value))
+  // only a list inside is worth a writer of its own; other members are written as they are projected
+  const shape = def.shape ?? {}
+  const lists = Object.entries(shape).filter(([, field]) => (field as unknown as { def: Definition }).def.type === 'array')
+  return lists.length === 0 ? remembered(schema) : withLists(shape)
+}
+
+/** The text of a frozen row, kept as long as the row itself. */
+function remembered(schema: z.ZodType): Writer {
+  const texts = new WeakMap<object, string>()
+  return (value) => {
+    const row = value as object
+    const before = texts.get(row)
+    if (before !== undefined) return before
+    const text = JSON.stringify(project(schema, row))
+    if (Object.isFrozen(row)) texts.set(row, text)
+    return text
+  }
+}
+
+function withLists(shape: Record<string, z.ZodType>): Writer {
+  const fields = Object.entries(shape).map(([key, field]) => [key, JSON.stringify(key), writerOf(field)] as const)
+  return (value) => {
+    const from = value as Record<string, unknown>
+    let text = ''
+    for (const [key, name, write] of fields) {
+      const member = from[key]
+      const written = member === undefined ? undefined : write(member)
+      if (written !== undefined) text += `${text === '' ? '' : ','}${name}:${written}`
+    }
+    return `{${text}}`
+  }
+}

@@ -19,7 +19,7 @@ import type { AnyOperation } from './kernel/operation.ts'
 import { seedUsers } from './seed/users.ts'
 import { seedVantagepoint } from './seed/vantagepoint.ts'
 import { listKeys, rotateKeys } from './session/key-operations.ts'
-import { getMe, listSessions, revokeAllSessions, revokeCurrentSession, revokeSession } from './session/operations.ts'
+import { getMe, listSessions, revokeAllSessions, revokeCurrentSession, revokeSession, revokeSessionsOf } from './session/operations.ts'
 import { createPasswordReset, redeemPasswordReset } from './session/password-reset.ts'
 import { refreshSession } from './session/refresh.ts'
 import { confirmSecondFactor, getSecondFactor, removeSecondFactor, resetSecondFactor, startSecondFactor } from './session/second-factor.ts'
@@ -40,6 +40,7 @@ export const operations: readonly AnyOperation[] = [
   revokeCurrentSession,
   revokeSession,
   revokeAllSessions,
+  revokeSessionsOf,
   getMe,
   startSecondFactor,
   confirmSecondFactor,

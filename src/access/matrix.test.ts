@@ -36,6 +36,7 @@ const matrix: Record<string, Row> = {
   'session.revoke-current': peopleOnly(oneself),
   'session.revoke': peopleOnly(oneself),
   'session.revoke-all': peopleOnly(oneself),
+  'session.revoke-of': peopleOnly({ ...administrators, ...staff }),
   'user.me': both(oneself),
   'second-factor.start': peopleOnly(oneself),
   'second-factor.confirm': peopleOnly(oneself),

@@ -89,7 +89,7 @@ describe('a key', () => {
     expect(made.status).toBe(201)
     const { body } = await server.send('GET', `/v1/audit?entityId=${made.body.id}`, { token: owner.token })
     expect(body.items[0]).toMatchObject({ action: 'user.create', actor: { kind: 'apiKey', id, name: 'a admin' } })
-    expect((await use(key)).body).toEqual({ id, username: 'a admin', role: 'admin' })
+    expect((await use(key)).body).toEqual({ id, username: 'a admin', role: 'admin', tenantId: owner.tenantId })
     const auditor = await keyFor('auditor')
     expect((await use(auditor.key, 'GET', '/v1/users')).status).toBe(200)
     expect((await use(auditor.key, 'POST', '/v1/users', { username: 'x' })).status).toBe(403)

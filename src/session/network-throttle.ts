@@ -36,6 +36,9 @@ function waitMs(recent: readonly number[], { most }: NetworkLimit, nowMs: number
 type Line = { present: number; active: number; finished: number; waiting: (() => void)[] }
 const lines = new Map<string, Line>()
 
+/** Requests that have been let in: one that is run again after a lost race keeps its place. */
+const admitted = new WeakSet<Context>()
+
 /**
  * Runs an attempt that may fail, unless the network has no failure left. Attempts under way count as failures until they are known for what they are, so that many at once win nothing.
  * Errors: `limit.code`; `busy` when too many wait.
@@ -63,8 +66,9 @@ export async function withinNetwork<T>(context: Context, limit: NetworkLimit, at
 }
 
 /** Waits until the failures of the last minute and the attempts under way leave a place, and takes it. */
-async function enter({ runtime }: Context, limit: NetworkLimit, { id, line }: { id: string; line: Line }): Promise<void> {
-  for (;;) {
+async function enter(context: Context, limit: NetworkLimit, { id, line }: { id: string; line: Line }): Promise<void> {
+  const { runtime } = context
+  while (!admitted.has(context)) {
     const { finished } = line
     const nowMs = runtime.clock.realMs()
     const recent = recentOf(await runtime.storage.platform().get(Throttle, id), nowMs)
@@ -75,6 +79,7 @@ async function enter({ runtime }: Context, limit: NetworkLimit, { id, line }: { 
     if (line.waiting.length >= waiting) throw busy()
     await new Promise<void>((resolve) => line.waiting.push(resolve))
   }
+  admitted.add(context)
   line.active += 1
 }
 

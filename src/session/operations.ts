@@ -5,6 +5,7 @@ import { notFound } from '../kernel/errors.ts'
 import { operation } from '../kernel/operation.ts'
 import { pageInput, pageOf } from '../kernel/page.ts'
 import { Credential, User } from '../user/entity.ts'
+import { assertMayGrant } from '../user/plan.ts'
 import { Session } from './entity.ts'
 import { StaffMember } from './staff.ts'
 
@@ -107,15 +108,38 @@ const ended = (session: Entity<typeof Session>) => ({
   entity: { type: Session.name, id: session.id },
 })
 
-/** Who one is: the row that the guard read on this request, without another read. */
+/** Ends every session of someone else, whose device was lost, say. The password stays. Errors: `not_found`, `role_not_grantable`. */
+export const revokeSessionsOf = operation({
+  name: 'session.revoke-of',
+  summary: 'End all sessions of a user',
+  needs: 'user:set-password',
+  input: z.strictObject({ id: z.string() }),
+  output: z.null(),
+  async run({ actor, store, now }, { id }) {
+    const [user, credential] = (await store.read([
+      { type: User, id },
+      { type: Credential, id },
+    ])) as [Entity<typeof User> | null, Entity<typeof Credential> | null]
+    if (user === null || credential === null) throw notFound()
+    assertMayGrant(actor.role, user.role)
+    const changes = [update(Credential, credential, patched(Credential, credential, { sessionEpoch: credential.sessionEpoch + 1 }, now))]
+    return { output: null, changes, action: 'session.revoke', entity: { type: User.name, id }, detail: { all: true } }
+  },
+})
+
+/** Who one is, and in which tenant: the row that the guard read on this request, without another read. */
 export const getMe = operation({
   name: 'user.me',
   summary: 'Who am I',
   needs: 'self:read',
   readOnly: true,
   input: z.strictObject({}),
-  output: z.union([User.public, z.object({ id: z.string(), username: z.string(), role: z.string() })]),
+  output: z.union([
+    User.public.extend({ tenantId: z.string() }),
+    z.object({ id: z.string(), username: z.string(), role: z.string(), tenantId: z.string() }),
+  ]),
   async run({ actor }) {
-    return { output: actor.user ?? { id: actor.id ?? '', username: actor.name, role: actor.role ?? '' } }
+    const shown = actor.user ?? { id: actor.id ?? '', username: actor.name, role: actor.role ?? '' }
+    return { output: { ...shown, tenantId: actor.tenantId } as never }
   },
 })

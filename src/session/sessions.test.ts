@@ -135,6 +135,20 @@ describe('signing out', () => {
     expect((await server.send('GET', `/v1/users/${ann.id}`, { token: owner.token })).text).toBe(before.text)
   })
 
+  test('of someone else, everywhere, is for an administrator not below them, and the password stays', async () => {
+    const other = await found(server)
+    const admin = await join(server, owner, { role: 'admin' })
+    const end = (by: Person, id: string) => server.send('DELETE', `/v1/users/${id}/sessions`, { token: by.token })
+    expect(said(await end(other, ann.id))).toEqual([404, 'not_found'])
+    expect(said(await end(admin, owner.id))).toEqual([403, 'role_not_grantable'])
+    expect(said(await end(ann, owner.id))).toEqual([403, 'forbidden'])
+    const second = await again(ann)
+    const actions = await actionsOf(server, async () => expect((await end(admin, ann.id)).status).toBe(204))
+    expect(actions).toEqual(['session.revoke'])
+    for (const { token } of [ann, second]) expect((await me(token)).status).toBe(401)
+    expect((await again(ann)).id).toBe(ann.id)
+  })
+
   test('works for platform staff', async () => {
     const staff = await hire(server)
     const second = await again(staff)

@@ -143,6 +143,17 @@ describe('an account', () => {
   })
 })
 
+test('of very many attempts at one account at once the last ones are told to come again', async () => {
+  const ann = await join(server, owner)
+  const answers = await Promise.all(
+    Array.from({ length: 130 }, (_, at) => attempt(server, { login: ann.username, password: `${wrong} ${at}` })),
+  )
+  const of = (status: number) => answers.filter((answer) => answer.status === status)
+  expect([of(401).length, of(401).length + of(429).length + of(503).length]).toEqual([6, 130])
+  expect(of(503).length).toBeGreaterThan(0)
+  for (const { headers, body } of of(503)) expect([headers['retry-after'], body.code]).toEqual(['1', 'busy'])
+})
+
 describe('a known device', () => {
   test('lets its owner in while the account is held', async () => {
     const ann = await join(server, owner)

@@ -145,6 +145,29 @@ describe('changing a tenant', () => {
     expect(said(await send(other, 'GET', path))).toEqual([403, 'tenant_inactive'])
   })
 
+  test('sets its licence, in UTC, for staff alone', async () => {
+    const other = await found(server)
+    const path = `/v1/tenants/${other.tenantId}`
+    for (const body of [{ validTo: '2099-01-01T00:00:00Z' }, { validFrom: null }, { isActive: true }])
+      expect(said(await send(other, 'PATCH', path, { version: 1, ...body }))).toEqual([403, 'forbidden'])
+    const body = { validFrom: '2020-01-01T01:00:00+01:00', validTo: '2099-12-31T23:59:59.999Z' }
+    expect((await send(staff, 'PATCH', path, { version: 1, ...body })).body).toMatchObject({
+      validFrom: '2020-01-01T00:00:00.000Z',
+      validTo: body.validTo,
+    })
+    expect(said(await send(staff, 'PATCH', path, { version: 2, validTo: '2019-12-31T00:00:00Z' }))).toEqual([422, 'validation_failed'])
+    expect(said(await send(staff, 'PATCH', path, { version: 2, validTo: 'soon' }))).toEqual([422, 'validation_failed'])
+    expect((await send(staff, 'PATCH', path, { version: 2, validTo: '2021-01-01T00:00:00Z' })).status).toBe(200)
+    expect(said(await send(other, 'GET', path))).toEqual([403, 'tenant_expired'])
+    expect((await send(staff, 'PATCH', path, { version: 3, validTo: null })).body).toMatchObject({ validTo: null, version: 4 })
+    expect((await send(other, 'GET', path)).status).toBe(200)
+    const { body: audit } = await send(other, 'GET', '/v1/audit?action=tenant.update')
+    expect(audit.items[0]).toMatchObject({
+      actor: { kind: 'platform', id: staff.id },
+      changes: [{ type: 'tenant', fields: { validTo: null } }],
+    })
+  })
+
   test('names the version it saw, and of two at once one wins', async () => {
     const other = await found(server)
     const path = `/v1/tenants/${other.tenantId}`

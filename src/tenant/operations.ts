@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { create, insert, patched, update } from '../kernel/change.ts'
+import { toTime } from '../kernel/clock.ts'
 import type { Context } from '../kernel/context.ts'
 import type { Entity } from '../kernel/entity.ts'
 import { AppError, notFound } from '../kernel/errors.ts'
@@ -100,26 +101,39 @@ async function visible(context: Context, idOrKey: string): Promise<Entity<typeof
   return tenant
 }
 
-/** Renames a tenant, or switches it off or on. Only staff may switch. Switching off refuses its people from the next request on; nothing is deleted. */
+const licence = {
+  isActive: z.boolean().optional(),
+  validFrom: z.iso.datetime({ offset: true, error: 'must be an RFC 3339 time' }).nullish(),
+  validTo: z.iso.datetime({ offset: true, error: 'must be an RFC 3339 time' }).nullish(),
+}
+
+/** Renames a tenant, or changes its licence, which only staff may. Where it ends, its people are refused from the next request on; nothing is deleted. */
 export const updateTenant = operation({
   name: 'tenant.update',
-  summary: 'Rename, deactivate or reactivate a tenant',
+  summary: 'Rename a tenant or change its licence',
   needs: 'tenant:rename',
   elsewhere: true,
-  input: z.strictObject({ id: z.string(), version: z.int().min(1), name: name.optional(), isActive: z.boolean().optional() }),
+  input: z.strictObject({ id: z.string(), version: z.int().min(1), name: name.optional(), ...licence }),
   output: Tenant.public,
-  async run(context, { id, version, name: newName, isActive }) {
+  async run(context, { id, version, ...patch }) {
     const before = await visible(context, id)
-    if (isActive !== undefined && context.scope !== 'platform')
-      throw new AppError('forbidden', 'forbidden', 'Only platform staff may switch a tenant off or on.')
+    const set = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined)) as Partial<Entity<typeof Tenant>>
+    if (context.scope !== 'platform' && Object.keys(licence).some((field) => field in set))
+      throw new AppError('forbidden', 'forbidden', 'Only platform staff may change a licence.')
     if (before.version !== version)
       throw new AppError(
         'conflict',
         'version_conflict',
         'The row was changed by someone else in the meantime. Read it again and repeat the change.',
       )
-    const after = patched(Tenant, before, { name: newName ?? before.name, isActive: isActive ?? before.isActive }, context.now)
-    if (after.name === before.name && after.isActive === before.isActive) return { output: before }
+    for (const field of ['validFrom', 'validTo'] as const) if (set[field] != null) set[field] = toTime(Date.parse(set[field]))
+    const after = patched(Tenant, before, set, context.now)
+    if (after.validFrom !== null && after.validTo !== null && after.validTo < after.validFrom)
+      throw new AppError('unprocessable', 'validation_failed', 'validTo: must not lie before validFrom', {
+        errors: [{ field: 'validTo', message: 'must not lie before validFrom' }],
+      })
+    const isSame = (['name', 'isActive', 'validFrom', 'validTo'] as const).every((field) => after[field] === before[field])
+    if (isSame) return { output: before }
     return {
       output: after,
       changes: [update(Tenant, before, after)],

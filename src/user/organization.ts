@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { scopeOf } from '../access/permissions.ts'
-import { reachOf } from '../access/scope.ts'
+import { usersWithin } from '../access/scope.ts'
 import type { Context } from '../kernel/context.ts'
 import { operation } from '../kernel/operation.ts'
 import type { Page } from '../kernel/page.ts'
@@ -32,9 +32,11 @@ export const getOrganization = operation({
   input: z.strictObject({}),
   output: z.object({ items: z.array(node) }),
   async run(context) {
-    const reach = await reachOf(context)
+    const { scope } = context
+    const users =
+      scope === 'tenant' || scope === 'platform' ? everyUser(context) : (await usersWithin(context)).sort((a, b) => a.number - b.number)
     const nodes = new Map<string, UserRow & { reports: UserRow[] }>()
-    for await (const user of everyUser(context)) if (reach.everyone || reach.ids.has(user.id)) nodes.set(user.id, { ...user, reports: [] })
+    for await (const user of users) nodes.set(user.id, { ...user, reports: [] })
     const roots = [...nodes.values()].filter((user) => {
       const manager = user.managerId === null ? undefined : nodes.get(user.managerId)
       manager?.reports.push(user)

@@ -74,7 +74,7 @@ export const tenantCreate: Described = {
   problems: { 422: ['weak_password'] },
   example: { request: { name: 'Example Ltd', key: 'example', ownerUsername: 'olga' } },
 }
-export const tenantUpdate: Described = { example: { request: { version: 1, name: 'Example plc' } } }
+export const tenantUpdate: Described = { example: { request: { version: 1, name: 'Example plc', validTo: '2027-12-31T23:59:59.999Z' } } }
 export const list: Described = { problems: { 422: ['bad_cursor'] } }
 export const events: Described = {
   problems: { 429: ['too_many_streams'] },

@@ -4,7 +4,7 @@ import { checkIntegrity, listAudit } from '../../audit/operations.ts'
 import { route, type Surface } from '../../http/route.ts'
 import { deviceSeconds } from '../../session/device.ts'
 import type { SessionTokens } from '../../session/open-session.ts'
-import { getMe, listSessions, revokeAllSessions, revokeCurrentSession, revokeSession } from '../../session/operations.ts'
+import { getMe, listSessions, revokeAllSessions, revokeCurrentSession, revokeSession, revokeSessionsOf } from '../../session/operations.ts'
 import { createPasswordReset, redeemPasswordReset } from '../../session/password-reset.ts'
 import { refreshSession } from '../../session/refresh.ts'
 import {
@@ -58,6 +58,7 @@ export const v1: Surface = {
     route('PATCH', '/v1/users/:id', updateUser, described.userUpdate),
     route('DELETE', '/v1/users/:id', deactivateUser, noContent),
     route('POST', '/v1/users/:id/password', changePassword, { ...described.userPassword, ...noContent }),
+    route('DELETE', '/v1/users/:id/sessions', revokeSessionsOf, noContent),
     route('DELETE', '/v1/users/:id/second-factor', resetSecondFactor, noContent),
     route('POST', '/v1/users/:id/password-resets', createPasswordReset, { ...described.passwordReset.create, status: 201 }),
     route('POST', '/v1/password-resets', redeemPasswordReset, { ...described.passwordReset.redeem, ...noContent }),

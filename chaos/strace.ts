@@ -8,10 +8,12 @@ import { tryProgram } from './programs.ts'
 const strace = 'strace'
 
 /** Calls that move bytes to the disk, and calls that change what a folder holds. */
-export const writeCalls = 'fsync,fdatasync,pwrite64'
-export const folderCalls = 'fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,ftruncate,mkdir,mkdirat'
+export const writeCalls = 'fsync,fdatasync,pwrite64,ftruncate'
+export const folderCalls = `${writeCalls},write,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat`
 
-/** What strace does to the Nth call of a thread, or to each: strace counts for each thread by itself. Without an effect it only watches. */
+/**
+ * What strace does to a call: to the Nth of its name in a thread, because strace counts for each name and each thread by itself, or to every one. Without an effect it only watches.
+ */
 export type Injection = { calls: string; effect?: string; when?: number }
 
 const argumentsOf = ({ calls, effect, when }: Injection): string[] => [
@@ -21,8 +23,8 @@ const argumentsOf = ({ calls, effect, when }: Injection): string[] => [
   ...(effect === undefined ? [] : ['-e', `inject=${calls}:${effect}${when === undefined ? '' : `:when=${when}`}`]),
 ]
 
-/** What a server runs under so that its own start is struck. */
-export const under = (injection: Injection): string[] => [strace, '-o', '/dev/null', ...argumentsOf(injection)]
+/** What a server runs under so that its own start is struck. `file` takes the trace. */
+export const under = (injection: Injection, file = '/dev/null'): string[] => [strace, '-o', file, ...argumentsOf(injection)]
 
 /** Why no step can be struck here, or null. */
 export function straceProblem(): string | null {
@@ -32,9 +34,12 @@ export function straceProblem(): string | null {
   return isDone ? null : `strace may not trace here: ${words}`
 }
 
+/** Calls by name: how many the thread made that made most of that name. */
+export type Counts = ReadonlyMap<string, number>
+
 export type Tracer = {
-  /** Lets the server go on unhindered. Gives how many calls the thread made that made most of them. */
-  detach(): Promise<number>
+  /** Lets the server go on unhindered. Gives what was seen. */
+  detach(): Promise<Counts>
 }
 
 const longestAttachMs = 10_000
@@ -68,19 +73,26 @@ export async function attach(pid: number, injection: Injection): Promise<Tracer>
       tracer.kill('SIGTERM')
       await ended
       letGo()
-      const seen = mostOfOneThread(readFileSync(file, 'utf8'))
+      const seen = countsOf(readFileSync(file, 'utf8'))
       rmSync(place, { recursive: true, force: true })
       return seen
     },
   }
 }
 
-/** How many calls the thread made that made most of them, by a trace with thread numbers. */
-export function mostOfOneThread(trace: string): number {
-  const counts = new Map<string, number>()
+/** Reads a trace with thread numbers. */
+export function countsOf(trace: string): Counts {
+  const [byThread, most] = [new Map<string, number>(), new Map<string, number>()]
   for (const line of trace.split('\n')) {
-    const [thread = '', rest = ''] = line.split(/\s+(.*)/)
-    if (/^\w+\(/.test(rest)) counts.set(thread, (counts.get(thread) ?? 0) + 1)
+    const [, thread, name = ''] = /^(\d+)\s+(\w+)\(/.exec(line) ?? []
+    if (thread === undefined) continue
+    const count = (byThread.get(`${thread} ${name}`) ?? 0) + 1
+    byThread.set(`${thread} ${name}`, count)
+    most.set(name, Math.max(count, most.get(name) ?? 0))
   }
-  return Math.max(0, ...counts.values())
+  return most
 }
+
+/** Strides to the last of so many calls, and takes the last three each: they are those around the commit itself. */
+export const nextStep = (step: number, count: number, every: number): number =>
+  step + (step < count - 2 ? Math.min(every, count - 2 - step) : 1)

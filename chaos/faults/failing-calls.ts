@@ -19,19 +19,19 @@ export async function runFailingCalls(outcome: Outcome, { every, plant }: { ever
     server = await startServer(options)
     outcome.problems.push(...(await waitsForDisk(server, options)))
     for (const error of ['EIO', 'ENOSPC'] as const) {
-      let refused = 0
-      for (let step = 1, isThrough = false; !isThrough && step < mostSteps; step += every) {
-        const mark = `${error}-${step}`.toLowerCase()
-        const struck = await failAt({ server, options, mark }, error, step)
-        outcome.cycles += 1
-        outcome.problems.push(...struck.problems.map((problem) => `${mark}: ${problem}`))
-        isThrough = struck.acted.result === 'done'
-        if (isThrough) break
-        refused += 1
-        // every other time nothing comes between the failure and the death of the server
-        server = await endAndJudge(outcome, { server, options, mark }, struck.acted)
+      const refused: string[] = []
+      for (const call of writeCalls.split(',')) {
+        for (let step = 1; step < mostSteps; step += every) {
+          const mark = `${error}-${call}-${step}`.toLowerCase()
+          const struck: Struck = await failAt({ server, options, mark }, { error, call, step })
+          if (struck.acted.result === 'done') break
+          outcome.cycles += 1
+          refused.push(`${call} ${step}: ${struck.acted.status}`)
+          outcome.problems.push(...struck.problems.map((problem) => `${mark}: ${problem}`))
+          server = await endAndJudge(outcome, { server, options, mark }, struck.acted)
+        }
       }
-      outcome.notes.push(`${error}: ${refused} calls failed one by one, each reply was a refusal`)
+      outcome.notes.push(`${error} at one call, and the reply: ${refused.join(', ')}`)
     }
   } finally {
     await server?.kill()
@@ -56,9 +56,11 @@ function waitsForDisk(server: Server, options: ServerOptions): Promise<string[]>
 
 type Struck = { acted: Acted; problems: string[] }
 
-function failAt({ server, options, mark }: Part, error: string, step: number): Promise<Struck> {
+type Failing = { error: string; call: string; step: number }
+
+function failAt({ server, options, mark }: Part, { error, call, step }: Failing): Promise<Struck> {
   return onStage(server, options, async (stage) => {
-    const tracer = await attach(server.pid, { calls: writeCalls, effect: `error=${error}`, when: step })
+    const tracer = await attach(server.pid, { calls: call, effect: `error=${error}`, when: step })
     const acted = { ...(await signUp.act(stage, mark)), prepared: '' }
     await tracer.detach()
     if (acted.result === 'done') return { acted, problems: [] }
@@ -70,7 +72,7 @@ function failAt({ server, options, mark }: Part, error: string, step: number): P
   })
 }
 
-/** Dies at once or after one more write, starts, and is asked what became of the refused one. */
+/** Dies at once or, every other time, after one more write; starts, and is asked what became of the refused one. */
 async function endAndJudge(outcome: Outcome, { server, options, mark }: Part, acted: Acted): Promise<Server> {
   const told = (problems: readonly string[]) => outcome.problems.push(...problems.map((problem) => `${mark}: ${problem}`))
   const writesMore = outcome.cycles % 2 === 0

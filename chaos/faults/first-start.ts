@@ -8,47 +8,43 @@ import { plainFolder } from '../disks.ts'
 import { countStart, type Outcome } from '../report.ts'
 import { connectTo } from '../requests.ts'
 import { type ServerOptions, spawnServer, startServer, untilReady } from '../server-process.ts'
-import { folderCalls, mostOfOneThread, under } from '../strace.ts'
+import { type Counts, countsOf, folderCalls, nextStep, under } from '../strace.ts'
 import { signInOwner } from './scenarios.ts'
-
-const mostSteps = 1_000
 
 /** As in a container every server has the same process number then, and meets what an earlier one of that number left. Needs root. */
 const alone = process.getuid?.() === 0 ? ['unshare', '--pid', '--fork', '--kill-child'] : []
 
 /**
- * The very first start, killed at its Nth call: the next start must make of it what an undisturbed one makes. Calls that change the folder are all struck, those that write pages each `every`-th.
+ * The very first start, killed at its Nth call of each name: the next start must make of it what an undisturbed one makes. The calls that write pages are struck each `every`-th, all others each.
  * strace counts for each thread by itself, so the thread that migrates hides the one that commits; that one is struck in a folder that is migrated already.
  */
 export async function runFirstStart(outcome: Outcome, { every, plant }: { every: number; plant: string | null }): Promise<void> {
-  const folderSteps = await strikeAll(outcome, { calls: folderCalls, every: 1, plant, from: null })
-  const pageSteps = await strikeAll(outcome, { calls: 'pwrite64', every, plant, from: null })
-  const migrated = await migratedFolder(plant)
+  const counts = await countCalls(plant)
+  const migrated = await migratedFolder(plant, counts.get('pwrite64') ?? 0)
   try {
-    const commitSteps = await strikeAll(outcome, { calls: 'pwrite64,fsync,fdatasync', every, plant, from: migrated })
-    outcome.notes.push(
-      `first start: struck at ${folderSteps} calls that change the folder, ${pageSteps} that write pages, ${commitSteps} that commit`,
-    )
+    let struck = 0
+    for (const [call, count] of counts)
+      for (const from of [null, migrated])
+        struck += await strikeAll(outcome, { call, count, every: call === 'pwrite64' ? every : 1, plant, from })
+    const calls = [...counts].map(([call, count]) => `${call} ${count}`).join(', ')
+    outcome.notes.push(`first start: calls that write ${calls}; killed at ${struck} places`)
   } finally {
     rmSync(migrated, { recursive: true, force: true })
   }
 }
 
-type Strike = { calls: string; every: number; plant: string | null; from: string | null }
+type Strike = { call: string; count: number; every: number; plant: string | null; from: string | null }
 
-async function strikeAll(outcome: Outcome, { calls, every, plant, from }: Strike): Promise<number> {
+async function strikeAll(outcome: Outcome, { call, count, every, plant, from }: Strike): Promise<number> {
   let struck = 0
-  for (let step = 1; step < mostSteps; step += every) {
+  for (let step = 1; step <= count; step = nextStep(step, count, every)) {
     const disk = plainFolder()
     try {
       if (from !== null) cpSync(from, disk.folder, { recursive: true })
-      const isThrough = await dies({
-        folder: disk.folder,
-        plant,
-        under: [...alone, ...under({ calls, effect: 'signal=KILL', when: step })],
-      })
-      const problems = await whole(outcome, { folder: disk.folder, plant, under: [...alone, ...under({ calls: 'none' })] })
-      outcome.problems.push(...problems.map((problem) => `first start, killed at ${calls.split(',')[0]} … number ${step}: ${problem}`))
+      const options = { folder: disk.folder, plant }
+      const isThrough = await dies({ ...options, under: [...alone, ...under({ calls: call, effect: 'signal=KILL', when: step })] })
+      const problems = await whole(outcome, { ...options, under: [...alone, ...under({ calls: call })] })
+      outcome.problems.push(...problems.map((problem) => `first start, killed at ${call} number ${step}: ${problem}`))
       outcome.cycles += 1
       if (isThrough) return struck
       struck += 1
@@ -101,15 +97,24 @@ async function countOf(options: ServerOptions, what: string): Promise<number | s
   return (document as { items?: unknown[] } | null)?.items?.length ?? words
 }
 
+async function countCalls(plant: string | null): Promise<Counts> {
+  const { folder, mount, close } = plainFolder()
+  const trace = join(mount, 'trace')
+  const server = spawnServer({ folder, plant, under: [...alone, ...under({ calls: folderCalls }, trace)] })
+  try {
+    await untilReady(server, performance.now())
+    await server.kill()
+    return countsOf(readFileSync(trace, 'utf8'))
+  } finally {
+    await server.kill()
+    close()
+  }
+}
+
 /** A data folder whose tables are made and empty: killed at the last page that the main thread writes. */
-async function migratedFolder(plant: string | null): Promise<string> {
-  const place = mkdtempSync(join(tmpdir(), folderName))
-  const trace = join(place, 'trace')
-  const counted = spawnServer({ folder: join(place, 'counted'), plant, under: ['strace', '-f', '-o', trace, '-e', 'trace=pwrite64'] })
-  await untilReady(counted, performance.now())
-  await counted.kill()
-  const last = mostOfOneThread(readFileSync(trace, 'utf8'))
-  rmSync(place, { recursive: true, force: true })
-  await dies({ folder: place, plant, under: under({ calls: 'pwrite64', effect: 'signal=KILL', when: last }) })
-  return place
+async function migratedFolder(plant: string | null, last: number): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), folderName))
+  rmSync(folder, { recursive: true, force: true })
+  await dies({ folder, plant, under: under({ calls: 'pwrite64', effect: 'signal=KILL', when: last }) })
+  return folder
 }

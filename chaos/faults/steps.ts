@@ -3,7 +3,7 @@ import { plainFolder } from '../disks.ts'
 import { sleep } from '../random.ts'
 import { countStart, isCaught, type Outcome } from '../report.ts'
 import { type Server, type ServerOptions, startServer } from '../server-process.ts'
-import { attach, straceProblem, writeCalls } from '../strace.ts'
+import { attach, type Counts, nextStep, straceProblem, writeCalls } from '../strace.ts'
 import { runFailingCalls } from './failing-calls.ts'
 import { runFirstStart } from './first-start.ts'
 import { type Acted, onStage, type Scenario, scenarios, signUp } from './scenarios.ts'
@@ -40,20 +40,24 @@ async function runScenario(outcome: Outcome, scenario: Scenario, plan: StepPlan)
   let [struck, acknowledged] = [0, 0]
   try {
     server = await begin(outcome, options)
-    const steps = await countSteps(scenario, server, options)
-    // the count may differ a little each time: it ends where the act gets through
-    for (let step = 1, isThrough = false; !isThrough && step < steps + 50; step = nextStep(step, steps, plan.every)) {
-      const mark = `${scenario.name}-${step}`
-      const acted = await strikeAt({ scenario, server, options, mark }, step)
-      await server.kill()
-      server = await begin(outcome, options)
-      struck += 1
-      isThrough = acted.result === 'done'
-      if (isThrough) acknowledged += 1
-      outcome.problems.push(...(await judge({ scenario, server, options, mark }, acted)).map((problem) => `${mark}: ${problem}`))
-      if (isCaught(outcome, plan.hunted)) break
+    const counts = await countCalls(scenario, server, options)
+    for (const [call, count] of counts) {
+      // the count may differ a little each time: it ends where the act gets through
+      for (let step = 1, isThrough = false; !isThrough && step < count + 20; step = nextStep(step, count, plan.every)) {
+        const mark = `${scenario.name}-${call}-${step}`
+        const acted = await strikeAt({ scenario, server, options, mark }, { call, step })
+        await server.kill()
+        server = await begin(outcome, options)
+        struck += 1
+        isThrough = acted.result === 'done'
+        if (isThrough) acknowledged += 1
+        outcome.problems.push(...(await judge({ scenario, server, options, mark }, acted)).map((problem) => `${mark}: ${problem}`))
+        if (isCaught(outcome, plan.hunted)) return
+      }
     }
-    outcome.notes.push(`${scenario.name}: ${steps} steps that write, killed at ${struck} places, acknowledged at ${acknowledged} of them`)
+    outcome.notes.push(
+      `${scenario.name}: calls that write ${shown(counts)}; killed at ${struck} places, acknowledged at ${acknowledged} of them`,
+    )
   } finally {
     outcome.cycles += struck
     outcome.acknowledged += acknowledged
@@ -62,8 +66,7 @@ async function runScenario(outcome: Outcome, scenario: Scenario, plan: StepPlan)
   }
 }
 
-/** Strides to the last steps, which are those around the commit itself, and takes each of them. */
-const nextStep = (step: number, steps: number, every: number): number => step + (step < steps - 2 ? Math.min(every, steps - 2 - step) : 1)
+const shown = (counts: Counts): string => [...counts].map(([call, count]) => `${call} ${count}`).join(', ')
 
 async function begin(outcome: Outcome, options: ServerOptions): Promise<Server> {
   const server = await startServer(options)
@@ -73,8 +76,8 @@ async function begin(outcome: Outcome, options: ServerOptions): Promise<Server> 
 
 type Part = { scenario: Scenario; server: Server; options: ServerOptions; mark: string }
 
-/** How many calls the act takes when nothing strikes: by the thread that makes most of them, the writer's. */
-function countSteps(scenario: Scenario, server: Server, options: ServerOptions): Promise<number> {
+/** How many calls the act takes when nothing strikes. */
+function countCalls(scenario: Scenario, server: Server, options: ServerOptions): Promise<Counts> {
   return onStage(server, options, async (stage) => {
     const mark = `${scenario.name}-0`
     await scenario.prepare(stage, mark)
@@ -84,10 +87,10 @@ function countSteps(scenario: Scenario, server: Server, options: ServerOptions):
   })
 }
 
-function strikeAt({ scenario, server, options, mark }: Part, step: number): Promise<Acted> {
+function strikeAt({ scenario, server, options, mark }: Part, { call, step }: { call: string; step: number }): Promise<Acted> {
   return onStage(server, options, async (stage) => {
     const prepared = await scenario.prepare(stage, mark)
-    const tracer = await attach(server.pid, { calls: writeCalls, effect: 'signal=KILL', when: step })
+    const tracer = await attach(server.pid, { calls: call, effect: 'signal=KILL', when: step })
     const acted = { ...(await scenario.act(stage, mark)), prepared }
     // the call may have come after the reply
     if (acted.result === 'lost') await Promise.race([server.exited, sleep(deathMs)])

@@ -10,9 +10,7 @@ import { type SqlValue, toValue } from './wire.ts'
 
 export type DirectoryQuery = { where?: readonly Value[]; cursor?: string | null; limit?: number }
 
-/**
- * Pages and counts. `LIMIT 0 + ?` and not `LIMIT ?`, because SQLite prepares a statement anew for every value of a bare limit, which costs as much as reading the page. What may have to look at every row of a large tenant does so in a thread of its own (scans.ts).
- */
+/** Pages and counts. What may have to look at every row of a large tenant does so in a thread of its own (scans.ts). */
 export function lister({ of, prepare }: Tables, scans: Scans, cache: RowCache) {
   const page = pageReader(prepare, cache)
 

@@ -16,7 +16,10 @@ export type Selected = {
   isMerged: boolean
 }
 
-/** Compiles an index, the equality on its leading fields, and filters. What was not declared is a programming error. The first parameter is the tenant. */
+/**
+ * Compiles an index, the equality on its leading fields, and filters. What was not declared is a programming error. The first parameter is the tenant.
+ * `(+?)` and `LIMIT 0 + ?`, because SQLite (STAT4) prepares a statement with an ORDER BY anew each time a bare parameter is bound there: a quarter of the time that a page takes.
+ */
 export function compileSelection(type: AnyEntity, { index, where = {}, filter = [] }: Selection): Selected {
   const fields = index === undefined ? [] : type.indexes[index]
   if (fields === undefined) throw new Error(`${type.name} has no index ${index}`)
@@ -25,7 +28,7 @@ export function compileSelection(type: AnyEntity, { index, where = {}, filter = 
   if (leading.length < given || leading.some((field) => where[field] === undefined)) {
     throw new Error(`${type.name}: equality is on the leading fields of ${index ?? 'an index'}, not on ${Object.keys(where).join(', ')}`)
   }
-  const terms = ['tenant_id = ?']
+  const terms = ['tenant_id = (+?)']
   const values: SqlValue[] = []
   let isMerged = false
   for (const field of leading) {
@@ -49,7 +52,7 @@ function equals(column: Column, list: readonly Value[], terms: string[], values:
   if (list.length === 1 && only === null) {
     terms.push(`${name} IS NULL`)
   } else if (list.length === 1 && only !== undefined) {
-    terms.push(`${name} = ?`)
+    terms.push(`${name} = (+?)`)
     values.push(toValue(column, only))
   } else {
     terms.push(anyOf(name, column, list))

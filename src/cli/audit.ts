@@ -59,7 +59,7 @@ function keysIn(path: string): PublicKeys {
 
 function verdict(found: Verified): Answer {
   const { ok, streams, entries, problems } = found
-  const counted = `${entries} entries in ${streams} streams`
+  const counted = `${entries} ${entries === 1 ? 'entry' : 'entries'} in ${streams} ${streams === 1 ? 'stream' : 'streams'}`
   if (ok) return { document: found, words: `The log is whole: ${counted}.` }
   const rows = problems.map(({ stream, sequence, code, detail }) => [stream, sequence, code, detail])
   return {

@@ -173,6 +173,19 @@ describe('a session goes on', () => {
   })
 })
 
+test('a deactivation while the person signs in leaves no session that works', async () => {
+  for (let round = 0; round < 3; round++) {
+    const person = await join(server, owner)
+    const [gone, ...entered] = await Promise.all([
+      server.send('DELETE', `/v1/users/${person.id}`, { token: owner.token }),
+      ...Array.from({ length: 4 }, () => attempt(server, { login: person.username, tenant: person.tenantId })),
+    ])
+    expect(gone?.status).toBe(204)
+    for (const { status, body } of entered.filter((answer) => answer.status === 201))
+      expect([status, (await me(String(body.accessToken))).status]).toEqual([201, 401])
+  }
+})
+
 test('deactivation ends every session before the reply, and reactivation revives none', async () => {
   const set = async (isActive: boolean) => {
     const { body } = await server.send('GET', `/v1/users/${ann.id}`, { token: owner.token })

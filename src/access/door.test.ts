@@ -112,11 +112,10 @@ describe('at every other door', () => {
 
   test.each(closed.filter(({ operation }) => !whileUnlicensed.includes(operation.name)))(
     'the people of a tenant without a licence are told so: $method $path',
-    async ({ method, path, surface }) => {
+    async ({ method, path }) => {
       const actions = await actionsOf(server, async () => {
         const answer = await server.send(method, urlOf(path), { token: unlicensed.token, ...bodyFor(method) })
-        // the sales CRM's pages know nobody who may no longer sign in
-        expect([answer.status, answer.body.code]).toEqual([surface === 'vantagepoint' ? 401 : 403, 'tenant_inactive'])
+        expect([answer.status, answer.body.code]).toEqual([403, 'tenant_inactive'])
       })
       expect(actions).toEqual(['access.denied'])
     },

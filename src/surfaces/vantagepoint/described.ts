@@ -15,8 +15,8 @@ export const login: Described = {
   requestSchema: requests.login,
   responseSchema: responses.login,
   problems: {
-    401: ['invalid_credentials', 'throttled', 'second_factor_required', 'tenant_inactive', 'tenant_expired'],
-    403: ['password_change_required', 'no_tenant'],
+    401: ['invalid_credentials', 'throttled', 'second_factor_required'],
+    403: ['password_change_required', 'no_tenant', 'tenant_inactive', 'tenant_expired'],
     429: ['network_throttled'],
   },
   example: { request: { username: 'agent1', password: 'correct horse battery staple' } },

@@ -25,8 +25,6 @@ test('a sign-in says the same whatever stands in its way, but for a network that
     ['unauthenticated', 'invalid_credentials'],
     ['unauthenticated', 'second_factor_required'],
     ['limited', 'throttled'],
-    ['forbidden', 'tenant_inactive'],
-    ['forbidden', 'tenant_expired'],
   ] as const
   for (const [kind, code] of codes)
     expect(problem(new AppError(kind, code, 'x'), signIn)).toMatchObject({ status: 401, detail: 'Invalid credentials' })
@@ -36,9 +34,13 @@ test('a sign-in says the same whatever stands in its way, but for a network that
   })
 })
 
-test('a tenant that may not work any more has no good tokens', () => {
-  for (const code of ['tenant_inactive', 'tenant_expired'])
-    expect(problem(new AppError('forbidden', code, 'x'), asked)).toMatchObject({ status: 401, detail: 'Invalid or expired token' })
+test('a tenant that may not work any more is told so, after the right password and with a good token alike', () => {
+  for (const operation of ['agent.sign-in', 'agent.get'])
+    for (const [code, detail] of [
+      ['tenant_inactive', 'Tenant is inactive'],
+      ['tenant_expired', 'Tenant license has expired'],
+    ] as const)
+      expect(problem(new AppError('forbidden', code, detail), { ...asked, operation })).toMatchObject({ status: 403, detail })
 })
 
 test('every address of the contract is routed', () => {

@@ -20,10 +20,6 @@ const statuses: Partial<Record<ErrorKind, number>> = {
 
 const credentials: Said = { status: 401, detail: 'Invalid credentials' }
 const token: Said = { status: 401, detail: 'Invalid or expired token' }
-const signInOr =
-  (otherwise: Said) =>
-  ({ asked }: { asked: Asked }) =>
-    asked.operation === 'agent.sign-in' ? credentials : otherwise
 
 const weak = {
   length: 'Password must be 12-1024 characters',
@@ -53,8 +49,8 @@ const answers: Readonly<Record<string, Answer>> = {
   invalid_token: token,
   invalid_credentials: credentials,
   second_factor_required: credentials,
-  tenant_inactive: signInOr(token),
-  tenant_expired: signInOr(token),
+  tenant_inactive: 'Tenant is inactive',
+  tenant_expired: 'Tenant license has expired',
   throttled: ({ error, asked }) =>
     asked.operation === 'agent.sign-in'
       ? credentials

@@ -1,12 +1,10 @@
 import { CsvError } from 'csv-parse'
 import { parse } from 'csv-parse/sync'
+import { batchSize } from './flow.ts'
 import { isBlank, type Line, type Lines } from './lines.ts'
 
 /** A record of a CSV text, at the line where it begins: its cells, or why it is none. */
 export type CsvRecord = { line: number } & ({ cells: string[] } | { problem: string })
-
-/** Records parsed in one go. */
-const atOnce = 200
 
 /** A quoted field may go over line ends, but not on and on: a quote that nobody closed must not swallow the rest of the file. */
 const longestRecord = 64 * 1024
@@ -21,7 +19,7 @@ export async function* csvRecords(lines: Lines, delimiter: string, width: number
     const line = lines.take()
     if (isBlank(line.text) && !line.isTooLong) continue
     const isWhole = !line.isTooLong && !hasOpenQuote(line.text)
-    if (isWhole && whole.push(line) < atOnce) continue
+    if (isWhole && whole.push(line) < batchSize) continue
     yield recordsOf(whole, delimiter, width)
     whole = []
     if (line.isTooLong) yield [{ line: line.line, problem: 'is too long' }]

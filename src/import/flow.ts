@@ -2,6 +2,12 @@ import { availableParallelism } from 'node:os'
 import { setImmediate } from 'node:timers/promises'
 import { AppError } from '../kernel/errors.ts'
 
+/**
+ * Rows worked on at once, and users a commit. From a hundred objects of a kind on, which all live until their commit is done, V8 takes them for long-lived and no longer clears them
+ * away quickly: 100,000 users then took 380 MiB, in batches of 300 even more, and no less time.
+ */
+export const batchSize = 50
+
 /** Makes lists of `size` items out of lists of any size; the last one may be shorter. */
 export async function* inBatches<T>(lists: AsyncIterable<T[]>, size: number): AsyncGenerator<T[]> {
   let batch: T[] = []

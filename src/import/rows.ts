@@ -1,6 +1,7 @@
 import { AppError, type FieldError } from '../kernel/errors.ts'
 import { columnNames, fieldOf, type UserField } from './columns.ts'
 import { csvRecords, headerOf } from './csv.ts'
+import { batchSize } from './flow.ts'
 import { firstLine, isBlank, type Lines, linesOf } from './lines.ts'
 import type { Format, Source } from './source.ts'
 import { readNumber } from './values.ts'
@@ -14,9 +15,6 @@ type Read = { line: number } & ({ values: Values } | { problem: FieldError })
 
 /** Names of columns or keys that mean nothing here: the first so many of them are told. */
 const mostIgnored = 100
-
-/** Rows handed on in one list. */
-const atOnce = 200
 
 /** Reads the rows, in lists. `ignored` collects names that mean nothing here. Errors: `import_columns` for a CSV text whose first line does not name its columns. */
 export async function* rowsOf(source: Source, format: Format, ignored: Set<string>): AsyncGenerator<SourceRow[]> {
@@ -118,7 +116,7 @@ async function* jsonRows(lines: Lines, ignored: Set<string>): AsyncGenerator<Rea
     const { line, text, isTooLong } = lines.take()
     if (isTooLong) rows.push({ line, problem: broken('is too long') })
     else if (!isBlank(text)) rows.push({ line, ...jsonRow(text, ignored) })
-    if (rows.length < atOnce) continue
+    if (rows.length < batchSize) continue
     yield rows
     rows = []
   }

@@ -4,7 +4,7 @@ import type { Context } from '../kernel/context.ts'
 import { operation } from '../kernel/operation.ts'
 import { User } from '../user/entity.ts'
 import { createClaims } from './claims.ts'
-import { inBatches } from './flow.ts'
+import { batchSize, inBatches } from './flow.ts'
 import { raiseNumbers } from './numbers.ts'
 import { type ImportedUser, readUser } from './read-user.ts'
 import { createReport, type ImportReport, importReport, type Report } from './report.ts'
@@ -12,9 +12,6 @@ import { rowsOf, type SourceRow, surveyOf } from './rows.ts'
 import { formatOf, onProgress, openSource, sourceInput } from './source.ts'
 import { type Settled, userBatches } from './user-batch.ts'
 import { waitingRoom } from './waiting-room.ts'
-
-/** Users a commit. More at once measured no faster, keeps others waiting and takes more memory. */
-const batchSize = 100
 
 const input = z.strictObject({
   ...sourceInput,

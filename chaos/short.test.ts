@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -13,6 +13,7 @@ test('nothing acknowledged is lost, in a short pass of every fault', { timeout: 
     console.log(text)
   }
   const code = await runFaults({ cycles: null, only: null, isShort: true, seed: 1 + (Date.now() % 1_000_000), summary, say })
+  rmSync(summary)
   expect(code, said.join('\n')).toBe(0)
 })
 

@@ -8,7 +8,9 @@ export function createRateLimit(perMinute: number | null, nowMs: () => number) {
     const now = nowMs()
     if (buckets.size > 10_000) for (const [id, bucket] of buckets) if (now - bucket.atMs > 60_000) buckets.delete(id)
     const bucket = buckets.get(principal) ?? { tokens: perMinute, atMs: now }
-    bucket.tokens = Math.min(perMinute, bucket.tokens + ((now - bucket.atMs) * perMinute) / 60_000)
+    // a clock that was set back gives nothing, and takes nothing either
+    const passedMs = Math.max(0, now - bucket.atMs)
+    bucket.tokens = Math.min(perMinute, bucket.tokens + (passedMs * perMinute) / 60_000)
     bucket.atMs = now
     buckets.set(principal, bucket)
     if (bucket.tokens < 1) {

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { remove } from '../kernel/change.ts'
 import { system } from '../kernel/context.ts'
 import { Conflict, type TenantStore } from '../storage/port.ts'
 import { startTestServer, type TestServer } from '../testing/server.ts'
 import { User } from '../user/entity.ts'
 import { createUser } from '../user/operations.ts'
-import { run, storeOf, usersIn } from './testing/run.ts'
+import { run, storeOf, userNamed, usersIn } from './testing/run.ts'
 import { importUsers } from './users.ts'
 
 let server: TestServer
@@ -33,6 +34,28 @@ test('finds who was made meanwhile, and makes the others', async () => {
   expect(report).toMatchObject({ rows: 300, existing: others, created: 300 - others, refused: [] })
   const store = await storeOf(server)
   for (const name of names) expect(await store.find(User, 'username', [name])).not.toBeNull()
+})
+
+test('puts nobody below a manager who went meanwhile', async () => {
+  await run(server, importUsers, { text: text(['boss']), format: 'csv' })
+  const { runtime } = server.holdfast
+  const boss = await userNamed(server, 'boss')
+  let commits = 0
+  const removing = (store: TenantStore): TenantStore => ({
+    ...store,
+    async commit(changes, meta) {
+      commits += 1
+      if (commits === 1) await store.commit([remove(User, boss)], meta)
+      return store.commit(changes, meta)
+    },
+  })
+  const storage = { ...runtime.storage, tenant: (id: string) => removing(runtime.storage.tenant(id)) }
+  const busy = { ...server, holdfast: { ...server.holdfast, runtime: { ...runtime, storage } } }
+  const report = await run(busy, importUsers, { text: 'username,manager\nbelow,boss\nbeside,\n', format: 'csv' })
+  expect(report).toMatchObject({
+    created: 1,
+    refused: [{ row: 1, field: 'manager', message: 'is no user of this tenant or of this file' }],
+  })
 })
 
 test('gives up, with advice, where it never wins', async () => {

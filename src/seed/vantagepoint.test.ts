@@ -1,14 +1,9 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Contact } from '../contact/entity.ts'
-import type { Surface } from '../http/route.ts'
 import { run, storedPassword, storeOf, userNamed, usersIn } from '../import/testing/run.ts'
-import { vantagepoint } from '../surfaces/vantagepoint/routes.ts'
-import { surfaces } from '../surfaces.ts'
 import { startTestServer, type TestServer } from '../testing/server.ts'
 import { createUser } from '../user/operations.ts'
 import { seedVantagepoint } from './vantagepoint.ts'
-
-if (!surfaces.includes(vantagepoint)) (surfaces as Surface[]).push(vantagepoint)
 
 let server: TestServer
 beforeEach(async () => {

@@ -1,16 +1,11 @@
 import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Contact } from '../../contact/entity.ts'
-import type { Surface } from '../../http/route.ts'
 import { schemeOf } from '../../session/stored-password.ts'
-import { vantagepoint } from '../../surfaces/vantagepoint/routes.ts'
-import { surfaces } from '../../surfaces.ts'
 import { type Loose, startTestServer, type TestServer } from '../../testing/server.ts'
 import { User } from '../../user/entity.ts'
 import { bring as bringTo, oldLead as lead, leadNamed as leadOf, oldUser as user } from '../testing/old-installation.ts'
 import { storedPassword, storeOf, userNamed } from '../testing/run.ts'
-
-if (!surfaces.includes(vantagepoint)) (surfaces as Surface[]).push(vantagepoint)
 
 type Rows = Record<string, unknown>[]
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')

@@ -54,8 +54,8 @@ export async function planUsers(parts: Parts, items: readonly Item[]): Promise<{
   return { planned: managersFirst(planned, findings), tally }
 }
 
-/** Users imported before are passed over, but others may refer to them. */
-async function withoutKnown({ context, findings, people }: Parts, users: readonly OldUser[]): Promise<OldUser[]> {
+/** Users imported before are passed over. */
+async function withoutKnown({ context, findings }: Parts, users: readonly OldUser[]): Promise<OldUser[]> {
   const breathe = breather()
   const fresh: OldUser[] = []
   for (const user of users) {
@@ -65,7 +65,6 @@ async function withoutKnown({ context, findings, people }: Parts, users: readonl
       fresh.push(user)
       continue
     }
-    people.add(user.id, stored)
     if (stored.usernameFold !== user.fold)
       findings.warning('users', user.row, 'is skipped: this id was imported before, under another username')
   }

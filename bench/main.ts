@@ -2,10 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { benchEngine } from './engine.ts'
 import { rawHashRate } from './raw-hash.ts'
 import { createReport } from './report.ts'
 import { measure, type Scenario } from './scenarios.ts'
-import { fillFolder, metric, residentMib, type Server, startHoldfast, startReference } from './servers.ts'
+import { fillFolder, metric, type Server, startHoldfast, startReference } from './servers.ts'
 import { deepPages, lone, saturation } from './special.ts'
 
 const { values } = parseArgs({
@@ -47,7 +48,7 @@ for (const users of sizes) {
   const holdfast = await startHoldfast(ours, port++, users)
   const reference = await startReference(join(folder, `reference-${users}`), users)
   report.plain(`start with ${users} users`, holdfast.startMs, 'ms', { max: 2000 })
-  report.plain(`idle memory with ${users} users`, residentMib(holdfast.pid), 'MiB', { max: 120 })
+  report.plain(`idle memory with ${users} users`, holdfast.idleMib, 'MiB', { max: 120 })
   const servers = { holdfast, reference }
   for (const scenario of ['read-one', 'list-20', 'create'] as const) {
     if (!wanted(scenario)) continue
@@ -77,6 +78,8 @@ if (smallest !== largest) {
       report.ratio(`${name}: p50 at ${largest} users against ${smallest}`, many / few, { max: 1.15 })
   }
 }
+
+if (wanted('engine')) await benchEngine(report, folder, seconds)
 
 if (values.folder === undefined) rmSync(folder, { recursive: true, force: true })
 const text = report.text()

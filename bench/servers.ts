@@ -19,6 +19,8 @@ export type Server = {
   ids: string[] /** Users `user0` … that can sign in. */
   users: number
   startMs: number
+  /** Resident memory a few seconds after the start, before the first request. */
+  idleMib: number
   stop(): Promise<void>
   loop(): Promise<number>
 }
@@ -41,6 +43,7 @@ export async function startReference(folder: string, rows: number): Promise<Serv
     ids: hello.ids,
     users: rows,
     startMs: performance.now() - started,
+    idleMib: residentMib(child.pid ?? 0),
     async loop() {
       const answer = message<{ loopP99Ms: number }>(child)
       child.send('loop')
@@ -120,6 +123,8 @@ export async function startHoldfast(folder: string, port: number, users: number)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
   const startMs = performance.now() - started
+  await new Promise((resolve) => setTimeout(resolve, 3000))
+  const idleMib = residentMib(child.pid ?? 0)
   const session = (await post(`${url}/v1/sessions`, { login: 'owner', password })) as { accessToken: string }
   const ids: string[] = []
   for (let cursor = ''; ids.length < Math.min(users, 1000); ) {
@@ -138,6 +143,7 @@ export async function startHoldfast(folder: string, port: number, users: number)
     ids,
     users,
     startMs,
+    idleMib,
     loop: () => loopDelay(url, session.accessToken),
     stop: () => stopped(child),
   }

@@ -19,6 +19,7 @@ function arm(): void {
   process.on('exit', undoAll)
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.once(signal, () => {
+      console.error(`!! chaos: ended by ${signal}, cleaning up`)
       undoAll()
       process.exit(1)
     })

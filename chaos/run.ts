@@ -63,8 +63,14 @@ export async function runFaults({ cycles, only, isShort, seed, summary, say }: W
       plant: null,
       hunted: null,
     }
-    outcomes.push(await timed(fault, size, isShort ? null : say))
-    say(words(outcomes.at(-1) ?? emptyOutcome(fault.name)))
+    const outcome = emptyOutcome(fault.name)
+    outcomes.push(outcome)
+    await timed({ fault, size, outcome }, () => {
+      if (!isShort) say(`… ${progress(outcome)}`)
+      // whoever ends a long run before its time keeps its figures
+      writeSummary(summary, { seed, started, outcomes })
+    })
+    say(words(outcome))
     writeSummary(summary, { seed, started, outcomes })
   }
   say(`summary: ${summary}`)
@@ -87,7 +93,8 @@ export async function runControls({ cycles, only, seed, say }: Wanted): Promise<
       plant,
       hunted: planted.shows,
     }
-    const outcome = await timed(fault, size, null)
+    const outcome = emptyOutcome(fault.name)
+    await timed({ fault, size, outcome }, () => {})
     const verdict = judge(planted, outcome)
     isProven &&= verdict.isProven
     say(`${verdict.words} ${fault.name} with the planted bug ${plant} (${planted.says}), ${outcome.seconds.toFixed(0)} s`)
@@ -106,15 +113,19 @@ function judge({ shows }: Plant, { problems, leftOut }: Outcome): { isProven: bo
 
 const progressMs = 60_000
 
-async function timed(fault: Fault, size: Size, say: Wanted['say'] | null): Promise<Outcome> {
-  const outcome = emptyOutcome(fault.name)
+async function timed({ fault, size, outcome }: { fault: Fault; size: Size; outcome: Outcome }, eachMinute: () => void): Promise<void> {
   const startedMs = performance.now()
-  const timer = setInterval(() => say?.(`… ${progress(outcome)}`), progressMs)
+  const count = () => {
+    outcome.seconds = (performance.now() - startedMs) / 1000
+  }
+  const timer = setInterval(() => {
+    count()
+    eachMinute()
+  }, progressMs)
   try {
     await fault.run(outcome, size)
   } finally {
     clearInterval(timer)
+    count()
   }
-  outcome.seconds = (performance.now() - startedMs) / 1000
-  return outcome
 }

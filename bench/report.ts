@@ -1,5 +1,7 @@
 import type { Measured } from './load.ts'
 
+export type Round = { before: Measured; ours: Measured; after: Measured }
+
 type Bound = { min?: number; max?: number }
 
 /** What each ratio has to reach at 64 clients. */
@@ -19,20 +21,32 @@ export function createReport() {
   const holds = (value: number, { min, max }: Bound) => (min === undefined || value >= min) && (max === undefined || value <= max)
   return {
     plain: (what: string, value: number, unit: string, bound: Bound = {}) =>
-      say(what, `${round(value)} ${unit}`.trim(), bound, holds(value, bound)),
-    ratio: (what: string, value: number, bound: Bound) => say(what, `${round(value)} ×`, bound, holds(value, bound)),
-    compared(scenario: string, users: number, { before, ours, after }: { before: Measured; ours: Measured; after: Measured }) {
-      const reference = (before.perSecond + after.perSecond) / 2
-      const ratio = ours.perSecond / reference
+      say(what, `${show(value)} ${unit}`.trim(), bound, holds(value, bound)),
+    ratio: (what: string, value: number, bound: Bound) => say(what, `${show(value)} ×`, bound, holds(value, bound)),
+    compared(scenario: string, users: number, rounds: readonly Round[]) {
+      const ratioOf = ({ before, ours, after }: Round) => (2 * ours.perSecond) / (before.perSecond + after.perSecond)
+      const sorted = rounds.toSorted((a, b) => ratioOf(a) - ratioOf(b))
+      const middle = sorted[Math.floor(sorted.length / 2)] as Round
+      const ratio = ratioOf(middle)
       const min = ratios[scenario] ?? 0
-      const detail = `${round(ratio)} × (${round(ours.perSecond)}/s, p50 ${round(ours.p50)} p99 ${round(ours.p99)} ms; reference ${round(before.perSecond)} and ${round(after.perSecond)}/s, p50 ${round(before.p50)} p99 ${round(before.p99)} ms)`
+      const [lowest, highest] = [sorted[0] as Round, sorted.at(-1) as Round].map((round) => show(ratioOf(round)))
+      const { before, ours } = middle
+      const detail = `${show(ratio)} × (${lowest} to ${highest} in ${rounds.length} rounds; the middle one ${show(ours.perSecond)}/s, p50 ${show(ours.p50)} p99 ${show(ours.p99)} ms; reference ${show(before.perSecond)}/s, p50 ${show(before.p50)} p99 ${show(before.p99)} ms)`
       say(`${scenario}, ${users} users`, detail, { min }, ratio >= min)
-      if (ours.failed + before.failed + after.failed > 0)
-        say(`${scenario}: failed requests`, `${ours.failed} ours, ${before.failed + after.failed} reference`, { max: 0 }, false)
-      return { ours, total: ours.ok }
+      const failed = rounds.reduce((sum, round) => sum + round.ours.failed + round.before.failed, 0)
+      if (failed > 0) say(`${scenario}: failed requests`, String(failed), { max: 0 }, false)
+      const medianOf = (pick: (measured: Measured) => number) =>
+        rounds.map((round) => pick(round.ours)).sort((a, b) => a - b)[Math.floor(rounds.length / 2)] as number
+      return {
+        total: rounds.reduce((sum, round) => sum + round.ours.ok, 0),
+        perSecond: medianOf((measured) => measured.perSecond),
+        /** Of our p50 against the reference's, so that a slower minute of the machine does not look like a slower store. */
+        p50: rounds.map((round) => round.ours.p50 / round.before.p50).sort((a, b) => a - b)[Math.floor(rounds.length / 2)] as number,
+        spread: medianOf((measured) => measured.p99 / measured.p50),
+      }
     },
     text: () => ['| what | measured | wanted | |', '| --- | --- | --- | --- |', ...lines].join('\n'),
   }
 }
 
-const round = (value: number): number => (value >= 100 ? Math.round(value) : Number(value.toPrecision(3)))
+const show = (value: number): number => (value >= 100 ? Math.round(value) : Number(value.toPrecision(3)))

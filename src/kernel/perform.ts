@@ -1,11 +1,12 @@
 import type { z } from 'zod'
 import { isPeopleOnly, type Scope, scopeOf } from '../access/permissions.ts'
-import { type Actor, Conflict, type Meta, platformTenant, type Receipt, type TenantStore } from '../storage/port.ts'
+import { Conflict, platformTenant, type Receipt, type TenantStore } from '../storage/port.ts'
 import { toTime } from './clock.ts'
 import type { Context, Origin, Principal, Runtime } from './context.ts'
 import { AppError } from './errors.ts'
 import { createGate } from './gate.ts'
 import { Idempotency, type IdempotencyCall, idempotencyId, isExpired, keepReply, replayOf, type StoredReply } from './idempotency.ts'
+import { metaOf } from './meta.ts'
 import type { Operation, Outcome } from './operation.ts'
 import { project } from './project.ts'
 import { serialise } from './serialise.ts'
@@ -140,7 +141,7 @@ async function attemptOnce<I extends z.ZodType, O extends z.ZodType>(
   }
   const outcome: Outcome<z.input<O>> = await operation.run(context, input)
   const store = outcome.store ?? context.store
-  const meta = () => metaOf(runtime, call, outcome.action ?? operation.name, outcome)
+  const meta = () => metaOf(context, outcome.action ?? operation.name, outcome)
   if ('refuse' in outcome) {
     await store.commit(outcome.changes ?? [], meta())
     throw outcome.refuse
@@ -177,23 +178,6 @@ async function storedReply(
   return replayOf(row, idempotency, { tenant: found?.tenantId ?? store.tenantId, sealer: services.sealer, realMs })
 }
 
-function metaOf(
-  runtime: Runtime,
-  call: Call<never>,
-  action: string,
-  about: { entity?: Meta['entity']; detail?: Meta['detail']; actor?: Actor },
-): Meta {
-  const { actor, origin } = call
-  return {
-    actor: about.actor ?? { id: actor.id, kind: actor.kind, name: actor.name },
-    action,
-    entity: about.entity ?? null,
-    requestId: origin.requestId,
-    time: toTime(runtime.clock.realMs()),
-    ...(about.detail === undefined ? {} : { detail: about.detail }),
-  }
-}
-
 /** Every 403 leaves one entry in the tenant of the one who was refused (contracts/README.md). Doors that refuse before an operation is known call this too. */
 export async function recordDenial(
   runtime: Runtime,
@@ -201,7 +185,7 @@ export async function recordDenial(
   call: Pick<Call<never>, 'actor' | 'origin'>,
   error: AppError,
 ): Promise<void> {
-  const meta = metaOf(runtime, call as Call<never>, 'access.denied', { detail: { operation: operationName, code: error.code } })
+  const meta = metaOf({ ...call, runtime }, 'access.denied', { detail: { operation: operationName, code: error.code } })
   await runtime.storage.tenant(call.actor.tenantId).commit([], meta)
 }
 

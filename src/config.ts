@@ -25,6 +25,8 @@ export type Config = {
   docsToken: string | null
   /** `HOLDFAST_TEST_CLOCK`, milliseconds; only with NODE_ENV=test. */
   testClockMs: number | null
+  /** Settings that are set and do nothing, in words for the operator: nobody shall believe in a backup that is not made. */
+  warnings: readonly string[]
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -73,7 +75,21 @@ export function readConfig(environment: Environment): Config {
     docsUrl: urlOf('HOLDFAST_VANTAGEPOINT_DOCS_URL', text('HOLDFAST_VANTAGEPOINT_DOCS_URL')),
     docsToken: text('HOLDFAST_VANTAGEPOINT_DOCS_TOKEN'),
     testClockMs: environment.NODE_ENV === 'test' ? timeOf(text('HOLDFAST_TEST_CLOCK')) : null,
+    warnings: Object.keys(environment).flatMap((name) => warningOf(name, environment[name] ?? '')),
   }
+}
+
+const known = new Set(
+  'HOST PORT DATA KEY TENANT OWNER_USERNAME OWNER_PASSWORD STORAGE SURFACES CORS_ORIGINS TRUST_PROXY RATE_LIMIT ACCESS_TOKEN_SECONDS HASH_MEMORY_KIB HASH_ITERATIONS LOG_LEVEL TEST_CLOCK VANTAGEPOINT_TENANT VANTAGEPOINT_DOCS_URL VANTAGEPOINT_DOCS_TOKEN'
+    .split(' ')
+    .map((name) => `HOLDFAST_${name}`),
+)
+const later = new Set(['HOLDFAST_BACKUP', 'HOLDFAST_BACKUP_MODE', 'HOLDFAST_OBJECTS'])
+
+function warningOf(name: string, given: string): string[] {
+  if (!name.startsWith('HOLDFAST_') || known.has(name) || given === '' || given === 'off') return []
+  if (later.has(name)) return [`${name} is set, but this version makes no backups and keeps no objects: nothing is copied anywhere.`]
+  return [`${name} is no setting that this version knows; it does nothing.`]
 }
 
 const list = (text: string | null): string[] =>

@@ -26,6 +26,7 @@ export async function serve(config: Config): Promise<void> {
   const log = openLog(config)
   endOnBugs(log)
   const signal = nextSignal()
+  for (const warning of config.warnings) say(`Warning: ${warning}`)
   const holdfast = await openPatiently(config, log)
   let stop = () => holdfast.close()
   try {

@@ -1,0 +1,80 @@
+import { expect, test } from 'vitest'
+import { readConfig } from './config.ts'
+
+const refusal = (environment: Record<string, string>): string => {
+  try {
+    readConfig(environment)
+    return 'accepted'
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'bad_setting' })
+    return (error as Error).message
+  }
+}
+
+test('nothing set is the defaults', () => {
+  expect(readConfig({})).toMatchObject({
+    host: '127.0.0.1',
+    port: 8080,
+    masterKey: null,
+    ownerUsername: 'owner',
+    ownerPassword: null,
+    surfaces: null,
+    corsOrigins: [],
+    trustProxy: null,
+    requestsPerMinute: 1000,
+    accessTokenSeconds: 600,
+    hash: { memoryKib: 19_456, iterations: 2, parallelism: 1 },
+    logLevel: 'info',
+    testClockMs: null,
+    warnings: [],
+  })
+})
+
+test.each([
+  [{ HOLDFAST_PORT: '65536' }, 'HOLDFAST_PORT is "65536"'],
+  [{ HOLDFAST_PORT: '-1' }, 'HOLDFAST_PORT is "-1"'],
+  [{ PORT: 'http' }, 'PORT is "http"'],
+  [{ HOLDFAST_RATE_LIMIT: '0' }, 'HOLDFAST_RATE_LIMIT is "0"'],
+  [{ HOLDFAST_ACCESS_TOKEN_SECONDS: '601' }, 'a whole number from 1 to 600'],
+  [{ HOLDFAST_HASH_MEMORY_KIB: '19455' }, 'a whole number from 19456 to 65536'],
+  [{ HOLDFAST_HASH_ITERATIONS: '1' }, 'a whole number from 2 to 3'],
+  [{ HOLDFAST_CORS_ORIGINS: 'https://app.example.org/' }, 'exact origins'],
+  [{ HOLDFAST_CORS_ORIGINS: '*' }, 'exact origins'],
+  [{ HOLDFAST_TRUST_PROXY: 'everyone' }, 'a number of hops'],
+  [{ HOLDFAST_LOG_LEVEL: 'loud' }, 'one of info, debug, warn, error, silent'],
+  [{ HOLDFAST_STORAGE: 'postgres://name:hidden@host/db' }, 'HOLDFAST_STORAGE is "postgres://…@host/db"'],
+  [{ HOLDFAST_VANTAGEPOINT_DOCS_URL: 'ftp://example.org' }, 'an http or https address'],
+  [{ NODE_ENV: 'test', HOLDFAST_TEST_CLOCK: 'noon' }, 'an ISO 8601 time'],
+])('refuses %o', (environment, message) => {
+  expect(refusal(environment as Record<string, string>)).toContain(message)
+})
+
+test('a key of another length is refused without showing it', () => {
+  const short = Buffer.alloc(31, 7).toString('base64')
+  expect(refusal({ HOLDFAST_KEY: short })).toContain('has 31 bytes')
+  expect(refusal({ HOLDFAST_KEY: short })).not.toContain(short)
+  expect(readConfig({ HOLDFAST_KEY: Buffer.alloc(32, 7).toString('base64') }).masterKey).toEqual(Buffer.alloc(32, 7))
+})
+
+test('both ends of every range are accepted', () => {
+  for (const port of ['0', '65535']) expect(readConfig({ HOLDFAST_PORT: port }).port).toBe(Number(port))
+  for (const seconds of ['1', '600'])
+    expect(readConfig({ HOLDFAST_ACCESS_TOKEN_SECONDS: seconds }).accessTokenSeconds).toBe(Number(seconds))
+  expect(readConfig({ HOLDFAST_RATE_LIMIT: 'off' }).requestsPerMinute).toBeNull()
+  expect(readConfig({ HOLDFAST_PORT: '81', PORT: '82' }).port).toBe(81)
+  expect(readConfig({ HOLDFAST_TRUST_PROXY: '10.0.0.0/8, fd00::/8' }).trustProxy).toEqual({ networks: ['10.0.0.0/8', 'fd00::/8'] })
+})
+
+test('the test clock stops time only where NODE_ENV is test', () => {
+  const clock = { HOLDFAST_TEST_CLOCK: '2026-03-01T00:00:00Z' }
+  expect(readConfig(clock).testClockMs).toBeNull()
+  expect(readConfig({ ...clock, NODE_ENV: 'test' }).testClockMs).toBe(Date.parse('2026-03-01T00:00:00Z'))
+})
+
+test('a setting that does nothing is said, for nobody shall believe in a backup that is not made', () => {
+  expect(readConfig({ HOLDFAST_BACKUP: 'file:/mnt/backups', HOLDFAST_PROT: '80', HOME: '/x' }).warnings).toEqual([
+    'HOLDFAST_BACKUP is set, but this version makes no backups and keeps no objects: nothing is copied anywhere.',
+    'HOLDFAST_PROT is no setting that this version knows; it does nothing.',
+  ])
+  expect(readConfig({ HOLDFAST_BACKUP: 'off', HOLDFAST_HOST: '::1' }).warnings).toEqual([])
+})

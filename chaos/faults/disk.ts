@@ -11,7 +11,8 @@ import { startServer } from '../server-process.ts'
 import { type Cast, castOf, keepEvidence, newTrial, populate } from '../trial.ts'
 import { bearer, freshest } from '../world.ts'
 
-const mebibytes = 24
+/** Well above the 64 MiB that the write-ahead log may grow to: on a fast machine it would fill a smaller disk by itself, and taking the ballast away would free nothing. */
+const mebibytes = 192
 const recoveryMs = 3_000
 
 export type DiskPlan = { cycles: number; random: Random; plant: string | null; hunted: RegExp | null }

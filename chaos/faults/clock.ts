@@ -23,7 +23,7 @@ type Part = { outcome: Outcome; random: Random; set(offsetMs: number): Promise<v
 /** The system's clock jumps, while the server runs and between two starts. Nobody is signed out or held off for longer than promised, nothing is lost, the log verifies. */
 export async function runClock(outcome: Outcome, { cycles, random, plant, isShort }: ClockPlan): Promise<void> {
   for (let cycle = 1; cycle <= cycles; cycle++)
-    for (const part of isShort ? [jumps, holds, jitter] : [jumps, holds, starts, jitter, limits]) {
+    for (const part of isShort ? [jumps, holds, jitter, limits] : [jumps, holds, starts, jitter, limits]) {
       const { folder, mount, close } = plainFolder()
       const file = join(mount, 'clock')
       const limit = part === limits ? { HOLDFAST_RATE_LIMIT: '1000' } : {}

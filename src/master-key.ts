@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { AppError } from './kernel/errors.ts'
 
 const fileName = 'master.key'
@@ -28,13 +28,14 @@ export function loadMasterKey(folder: string, fromSetting: Buffer | null): Buffe
       `${folder} holds data, but ${fileName} is not there and HOLDFAST_KEY is not set. Put the key back; without it the sealed values cannot be opened.`,
     )
   }
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  makeFolder(folder)
   return createKeyFile(folder, path)
 }
 
 /** Written whole and durable before it appears under its name; of two processes that start at once one wins and both read its key. */
 function createKeyFile(folder: string, path: string): Buffer {
-  const temporary = `${path}.${process.pid}.tmp`
+  // a name that no start before this one can have left behind: in a container every process has the same number
+  const temporary = `${path}.${randomBytes(8).toString('hex')}.tmp`
   const file = openSync(temporary, 'wx', 0o600)
   writeSync(file, `${randomBytes(32).toString('base64')}\n`)
   fsyncSync(file)
@@ -46,8 +47,19 @@ function createKeyFile(folder: string, path: string): Buffer {
   } finally {
     unlinkSync(temporary)
   }
+  syncFolder(folder)
+  return Buffer.from(readFileSync(path, 'utf8').trim(), 'base64')
+}
+
+/** Makes the folder and makes it durable: each new name is written down in the folder above it. */
+function makeFolder(folder: string): void {
+  const first = mkdirSync(folder, { recursive: true, mode: 0o700 })
+  if (first === undefined) return
+  for (let made = folder; made.length >= first.length; made = dirname(made)) syncFolder(dirname(made))
+}
+
+function syncFolder(folder: string): void {
   const directory = openSync(folder, 'r')
   fsyncSync(directory)
   closeSync(directory)
-  return Buffer.from(readFileSync(path, 'utf8').trim(), 'base64')
 }

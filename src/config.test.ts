@@ -42,7 +42,12 @@ test.each([
   [{ HOLDFAST_CORS_ORIGINS: '*' }, 'exact origins'],
   [{ HOLDFAST_TRUST_PROXY: 'everyone' }, 'a number of hops'],
   [{ HOLDFAST_LOG_LEVEL: 'loud' }, 'one of info, debug, warn, error, silent'],
-  [{ HOLDFAST_STORAGE: 'postgres://name:hidden@host/db' }, 'HOLDFAST_STORAGE is "postgres://…@host/db"'],
+  [{ HOLDFAST_STORAGE: 'mysql://name:hidden@host/db' }, 'HOLDFAST_STORAGE is "mysql://…@host/db"'],
+  [{ HOLDFAST_STORAGE: 'dynamodb://nowhere' }, 'names a region'],
+  [{ HOLDFAST_STORAGE: 'dynamodb://eu-central-1?table=x' }, 'without table'],
+  [{ HOLDFAST_STORAGE: 'dynamodb://eu-central-1?prefix=a%20b' }, 'a prefix of letters'],
+  [{ HOLDFAST_STORAGE: 'dynamodb://eu-central-1?endpoint=ftp://x' }, 'an http or https address'],
+  [{ HOLDFAST_OBJECTS: 'file:///srv/files' }, 's3://bucket'],
   [{ HOLDFAST_VANTAGEPOINT_DOCS_URL: 'ftp://example.org' }, 'an http or https address'],
   [{ NODE_ENV: 'test', HOLDFAST_TEST_CLOCK: 'noon' }, 'an ISO 8601 time'],
 ])('refuses %o', (environment, message) => {
@@ -77,4 +82,42 @@ test('a setting that does nothing is said, for nobody shall believe in a backup 
     'HOLDFAST_PROT is no setting that this version knows; it does nothing.',
   ])
   expect(readConfig({ HOLDFAST_BACKUP: 'off', HOLDFAST_HOST: '::1' }).warnings).toEqual([])
+})
+
+test('the storage that a URL names', () => {
+  expect(readConfig({}).storage).toEqual({ engine: 'sqlite' })
+  expect(readConfig({ HOLDFAST_STORAGE: 'postgres://app@db/holdfast' }).storage).toEqual({
+    engine: 'postgres',
+    url: 'postgres://app@db/holdfast',
+  })
+  expect(readConfig({ HOLDFAST_STORAGE: 'dynamodb://eu-central-1?prefix=acme-prod', USERS_TABLE_NAME: 'people' }).storage).toEqual({
+    engine: 'dynamodb',
+    region: 'eu-central-1',
+    prefix: 'acme-prod',
+    endpoint: null,
+    tables: { users: 'people' },
+  })
+  expect(readConfig({ USE_DYNAMODB: 'true', AWS_REGION: 'eu-west-1' }).storage).toMatchObject({ engine: 'dynamodb', region: 'eu-west-1' })
+  expect(readConfig({ NODE_ENV: 'production' }).storage).toEqual({ engine: 'sqlite' })
+})
+
+test('one table has one name, and one name one table', () => {
+  const dynamo = { HOLDFAST_STORAGE: 'dynamodb://eu-central-1' }
+  expect(refusal({ ...dynamo, USERS_TABLE_NAME: 'one', DYNAMODB_USERS_TABLE: 'two' })).toContain('same table')
+  expect(refusal({ ...dynamo, USERS_TABLE_NAME: 'one', TENANT_TABLE_NAME: 'one' })).toContain('already the')
+  expect(refusal({ ...dynamo, USERS_TABLE_NAME: 'ab' })).toContain('3 to 255')
+  expect(readConfig({ ...dynamo, USERS_TABLE_NAME: 'one', DYNAMODB_USERS_TABLE: 'one' }).storage).toMatchObject({
+    tables: { users: 'one' },
+  })
+})
+
+test('the bucket that a URL names', () => {
+  expect(readConfig({}).objects).toEqual({ kind: 'folder' })
+  expect(readConfig({ HOLDFAST_OBJECTS: 's3://files.example?region=eu-west-1&endpoint=http://127.0.0.1:9000' }).objects).toEqual({
+    kind: 's3',
+    bucket: 'files.example',
+    region: 'eu-west-1',
+    endpoint: 'http://127.0.0.1:9000',
+    prefix: '',
+  })
 })

@@ -1,12 +1,15 @@
 import { resolve } from 'node:path'
 import { AppError } from './kernel/errors.ts'
 import type { TrustProxy } from './kernel/services.ts'
+import { type ObjectsConfig, readObjects, readStorage, type StorageConfig } from './storage-config.ts'
 
 export type Config = {
   host: string
   port: number
   /** Absolute path of the data folder. */
   dataFolder: string
+  storage: StorageConfig
+  objects: ObjectsConfig
   /** 32 bytes, or null: a file in the data folder holds it. */
   masterKey: Buffer | null
   firstTenant: string
@@ -44,18 +47,13 @@ export function readConfig(environment: Environment): Config {
     if (/^\d{1,9}$/.test(given) && Number(given) >= min && Number(given) <= max) return Number(given)
     throw badSetting(name, given, `a whole number from ${min} to ${max}`)
   }
-  const storage = text('HOLDFAST_STORAGE')
-  if (storage !== null)
-    throw badSetting(
-      'HOLDFAST_STORAGE',
-      storage.replace(/\/\/.*@/, '//…@'),
-      'unset: this version keeps its data in SQLite in the data folder',
-    )
   const limit = text('HOLDFAST_RATE_LIMIT')
   return {
     host: text('HOLDFAST_HOST') ?? '127.0.0.1',
     port: text('HOLDFAST_PORT') === null ? number('PORT', 8080, [0, 65_535]) : number('HOLDFAST_PORT', 8080, [0, 65_535]),
     dataFolder: resolve(text('HOLDFAST_DATA') ?? './data'),
+    storage: readStorage(environment),
+    objects: readObjects(environment),
     masterKey: keyOf(text('HOLDFAST_KEY')),
     firstTenant: text('HOLDFAST_TENANT') ?? 'My organisation',
     ownerUsername: text('HOLDFAST_OWNER_USERNAME') ?? 'owner',

@@ -1,8 +1,8 @@
 import { createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import { readFileSync, statfsSync } from 'node:fs'
-import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from './config.ts'
+import { createEngine } from './engine.ts'
 import { entities } from './entities.ts'
 import { doorSurface } from './http/door.ts'
 import { createHealth, type Health } from './http/health.ts'
@@ -24,8 +24,6 @@ import { loadMasterKey } from './master-key.ts'
 import { ensureFirstTenant, type FirstOwner } from './session/first-start.ts'
 import { createHasher, type Hasher } from './session/hasher.ts'
 import { type KeyRing, openKeyRing } from './session/key-ring.ts'
-import { connect } from './storage/sqlite/connection.ts'
-import { sqlite } from './storage/sqlite/engine.ts'
 import { networkFileSystem } from './storage/sqlite/folder.ts'
 import { timed } from './storage/timed.ts'
 import { surfaces } from './surfaces.ts'
@@ -54,7 +52,7 @@ export async function openHoldfast(config: Config, log: Logger): Promise<Holdfas
   const hasher = createHasher(config.hash)
   const metrics = createMetrics({
     version,
-    engine: 'sqlite',
+    engine: config.storage.engine,
     storage: () => engine.stats(),
     hasher: hasher.stats,
     health,
@@ -64,7 +62,7 @@ export async function openHoldfast(config: Config, log: Logger): Promise<Holdfas
     health.checked('engine', false)
     log.error({ err: problem }, 'storage problem')
   }
-  const engine = sqlite({ folder: config.dataFolder, entities, onProblem })
+  const engine = await createEngine({ storage: config.storage, dataFolder: config.dataFolder, entities, onProblem })
   const storage = timed(engine, (seconds) => metrics.committed(seconds))
   await storage.open()
   try {
@@ -156,18 +154,6 @@ const nameOf = (entity: string): string => entity.replace(/(?:^|_)([a-z])/g, (_,
 
 /** The API description of a server with these settings. */
 export const describeServer = (config: Config, holdfast: Holdfast): OpenApi => describe(surfacesOf(config, holdfast))
-
-/** What the engine says of itself, for the doctor: on a connection of its own, which asserts every setting that durability rests on. */
-export function describeStorage(folder: string): { name: string; version: string; settings: Record<string, unknown> } {
-  const db = connect(join(folder, 'holdfast.db'), { readonly: true })
-  try {
-    const version = String(db.prepare('SELECT sqlite_version()').pluck().get())
-    const names = ['journal_mode', 'synchronous', 'foreign_keys', 'user_version', 'page_size', 'page_count']
-    return { name: 'SQLite', version, settings: Object.fromEntries(names.map((name) => [name, db.pragma(name, { simple: true })])) }
-  } finally {
-    db.close()
-  }
-}
 
 /** The name of the network file system that the folder is on, or null. */
 export const networkFileSystemOf = (folder: string): string | null => networkFileSystem(statfsSync(folder).type)

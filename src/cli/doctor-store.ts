@@ -1,6 +1,6 @@
 import { isSignedHead } from '../audit/chain.ts'
 import { AppError } from '../kernel/errors.ts'
-import { describeStorage, type Holdfast } from '../main.ts'
+import type { Holdfast } from '../main.ts'
 import { SigningKeyRow } from '../session/entity.ts'
 import { type Head, platformTenant } from '../storage/port.ts'
 import type { Check } from './doctor-folder.ts'
@@ -10,10 +10,10 @@ import type { TaskCall } from './tasks.ts'
 const aheadMs = 5 * 60_000
 
 /** What only an open store can tell. It runs in the process that holds the data folder. */
-export async function storeChecks({ holdfast, input }: TaskCall): Promise<Check[]> {
+export async function storeChecks({ holdfast }: TaskCall): Promise<Check[]> {
   return [
     lockCheck(),
-    settingsCheck((input as { folder: string }).folder),
+    await settingsCheck(holdfast),
     await engineCheck(holdfast),
     await sealCheck(holdfast),
     ...(await headChecks(holdfast)),
@@ -28,8 +28,8 @@ const lockCheck = (): Check => ({
   advice: null,
 })
 
-function settingsCheck(folder: string): Check {
-  const { name, version, settings } = describeStorage(folder)
+async function settingsCheck({ runtime }: Holdfast): Promise<Check> {
+  const { name, version, settings } = await runtime.storage.describe()
   const listed = Object.entries(settings).map(([key, value]) => `${key} = ${value}`)
   return { name: 'engine-settings', ok: true, detail: `${name} ${version}: ${listed.join(', ')}.`, advice: null }
 }

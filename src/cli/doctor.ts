@@ -17,11 +17,7 @@ export function addDoctor(program: Command): void {
     // before the store is opened, because opening mends the modes of files
     const checks: Check[] = await folderChecks(config)
     try {
-      checks.push(
-        ...(await connected({ config, mayBegin: false, say }, (run) =>
-          run<Check[]>('doctor.store', 'platform', { folder: config.dataFolder }),
-        )),
-      )
+      checks.push(...(await connected({ config, mayBegin: false, say }, (run) => run<Check[]>('doctor.store', 'platform', {}))))
     } catch (error) {
       checks.push(cannotOpen(shownError(error)))
     }

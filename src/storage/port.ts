@@ -170,6 +170,44 @@ export interface PlatformStore extends TenantStore {
   heads(query: { cursor?: string | null; limit?: number }): Promise<Page<Head & { tenantId: string }>>
 }
 
+/** A row with all its fields, secret and derived ones too, and whose it is. */
+export type StoredRow = { tenantId: string; row: { readonly id: string; readonly [field: string]: unknown } }
+
+/** What a load writes, exactly as it stood elsewhere. Loading the same batch again changes nothing. */
+export type Load = {
+  type?: AnyEntity
+  /** Rows of `type` as they shall be, whatever is there. */
+  rows?: readonly StoredRow[]
+  /** Rows of `type` that shall not be there. */
+  removed?: readonly { tenantId: string; id: string }[]
+  /** In order, without a gap after those that are there; an entry that is there already is skipped. */
+  entries?: readonly ({ tenantId: string } & LoggedEntry)[]
+  /** Signed heads, newest of their stream. */
+  heads?: readonly ({ tenantId: string } & Head)[]
+  /** The greatest number that each sequence gave out; a sequence is never lowered. */
+  sequences?: readonly SequenceValue[]
+}
+
+export type SequenceValue = { tenantId: string; sequence: string; value: number }
+
+/**
+ * Everything as it is stored, over all tenants: for moves, backups and restores, which keep ids, versions, hashes and signatures. No use case reaches it. Streams, entries and heads are
+ * read through `platform().heads()` and `tenant(id).log()`.
+ */
+export interface Transfer {
+  /** `empty`: nothing was ever committed or loaded. `loading`: a load began and did not finish; `tenant()` commits are refused with `unavailable`. */
+  state(): Promise<'empty' | 'loading' | 'ready'>
+  /** Rows of one entity of all tenants, by tenant id and id. Following `nextCursor` meets every row that was there all the while exactly once. `limit` 1–1,000. */
+  rows(type: AnyEntity, query: { cursor?: string | null; limit?: number; tenantId?: string }): Promise<Page<StoredRow>>
+  sequences(query: { cursor?: string | null; limit?: number }): Promise<Page<SequenceValue>>
+  /** Starts a load, or goes on with one. Errors: `storage_not_empty` when it is `ready`. */
+  begin(): Promise<void>
+  /** Resolves when the batch is durable. At most 1,000 items. Errors: `load_gap` for an entry that does not follow; a programming error outside of a load. */
+  load(batch: Load): Promise<void>
+  /** From here on it is an ordinary storage. */
+  finish(): Promise<void>
+}
+
 /** What the engine can say about itself. Times in seconds, counts since start. */
 export type EngineStats = {
   commits: number
@@ -194,5 +232,8 @@ export interface Storage {
   watch(listener: (receipt: { tenantId: string; stream: string; sequence: number }) => void): () => void
   /** The engine's own integrity check (structure, not content): problems in words, or none. */
   check(): Promise<string[]>
+  /** The database behind it, for the doctor: its name and version, and the settings that durability and isolation rest on, as it tells them itself. */
+  describe(): Promise<{ name: string; version: string; settings: Record<string, unknown> }>
+  transfer(): Transfer
   stats(): EngineStats
 }

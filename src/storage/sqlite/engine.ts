@@ -145,6 +145,16 @@ export function sqlite({ folder, entities: declared, onProblem = () => {} }: Sql
       const problems = await checkFile(file)
       return queue.isDead() ? [...problems, 'The writer has ended; nothing can be stored until the server is started again.'] : problems
     },
+    async describe() {
+      const { db, turn } = current()
+      turn.begin()
+      const version = String(db.prepare('SELECT sqlite_version()').pluck().get())
+      const names = ['journal_mode', 'synchronous', 'foreign_keys', 'user_version', 'page_size', 'page_count']
+      return { name: 'SQLite', version, settings: Object.fromEntries(names.map((name) => [name, db.pragma(name, { simple: true })])) }
+    },
+    transfer() {
+      throw new Error('Moving out of SQLite is not built yet')
+    },
     stats: () => ({ ...(running?.queue.stats ?? idle) }),
   }
 }

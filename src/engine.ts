@@ -1,0 +1,25 @@
+import type { AnyEntity } from './kernel/entity.ts'
+import type { Storage } from './storage/port.ts'
+import type { StorageConfig } from './storage-config.ts'
+
+type EngineOptions = {
+  storage: StorageConfig
+  /** Where the embedded database lives. */
+  dataFolder: string
+  entities: readonly AnyEntity[]
+  /** Told when the engine fails on its own, outside of any call. */
+  onProblem?: (problem: Error) => void
+}
+
+/** The engine that the settings choose, not yet opened. Drivers of the others are not loaded. */
+export async function createEngine({ storage, dataFolder, ...options }: EngineOptions): Promise<Storage> {
+  switch (storage.engine) {
+    case 'sqlite': {
+      const { sqlite } = await import('./storage/sqlite/engine.ts')
+      return sqlite({ folder: dataFolder, ...options })
+    }
+    case 'postgres':
+    case 'dynamodb':
+      throw new Error(`The ${storage.engine} engine is not built yet`)
+  }
+}

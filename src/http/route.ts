@@ -38,6 +38,8 @@ export type RouteOptions<O> = {
   headers?(output: O): Record<string, string>
   /** Compressed when the client asks: for long lists, whose clients choose none of their content. */
   compress?: true
+  /** A door of this route's own, before the body is read: throws to refuse. May commit, for counters that a restart must not forget. */
+  admit?(asked: { runtime: Runtime; principal: Principal; origin: Origin }): Promise<void>
   /** Outside the per-user rate limit. */
   unlimited?: true
   /** Answers before the server is ready and while it stops. */
@@ -89,4 +91,8 @@ export type Surface = {
   anyMediaType: boolean
   /** A known path with a method it lacks: 405, or 404 as for an unknown path. */
   wrongMethod: 405 | 404
+  /** A credential that comes along to a public route is looked at: a bad one is refused, a good one says who asks. Absent: public routes look at none. */
+  knowsCallers?: true
+  /** How a preflight is answered, where clients want more than 204 without a body. Methods and headers are told to listed origins alone. */
+  preflight?: { status: number; body: unknown; methods: string; headers: string }
 }

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Principal } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
 import type { StoredReply } from '../kernel/idempotency.ts'
+import type { AnyOperation } from '../kernel/operation.ts'
 import { perform, recordDenial } from '../kernel/perform.ts'
 import { principalOf } from './authenticate.ts'
 import type { ServerParts } from './parts.ts'
@@ -14,6 +15,18 @@ type Placed = { surface: Surface; route: Route; take(principal: string): void }
 /** Puts one line of a surface's table in front of its operation. */
 export function addRoute(app: FastifyInstance, parts: ServerParts, { surface, route, take }: Placed): void {
   const { operation, options } = route
+
+  /** Says who asks, and refuses whom the tenant's licence does. */
+  async function enter(request: FastifyRequest): Promise<void> {
+    const { holdfast } = request
+    holdfast.authenticated = await principalOf(parts.runtime, parts.keys, credentialsOf(request))
+    const { principal, licence } = holdfast.authenticated
+    if (options.unlimited !== true) take(`${principal.kind} ${principal.id}`)
+    if (licence === null || operation.always === true) return
+    await recordDenial(parts.runtime, operation.name, { actor: principal, origin: holdfast.origin }, licence)
+    throw licence
+  }
+
   app.route({
     method: route.method,
     url: route.path,
@@ -25,14 +38,10 @@ export function addRoute(app: FastifyInstance, parts: ServerParts, { surface, ro
       holdfast.origin.surface = surface.name
       const why = options.evenUnready === true ? null : parts.unready()
       if (why !== null) throw why
-      if (operation.needs === 'public') return
-      holdfast.authenticated = await principalOf(parts.runtime, parts.keys, credentialsOf(request))
-      const { principal, licence } = holdfast.authenticated
-      if (options.unlimited !== true) take(`${principal.kind} ${principal.id}`)
-      if (licence !== null && operation.always !== true) {
-        await recordDenial(parts.runtime, operation.name, { actor: principal, origin: holdfast.origin }, licence)
-        throw licence
-      }
+      const isAsked = !isOpen(operation, parts) || (surface.knowsCallers === true && hasCredential(request))
+      if (isAsked) await enter(request)
+      const { principal } = holdfast.authenticated
+      await options.admit?.({ runtime: parts.runtime, principal, origin: holdfast.origin })
     },
     handler: (request, reply) => serve(parts, { surface, route }, request, reply),
   })
@@ -83,6 +92,12 @@ function shownReply(shown: Reply, output: unknown, options: RouteOptions<never>)
   const status = shown.status ?? options.status ?? 200
   return { status, body: status === 204 ? '' : typeof shown.body === 'string' ? shown.body : JSON.stringify(shown.body), headers }
 }
+
+/** Whether strangers may ask. */
+const isOpen = ({ needs, opens }: AnyOperation, { runtime }: ServerParts): boolean =>
+  needs === 'public' || opens?.(runtime.services.settings) === true
+
+const hasCredential = ({ headers }: FastifyRequest): boolean => headers.authorization !== undefined || headers['x-api-key'] !== undefined
 
 const credentialsOf = ({ headers }: FastifyRequest) => {
   const apiKey = headers['x-api-key']

@@ -20,7 +20,7 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     request.holdfast = visitOf(parts, request)
     follow(request, reply)
     reply.headers(apiHeaders).header('X-Request-Id', request.id)
-    return cors(request, reply)
+    return cors(request, reply, request.holdfast.surface)
   }
 
   const app = fastify({

@@ -6,6 +6,7 @@ import type { Change } from './change.ts'
 import type { Context } from './context.ts'
 import type { AppError } from './errors.ts'
 import type { Lane } from './gate.ts'
+import type { Settings } from './services.ts'
 
 type Written = {
   /** What to write: one commit, made by the frame with the log entry and the idempotency row. Absent = nothing to write. */
@@ -40,6 +41,8 @@ export type Operation<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.Z
   output: O
   /** Codes of refusals for unique keys (`user.username`) and counters (`counter.owners`). */
   conflicts?: Readonly<Record<string, Taken>>
+  /** While the settings say so, anyone may, signed in or not, as if it were public. */
+  opens?(settings: Settings): boolean
   /** Reads only: never commits, needs no idempotency. */
   readOnly?: boolean
   /** Runs even while the actor must change the password, or its tenant's licence has ended: sign-out. */

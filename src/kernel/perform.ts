@@ -10,6 +10,7 @@ import { metaOf } from './meta.ts'
 import type { Operation, Outcome } from './operation.ts'
 import { project } from './project.ts'
 import { serialise } from './serialise.ts'
+import type { Settings } from './services.ts'
 
 export type Call<O> = {
   actor: Principal
@@ -42,7 +43,7 @@ export async function perform<I extends z.ZodType, O extends z.ZodType>(
   const { actor } = call
   const store = runtime.storage.tenant(call.tenantId ?? actor.tenantId)
   try {
-    const scope = guard(operation, call)
+    const scope = guard(operation, call, runtime.services.settings)
     const context = contextOf(runtime, call, store, scope)
     const work = () => guarded({ runtime, operation, call, context })
     const id = call.idempotency === undefined ? null : idempotencyId(actor, call.idempotency)
@@ -54,12 +55,15 @@ export async function perform<I extends z.ZodType, O extends z.ZodType>(
   }
 }
 
-function guard(operation: Operation, { actor, origin, tenantId }: Call<never>): Scope {
+function guard(operation: Operation, { actor, origin, tenantId }: Call<never>, settings: Settings): Scope {
   if (operation.needs === 'public') return 'own'
+  const isOpen = operation.opens?.(settings) === true
+  if (actor.role === null && isOpen) return 'own'
   if (actor.role === null) throw new AppError('unauthenticated', 'unauthenticated', 'Sign in first: send a bearer token or an API key.')
   if (actor.mustChangePassword && operation.always !== true && operation.whileMustChange !== true)
     throw new AppError('forbidden', 'password_change_required', 'Change your password first.')
   const scope = scopeOf(actor.role, operation.needs, origin.surface)
+  if (scope === null && isOpen) return 'own'
   const allowed = scope !== null && !(actor.kind === 'apiKey' && isPeopleOnly(operation.needs))
   if (!allowed) throw new AppError('forbidden', 'forbidden', 'Your role does not allow this.')
   if (tenantId !== undefined && tenantId !== actor.tenantId && actor.tenantId !== platformTenant)

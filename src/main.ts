@@ -25,7 +25,7 @@ import { ensureFirstTenant, type FirstOwner } from './session/first-start.ts'
 import { createHasher, type Hasher } from './session/hasher.ts'
 import { type KeyRing, openKeyRing } from './session/key-ring.ts'
 import { networkFileSystem } from './storage/sqlite/folder.ts'
-import { timed } from './storage/timed.ts'
+import { type Committed, timed } from './storage/timed.ts'
 import { surfaces } from './surfaces.ts'
 
 /** The storage with everything that operations need: what the CLI opens when no server runs, and what a server is built on. */
@@ -43,8 +43,15 @@ export const version = String(
   (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: unknown }).version,
 )
 
+export type OpenOptions = {
+  /** Told of every commit that became durable: how many seconds it took, whose it is, what it changed. */
+  committed?(seconds: number, commit: Committed): void
+  /** One of many short-lived processes on the same store: opening it writes nothing but what an empty store lacks. */
+  isPassing?: boolean
+}
+
 /** Opens the data folder. Errors: `folder_in_use`, `wrong_key`, `missing_key`, `storage_damaged` and the other refusals of the engine. */
-export async function openHoldfast(config: Config, log: Logger): Promise<Holdfast> {
+export async function openHoldfast(config: Config, log: Logger, options: OpenOptions = {}): Promise<Holdfast> {
   const clock = createClock(config.testClockMs)
   const ids = idSource()
   const masterKey = loadMasterKey(config.dataFolder, config.masterKey)
@@ -63,13 +70,16 @@ export async function openHoldfast(config: Config, log: Logger): Promise<Holdfas
     log.error({ err: problem }, 'storage problem')
   }
   const engine = await createEngine({ storage: config.storage, dataFolder: config.dataFolder, entities, onProblem })
-  const storage = timed(engine, (seconds) => metrics.committed(seconds))
+  const storage = timed(engine, (seconds, commit) => {
+    metrics.committed(seconds)
+    options.committed?.(seconds, commit)
+  })
   await storage.open()
   try {
     const sealer = createSealer(masterKey)
-    const keys = await openKeyRing({ storage, sealer, clock, ids })
+    const keys = await openKeyRing({ storage, sealer, clock, ids, isPassing: options.isPassing ?? false })
     const macKey = Buffer.from(hkdfSync('sha256', masterKey, '', 'holdfast known devices', 32))
-    const { accessTokenSeconds, vantagepointTenant, docsUrl, docsToken } = config
+    const { accessTokenSeconds, vantagepointTenant, docsUrl, docsToken, fsm } = config
     const hub = createHub(storage)
     const runtime: Runtime = {
       storage,
@@ -86,7 +96,7 @@ export async function openHoldfast(config: Config, log: Logger): Promise<Holdfas
         log,
         health,
         mac: (text) => createHmac('sha256', macKey).update(text).digest('base64url'),
-        settings: { version, accessTokenSeconds, vantagepointTenant, docsUrl, docsToken },
+        settings: { version, accessTokenSeconds, vantagepointTenant, docsUrl, docsToken, fsm },
       },
     }
     const firstOwner = await ensureFirstTenant(runtime, {
@@ -105,15 +115,26 @@ export async function openHoldfast(config: Config, log: Logger): Promise<Holdfas
 /** Where a server logs to: JSON lines on the standard output. */
 export const openLog = (config: Config): Log => createLogger(config)
 
-/** The HTTP server over an open store, not yet listening. `observe` hears of every answered request. */
-export async function buildServer(config: Config, holdfast: Holdfast, observe?: (request: Answered) => void): Promise<FastifyInstance> {
+type ServerOptions = {
+  /** Hears of every answered request. */
+  observe?(request: Answered): void
+  /** False where no answer can stay open: event streams and WebSockets are 501. */
+  streams?: boolean
+}
+
+/** The HTTP server over an open store, not yet listening. */
+export async function buildServer(
+  config: Config,
+  holdfast: Holdfast,
+  { observe, streams = true }: ServerOptions = {},
+): Promise<FastifyInstance> {
   const { runtime, keys, health, metrics } = holdfast
   const { corsOrigins, trustProxy, requestsPerMinute } = config
   const app = await createServer({
     runtime,
     keys,
     surfaces: surfacesOf(config, holdfast),
-    settings: { corsOrigins, trustProxy, requestsPerMinute },
+    settings: { corsOrigins, trustProxy, requestsPerMinute, streams },
     unready: health.unready,
     answered(request) {
       metrics.answered(request)

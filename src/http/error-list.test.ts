@@ -55,7 +55,7 @@ function argumentsAt(text: string, start: number): string[] {
 /** Limits carry the code that they refuse with. */
 const ofLimits = (): Thrown[] =>
   files.flatMap(({ path, text }) =>
-    [...text.matchAll(/\bmost: \d+, code: '(\w+)'/g)].map(([, code = '']) => ({ code, kind: 'limited', path })),
+    [...text.matchAll(/\bmost: [\w.]+, code: '(\w+)'/g)].map(([, code = '']) => ({ code, kind: 'limited', path })),
   )
 
 const thrown = [...direct(), ...throughHelpers(), ...ofLimits()]

@@ -60,6 +60,17 @@ export interface HealthReport {
   checked(part: string, isSound: boolean): void
 }
 
+/** What the surface `fsm` can be told (contracts/fsm.md). */
+export type FsmSettings = {
+  /** Anonymous callers may create tenants, so many an hour and network. */
+  openSetup: boolean
+  setupPerHour: number
+  /** Unknown appointment tokens a minute and network. */
+  tokenMissesPerMinute: number
+  /** Where client credentials become a token; `{cluster}` is filled in. */
+  tokenUrl: string
+}
+
 /** Settings that rules read; config.ts fills them. */
 export type Settings = {
   version: string
@@ -68,6 +79,7 @@ export type Settings = {
   vantagepointTenant: string | null
   docsUrl: string | null
   docsToken: string | null
+  fsm: FsmSettings
 }
 
 export type Services = {

@@ -8,14 +8,15 @@ import { Conflict } from '../storage/port.ts'
 import { Throttle } from './entity.ts'
 import { tooManyAttempts } from './throttle.ts'
 
-/** How many failures of one kind a network has within any minute. `action` is what the log calls one. */
-export type NetworkLimit = { name: string; most: number; code: string; action: string }
+/** How many failures of one kind a network has within any window, a minute unless said. `action` is what the log calls one. */
+export type NetworkLimit = { name: string; most: number; code: string; action: string; windowMs?: number }
 
 export const signInFailures: NetworkLimit = { name: 'network', most: 30, code: 'network_throttled', action: 'session.fail' }
 /** Unknown tokens on public token routes (SECURITY.md, rate limits). A known token goes on. */
 export const tokenMisses: NetworkLimit = { name: 'token', most: 20, code: 'token_misses', action: 'token.miss' }
 
-const windowMs = 60_000
+const minuteMs = 60_000
+const windowOf = ({ windowMs = minuteMs }: NetworkLimit): number => windowMs
 /** Attempts of one network that may wait for their turn; the rest is told to come again. */
 const waiting = 100
 const gate = createGate()
@@ -23,13 +24,13 @@ const gate = createGate()
 const idOf = (limit: NetworkLimit, network: string): string => `${limit.name}:${network}`
 
 /** Another process's clock may be a little ahead of this one. */
-const recentOf = (row: Entity<typeof Throttle> | null, nowMs: number): number[] =>
-  (row?.recent ?? []).filter((ms) => Math.abs(nowMs - ms) < windowMs)
+const recentOf = (row: Entity<typeof Throttle> | null, limit: NetworkLimit, nowMs: number): number[] =>
+  (row?.recent ?? []).filter((ms) => Math.abs(nowMs - ms) < windowOf(limit))
 
 /** Milliseconds until the network may fail again, or 0. */
-function waitMs(recent: readonly number[], { most }: NetworkLimit, nowMs: number): number {
-  const oldest = recent.at(-most)
-  return oldest === undefined ? 0 : oldest + windowMs - nowMs
+function waitMs(recent: readonly number[], limit: NetworkLimit, nowMs: number): number {
+  const oldest = recent.at(-limit.most)
+  return oldest === undefined ? 0 : oldest + windowOf(limit) - nowMs
 }
 
 /** Attempts of a network that are under way in this process. Each may turn out a failure, so each keeps a place until it is known. */
@@ -71,7 +72,7 @@ async function enter(context: Context, limit: NetworkLimit, { id, line }: { id: 
   while (!admitted.has(context)) {
     const { finished } = line
     const nowMs = runtime.clock.realMs()
-    const recent = recentOf(await runtime.storage.platform().get(Throttle, id), nowMs)
+    const recent = recentOf(await runtime.storage.platform().get(Throttle, id), limit, nowMs)
     const wait = waitMs(recent, limit, nowMs)
     if (wait > 0) throw tooManyAttempts(wait, limit.code)
     if (finished !== line.finished) continue
@@ -90,20 +91,20 @@ const busy = () =>
  * Counts one failure of the network, exactly, whoever else fails at the same moment. A commit of its own: the network belongs to the platform, the account to its tenant.
  * Errors: `limit.code` when others have used up the last failure meanwhile, so that this one stays untold.
  */
-export async function countNetworkFailure(context: Context, limit: NetworkLimit): Promise<void> {
-  const { network, requestId } = context.origin
+export async function countNetworkFailure({ origin, runtime }: Pick<Context, 'origin' | 'runtime'>, limit: NetworkLimit): Promise<void> {
+  const { network, requestId } = origin
   if (network === null) return
-  const platform = context.runtime.storage.platform()
+  const platform = runtime.storage.platform()
   const id = idOf(limit, network)
   await gate({ key: `count of ${id}`, width: 1 }, async () => {
     for (;;) {
-      const nowMs = context.runtime.clock.realMs()
+      const nowMs = runtime.clock.realMs()
       const now = toTime(nowMs)
       const before = await platform.get(Throttle, id)
-      const wait = waitMs(recentOf(before, nowMs), limit, nowMs)
+      const wait = waitMs(recentOf(before, limit, nowMs), limit, nowMs)
       if (wait > 0) throw tooManyAttempts(wait, limit.code)
-      const recent = [...recentOf(before, nowMs), nowMs]
-      const fields = { failures: recent.length, heldUntil: null, recent, expiresAt: toTime(nowMs + windowMs) }
+      const recent = [...recentOf(before, limit, nowMs), nowMs]
+      const fields = { failures: recent.length, heldUntil: null, recent, expiresAt: toTime(nowMs + windowOf(limit)) }
       const change =
         before === null
           ? insert(Throttle, create(Throttle, id, fields, now))

@@ -173,38 +173,57 @@ export interface PlatformStore extends TenantStore {
 /** A row with all its fields, secret and derived ones too, and whose it is. */
 export type StoredRow = { tenantId: string; row: { readonly id: string; readonly [field: string]: unknown } }
 
-/** What a load writes, exactly as it stood elsewhere. Loading the same batch again changes nothing. */
+/**
+ * What a load writes, exactly as it stood elsewhere: at most 1,000 items. Loading the same batch again changes nothing. The parts are written in this order, and a crash leaves any first
+ * part of a batch: none of the later without all of the earlier.
+ */
 export type Load = {
   type?: AnyEntity
-  /** Rows of `type` as they shall be, whatever is there. */
+  /** Rows of `type` as they shall be, whatever is there. Each once in a batch. On the way two rows may hold one unique key, and neither is lost by it: see `finish`. */
   rows?: readonly StoredRow[]
-  /** Rows of `type` that shall not be there. */
+  /** Rows of `type` that shall not be there; absent ones are passed over. None of them is in `rows`. */
   removed?: readonly { tenantId: string; id: string }[]
-  /** In order, without a gap after those that are there; an entry that is there already is skipped. */
+  /** Of any streams, each in order and without a gap after what is there; an entry that is there already is skipped. Texts, hashes and secrets are kept to the letter. */
   entries?: readonly ({ tenantId: string } & LoggedEntry)[]
-  /** Signed heads, newest of their stream. */
+  /** Signed heads, whose entries are there. Each replaces the one of its stream. */
   heads?: readonly ({ tenantId: string } & Head)[]
-  /** The greatest number that each sequence gave out; a sequence is never lowered. */
+  /** The greatest number that each sequence gave out; a sequence is never lowered. Rows raise none. */
   sequences?: readonly SequenceValue[]
+  /** What the loader needs to know when it goes on after a crash; at most 10,000 characters. The newest is kept until `finish`. */
+  mark?: string
 }
 
 export type SequenceValue = { tenantId: string; sequence: string; value: number }
 
 /**
  * Everything as it is stored, over all tenants: for moves, backups and restores, which keep ids, versions, hashes and signatures. No use case reaches it. Streams, entries and heads are
- * read through `platform().heads()` and `tenant(id).log()`.
+ * read through `platform().heads()` and `tenant(id).log()`. A transfer has one user at a time, in one process: its calls come one after the other.
  */
 export interface Transfer {
-  /** `empty`: nothing was ever committed or loaded. `loading`: a load began and did not finish; `tenant()` commits are refused with `unavailable`. */
+  /**
+   * `empty`: nothing was ever committed or loaded. `loading`: a load began and did not finish, in this process or another, however that ended. `ready`: everything else.
+   * While it is loading, `rows`, `sequences`, `get`, `read`, `log`, `head` and `heads` tell what was loaded; other reads are of no use before it is finished; `commit` and `next` are
+   * refused with `unavailable` `storage_loading`.
+   */
   state(): Promise<'empty' | 'loading' | 'ready'>
-  /** Rows of one entity of all tenants, by tenant id and id. Following `nextCursor` meets every row that was there all the while exactly once. `limit` 1–1,000. */
+  /**
+   * Rows of one entity, of all tenants or one, by tenant id and then id (code points). Sees every commit that was acknowledged before the call. Following `nextCursor` meets every row
+   * that was there all the while exactly once, also in another process. `limit` 1–1,000, default 200. Errors: `bad_cursor`.
+   */
   rows(type: AnyEntity, query: { cursor?: string | null; limit?: number; tenantId?: string }): Promise<Page<StoredRow>>
+  /** By tenant id and name. `limit` as above. */
   sequences(query: { cursor?: string | null; limit?: number }): Promise<Page<SequenceValue>>
-  /** Starts a load, or goes on with one. Errors: `storage_not_empty` when it is `ready`. */
-  begin(): Promise<void>
-  /** Resolves when the batch is durable. At most 1,000 items. Errors: `load_gap` for an entry that does not follow; a programming error outside of a load. */
+  /** Starts a load, or goes on with one, and tells the newest `mark` of that one, or null. Errors: `storage_not_empty` (conflict) when it is `ready`. */
+  begin(): Promise<string | null>
+  /**
+   * Resolves when the batch is durable. Errors: `load_gap` (conflict) for an entry that does not follow the one before it (sequence and previous hash), or whose stream is another
+   * tenant's; nothing of that batch's entries is written. A programming error before `begin`, with more than 1,000 items, or for values that a commit would not take.
+   */
   load(batch: Load): Promise<void>
-  /** From here on it is an ordinary storage. */
+  /**
+   * From here on it is an ordinary storage: what is unique binds, and it is the loader's part that no two rows hold one key by now; `next` gives numbers above every loaded sequence;
+   * commits follow the loaded entries. Resolves when that is durable; repeated after a crash it ends what it began.
+   */
   finish(): Promise<void>
 }
 

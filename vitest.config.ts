@@ -1,13 +1,38 @@
+import { globSync, readFileSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
+import { hasDynamo } from './src/testing/dynamodb-server.ts'
+
+const shared = {
+  // A process per file: native addons and worker threads are not safe to unload from a shared one.
+  pool: 'forks' as const,
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+}
+
+/** Tests of features run on a whole server, and so on every engine; the rest chooses its storage itself. */
+const features = globSync('src/**/*.test.ts').filter((path) => /\bstart(TestServer|Crm)\b/.test(readFileSync(path, 'utf8')))
+
+/** `HOLDFAST_TEST_ENGINES=sqlite,postgres` leaves engines out. */
+const engines = (process.env.HOLDFAST_TEST_ENGINES ?? 'sqlite').split(',')
+
+const onEngine = (name: 'postgres' | 'dynamodb') => ({
+  test: {
+    ...shared,
+    name,
+    include: features,
+    env: { HOLDFAST_TEST_ENGINE: name },
+    globalSetup: [`src/testing/${name}-setup.ts`],
+  },
+})
 
 export default defineConfig({
   test: {
-    include: ['{src,tools,bench,chaos,client,console}/**/*.test.{ts,tsx}'],
-    // A process per file: native addons and worker threads are not safe to unload from a shared one.
-    pool: 'forks',
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
     passWithNoTests: true,
     reporters: ['dot'],
+    projects: [
+      { test: { ...shared, name: 'sqlite', include: ['{src,tools,bench,chaos,client,console}/**/*.test.{ts,tsx}'] } },
+      ...(engines.includes('postgres') ? [onEngine('postgres')] : []),
+      ...(engines.includes('dynamodb') && hasDynamo() ? [onEngine('dynamodb')] : []),
+    ],
   },
 })

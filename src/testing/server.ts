@@ -6,6 +6,7 @@ import { type Config, readConfig } from '../config.ts'
 import { createLogger } from '../http/log.ts'
 import { buildServer, describeServer, type Holdfast, openHoldfast } from '../main.ts'
 import { createDocumented, type Documented } from './documented.ts'
+import { freshStorage } from './engines.ts'
 
 export const ownerPassword = 'correct horse battery staple'
 
@@ -29,13 +30,14 @@ export type TestServer = {
   /** Listens on a free port of the loopback and says where, for what needs a socket. */
   listen(): Promise<string>
   close(): Promise<void>
-  /** Closes and opens the same folder again. */
+  /** Closes and opens the same storage again. */
   restart(): Promise<void>
 }
 
-/** A real server on a real SQLite folder of its own. `environment` adds settings; hashing is at the allowed floor. */
+/** A real server on a storage of its own, of the engine under test. `environment` adds settings; hashing is at the allowed floor. */
 export async function startTestServer(environment: Record<string, string> = {}): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-test-'))
+  const storage = await freshStorage()
   const config = readConfig({
     NODE_ENV: 'test',
     HOLDFAST_DATA: folder,
@@ -43,6 +45,7 @@ export async function startTestServer(environment: Record<string, string> = {}):
     HOLDFAST_TENANT: 'Acme',
     HOLDFAST_RATE_LIMIT: 'off',
     HOLDFAST_LOG_LEVEL: 'silent',
+    ...storage.environment,
     ...environment,
   })
   const logged: string[] = []
@@ -96,6 +99,7 @@ export async function startTestServer(environment: Record<string, string> = {}):
     listen: () => app.listen({ host: '127.0.0.1', port: 0 }),
     async close() {
       await stop()
+      await storage.drop()
       rmSync(folder, { recursive: true, force: true })
     },
     async restart() {

@@ -9,6 +9,7 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 const byCode: Readonly<Record<string, ExitCode>> = {
   usage: exitCodes.usage,
   bad_setting: exitCodes.usage,
+  unreadable_event: exitCodes.usage,
   storage_damaged: exitCodes.damage,
   seal_broken: exitCodes.damage,
   wrong_key: exitCodes.key,

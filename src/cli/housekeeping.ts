@@ -9,6 +9,16 @@ export type Housekeeping = {
 const hourMs = 60 * 60_000
 const firstAfterMs = 60_000
 
+/** One round of it, and what it did. Errors: those of the store; what was done until then stays done. */
+export async function keepHouse(runtime: Runtime): Promise<{ removed: number; rotated: boolean }> {
+  const { log, keys } = runtime.services
+  const removed = await pruneExpired(runtime)
+  if (removed > 0) log.info({ removed }, 'expired rows removed')
+  const rotated = await keys.rotateIfDue()
+  if (rotated) log.info({}, 'signing keys rotated')
+  return { removed, rotated }
+}
+
 /** What a running server does by itself now and then: it removes what has expired and gives old signing keys successors. A failure is logged, and the next round tries again. */
 export function startHousekeeping(runtime: Runtime, { firstMs = firstAfterMs, everyMs = hourMs } = {}): Housekeeping {
   const { log } = runtime.services
@@ -27,9 +37,7 @@ export function startHousekeeping(runtime: Runtime, { firstMs = firstAfterMs, ev
 
   async function round(): Promise<void> {
     try {
-      const removed = await pruneExpired(runtime)
-      if (removed > 0) log.info({ removed }, 'expired rows removed')
-      if (await runtime.services.keys.rotateIfDue()) log.info({}, 'signing keys rotated')
+      await keepHouse(runtime)
     } catch (error) {
       log.error({ err: error }, 'housekeeping failed')
     }

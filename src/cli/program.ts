@@ -5,6 +5,7 @@ import { examplesText } from './command.ts'
 import { addDoctor } from './doctor.ts'
 import { addImport } from './import.ts'
 import { addKeys } from './keys.ts'
+import { addLambda } from './lambda.ts'
 import { addPlatformAdmin } from './platform-admin.ts'
 import { addSeed } from './seed.ts'
 import { addServe } from './serve-command.ts'
@@ -35,7 +36,7 @@ export function program(): Command {
     .enablePositionalOptions()
     .showHelpAfterError('(--help shows what this command takes)')
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'holdfast: ')) })
-  for (const add of [addServe, addTenants, addUsers, addPlatformAdmin, addAudit, addDoctor, addKeys, addImport, addSeed, addWhy])
+  for (const add of [addServe, addTenants, addUsers, addPlatformAdmin, addAudit, addDoctor, addKeys, addImport, addSeed, addLambda, addWhy])
     add(holdfast)
   return holdfast.addHelpText('after', `${examplesText(examples)}\n${exitCodeText}`)
 }

@@ -1,15 +1,13 @@
-import { existsSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config.ts'
 import { AppError } from '../kernel/errors.ts'
-import { buildServer, type Holdfast, openHoldfast, openLog, version } from '../main.ts'
+import { buildServer, type Holdfast, openLog, version } from '../main.ts'
 import { say } from './command.ts'
 import { firstOwnerWords } from './connection.ts'
-import { dial } from './control-client.ts'
 import { type ControlServer, openControlServer } from './control-server.ts'
-import { socketAddress } from './control-wire.ts'
 import { exitCodes } from './exit-codes.ts'
 import { type Housekeeping, startHousekeeping } from './housekeeping.ts'
+import { openPatiently } from './open-patiently.ts'
 
 type Log = ReturnType<typeof openLog>
 
@@ -17,7 +15,6 @@ type Log = ReturnType<typeof openLog>
 const graceMs = 8_000
 /** A second server gives up at once when a server listens, and after this long when something else holds the folder. */
 const patienceMs = 3_000
-const pauseMs = 100
 
 type Running = { app: FastifyInstance; control: ControlServer; housekeeping: Housekeeping; holdfast: Holdfast; log: Log }
 
@@ -27,7 +24,7 @@ export async function serve(config: Config): Promise<void> {
   endOnBugs(log)
   const signal = nextSignal()
   for (const warning of config.warnings) say(`Warning: ${warning}`)
-  const holdfast = await openPatiently(config, log)
+  const holdfast = await openPatiently(config, log, { patienceMs })
   let stop = () => holdfast.close()
   try {
     if (holdfast.firstOwner !== null) say(firstOwnerWords(holdfast.firstOwner))
@@ -43,25 +40,6 @@ export async function serve(config: Config): Promise<void> {
     await stop()
   }
   log.info({}, 'stopped')
-}
-
-async function openPatiently(config: Config, log: Log): Promise<Holdfast> {
-  for (const startedMs = performance.now(); ; ) {
-    try {
-      return await openHoldfast(config, log)
-    } catch (error) {
-      if (!(error instanceof AppError && error.code === 'folder_in_use')) throw error
-      // a command holds the folder only for a moment; a server stays
-      if (performance.now() - startedMs > patienceMs || (await isServed(config.dataFolder))) throw error
-      await new Promise((resolve) => setTimeout(resolve, pauseMs))
-    }
-  }
-}
-
-async function isServed(folder: string): Promise<boolean> {
-  const socket = existsSync(folder) ? await dial(socketAddress(folder)) : null
-  socket?.destroy()
-  return socket !== null
 }
 
 async function listen(app: FastifyInstance, { host, port }: Config): Promise<string> {

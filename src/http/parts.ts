@@ -8,7 +8,12 @@ import { nobody } from './authenticate.ts'
 import { clientAddress, networkOf } from './network.ts'
 import type { Surface } from './route.ts'
 
-export type HttpSettings = { corsOrigins: readonly string[]; trustProxy: TrustProxy; requestsPerMinute: number | null }
+export type HttpSettings = {
+  corsOrigins: readonly string[]
+  trustProxy: TrustProxy
+  requestsPerMinute: number | null /** Whether an answer can stay open. */
+  streams: boolean
+}
 
 /** What an observer learns of every answered request: for metrics and the log. `path` is the route's pattern. */
 export type Answered = {

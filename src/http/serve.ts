@@ -10,6 +10,10 @@ import type { ServerParts } from './parts.ts'
 import type { Reply, Route, RouteOptions, Surface } from './route.ts'
 import { defaultInput, idempotencyOf, wireRequest } from './wire.ts'
 
+/** Where the answer has to be whole before it leaves, as behind AWS Lambda. */
+export const noStreams = () =>
+  new AppError('unsupported', 'streams_unsupported', 'Event streams and WebSockets do not work here: read GET /v1/audit from time to time.')
+
 type Placed = { surface: Surface; route: Route; take(principal: string): void }
 
 /** Puts one line of a surface's table in front of its operation. */
@@ -56,6 +60,7 @@ async function serve(
   const { runtime } = parts
   const { origin, authenticated } = request.holdfast
   const { options, operation } = route
+  if (options.stream !== undefined && !parts.settings.streams) throw noStreams()
   const wire = wireRequest(request, surface, route, { principal: authenticated.principal, origin })
   const idempotency =
     options.notIdempotent === true || operation.readOnly === true ? null : idempotencyOf(wire, request.url.split('?')[0] ?? '')

@@ -8,7 +8,7 @@ import { createFollow } from './follow.ts'
 import { apiHeaders } from './headers.ts'
 import { createRateLimit } from './limits.ts'
 import { type ServerParts, visitOf } from './parts.ts'
-import { addRoute, refuseOtherMethods } from './serve.ts'
+import { addRoute, noStreams, refuseOtherMethods } from './serve.ts'
 
 /** The door: limits, request id, credentials → principal, then the surface's table. It takes no business decision. */
 export async function createServer(parts: ServerParts): Promise<FastifyInstance> {
@@ -44,6 +44,7 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   app.decorateRequest('holdfast', null as never)
   app.addHook('onRequest', async (request, reply) => {
     if (enter(request, reply)) return reply
+    if (!settings.streams && /\bwebsocket\b/i.test(request.headers.upgrade ?? '')) throw noStreams()
   })
   // open streams end before the server waits for its requests
   app.addHook('preClose', async () => runtime.hub.close())

@@ -1,7 +1,8 @@
+import { sha256 } from '../kernel/canonical.ts'
 import { type Runtime, system } from '../kernel/context.ts'
 import { perform } from '../kernel/perform.ts'
 import { Tenant } from '../tenant/entity.ts'
-import { createTenant } from '../tenant/operations.ts'
+import { createFirstTenant } from '../tenant/operations.ts'
 
 export type FirstOwner = {
   tenantId: string
@@ -10,7 +11,7 @@ export type FirstOwner = {
   password: string | null
 }
 
-/** Makes the first tenant and its owner where there is none. Never anything else: no default account, no reseeding. */
+/** Makes the first tenant and its owner where there is none. Never anything else: no default account, no reseeding. Of any number of processes at once one makes them; the others get null. */
 export async function ensureFirstTenant(
   runtime: Runtime,
   wanted: { tenant: string; username: string; password: string | null },
@@ -18,14 +19,23 @@ export async function ensureFirstTenant(
   const { items } = await runtime.storage.platform().listAll(Tenant, 'byId', { limit: 1 })
   if (items.length > 0) return null
   let made: FirstOwner | null = null
-  await perform(runtime, createTenant, {
+  await perform(runtime, createFirstTenant, {
     actor: system,
     origin: { requestId: 'first-start', surface: 'cli', network: null, userAgent: null, deviceToken: null },
-    input: { name: wanted.tenant, ownerUsername: wanted.username, ownerPassword: wanted.password },
+    input: { id: firstTenantId(runtime), name: wanted.tenant, ownerUsername: wanted.username, ownerPassword: wanted.password },
     encode(output) {
-      made = { tenantId: output.id, tenant: output.name, username: wanted.username, password: output.ownerPassword }
+      if (output !== null) made = { tenantId: output.id, tenant: output.name, username: wanted.username, password: output.ownerPassword }
       return { status: 201, body: '' }
     },
   })
   return made
+}
+
+/** The same in every process on one store, and different in every store: a UUIDv7 of the time and name of the store's first log key, which never leaves. */
+function firstTenantId({ services }: Runtime): string {
+  const first = services.keys.list().findLast(({ purpose }) => purpose === 'log')
+  if (first === undefined) throw new Error('a store has its keys before its first tenant')
+  const time = Date.parse(first.createdAt).toString(16).padStart(12, '0')
+  const digest = sha256(`first tenant of ${first.kid}`)
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${digest.slice(0, 3)}-8${digest.slice(3, 6)}-${digest.slice(6, 18)}`
 }

@@ -1,13 +1,13 @@
 import { type KeyObject, sign } from 'node:crypto'
 import { canonical, sha256 } from '../kernel/canonical.ts'
-import { create, insert, patched, remove, update } from '../kernel/change.ts'
+import { Counter, create, insert, patched, remove, update } from '../kernel/change.ts'
 import { type Clock, toTime } from '../kernel/clock.ts'
 import type { Entity } from '../kernel/entity.ts'
 import { AppError } from '../kernel/errors.ts'
 import type { IdSource } from '../kernel/id.ts'
 import type { Page } from '../kernel/page.ts'
 import type { LogKeys, Sealer, TokenIssuer } from '../kernel/services.ts'
-import { type Meta, platformTenant, type Storage, type TenantStore } from '../storage/port.ts'
+import { Conflict, type Meta, platformTenant, type Storage, type TenantStore } from '../storage/port.ts'
 import {
   type AccessClaims,
   createTokenVerifier,
@@ -40,11 +40,20 @@ export type KeyRing = TokenIssuer &
 type Purpose = KeyItem['purpose']
 type Row = Entity<typeof SigningKeyRow>
 type Held = { row: Row; key: SigningKey }
-type Parts = { storage: Storage; sealer: Sealer; clock: Clock; ids: IdSource }
+type Parts = {
+  storage: Storage
+  sealer: Sealer
+  clock: Clock
+  ids: IdSource
+  /** One of many short-lived processes: it makes keys only where there are none, and leaves the rotation of old ones to a schedule. */
+  isPassing?: boolean
+}
 
 /** A retiring token key verifies this long, several times the longest life of a token; a log key's public half stays for ever. */
 const retiredAfterMs = 7 * 24 * 60 * 60 * 1000
 const rotatedEveryMs = 90 * 24 * 60 * 60 * 1000
+/** The row that the very first keys are made with: of any number of processes that begin on an empty store at once, one makes them. */
+const firstKeys = 'first-signing-keys'
 
 /** Loads the keys from the store, or makes the first ones, and gives the storage its signer. Errors: `wrong_key` when the master key is not the one they were sealed with. */
 export async function openKeyRing(parts: Parts): Promise<KeyRing> {
@@ -74,6 +83,7 @@ export async function openKeyRing(parts: Parts): Promise<KeyRing> {
       if (first !== undefined) await storage.setSigner(signerOf(first))
     }
     const changes = fresh.map(({ purpose, key }) => insert(SigningKeyRow, sealKey(parts, purpose, key, now)))
+    if (held.length === 0) changes.push(insert(Counter, create(Counter, firstKeys, { value: 1 }, now)))
     for (const { row } of held) {
       const age = clock.realMs() - Date.parse(row.updatedAt)
       if (row.state === 'active') changes.push(update(SigningKeyRow, row, patched(SigningKeyRow, row, { state: 'retiring' }, now)))
@@ -86,12 +96,23 @@ export async function openKeyRing(parts: Parts): Promise<KeyRing> {
   async function rotateIfDue(): Promise<boolean> {
     const newest = active('token')
     const isDue = newest === undefined || active('log') === undefined || clock.realMs() - Date.parse(newest.row.createdAt) > rotatedEveryMs
-    if (isDue) await rotate({ actor: { id: null, kind: 'system', name: 'system' }, requestId: null })
-    return isDue
+    return isDue && (await rotateOnce())
+  }
+
+  /** False when another process was faster: its keys are the new ones. */
+  async function rotateOnce(): Promise<boolean> {
+    try {
+      await rotate({ actor: { id: null, kind: 'system', name: 'system' }, requestId: null })
+      return true
+    } catch (error) {
+      if (!(error instanceof Conflict)) throw error
+      await load()
+      return false
+    }
   }
 
   await load()
-  await rotateIfDue()
+  if (held.length === 0 || parts.isPassing !== true) await rotateIfDue()
 
   return {
     issue(claims, nowSeconds, ttlSeconds) {

@@ -1,13 +1,17 @@
+import type { Change } from '../kernel/change.ts'
 import type { Storage, TenantStore } from './port.ts'
 
+/** A commit that became durable, and whose it is. */
+export type Committed = { tenantId: string; changes: readonly Change[] }
+
 /** The same storage, telling how many seconds each commit took from the call until it was durable. A refused one tells nothing. */
-export function timed(storage: Storage, committed: (seconds: number) => void): Storage {
+export function timed(storage: Storage, committed: (seconds: number, commit: Committed) => void): Storage {
   const watched = <S extends TenantStore>(store: S): S => ({
     ...store,
     async commit(changes, meta) {
       const startMs = performance.now()
       const receipt = await store.commit(changes, meta)
-      committed((performance.now() - startMs) / 1000)
+      committed((performance.now() - startMs) / 1000, { tenantId: store.tenantId, changes })
       return receipt
     },
   })

@@ -10,13 +10,15 @@ import { platformTenant } from '../storage/port.ts'
 import { User } from '../user/entity.ts'
 import { password, username } from '../user/input.ts'
 import { planUser } from '../user/plan.ts'
-import { Tenant } from './entity.ts'
+import { noAccount, Tenant } from './entity.ts'
+import { historyOf } from './history.ts'
 import { resolveTenant } from './resolve.ts'
 
 const name = z.string().trim().min(1, 'must not be empty').max(200, 'must be at most 200 characters')
 const key = z.string().regex(/^[A-Za-z0-9._-]{1,129}$/, 'must be 1 to 129 letters, digits or . _ -')
 const conflicts: Readonly<Record<string, Taken>> = { 'tenant.byKey': ['tenant_key_taken', 'This tenant key is taken.', 'key'] }
 
+const newTenant = z.strictObject({ name, key: key.nullish(), ownerUsername: username.nullish(), ownerPassword: password.nullish() })
 const owner = z.object({ id: z.string(), username: z.string() })
 const tenantWithOwner = Tenant.public.extend({ owner: owner.nullable(), ownerPassword: z.string().nullable() })
 
@@ -29,31 +31,51 @@ export const createTenant = operation({
   summary: 'Create a tenant',
   needs: 'tenant:create',
   elsewhere: true,
-  input: z.strictObject({ name, key: key.nullish(), ownerUsername: username.nullish(), ownerPassword: password.nullish() }),
+  input: newTenant,
   output: tenantWithOwner,
   conflicts,
   async run(context, input) {
     if (input.key === platformTenant || (input.key != null && (await resolveTenant(context, input.key)) !== null)) throw taken()
-    const id = await context.once('id', async () => context.newId())
-    const store = context.runtime.storage.tenant(id)
-    const tenant = create(
-      Tenant,
-      id,
-      { key: input.key ?? null, name: input.name, isActive: true, validFrom: null, validTo: null },
-      context.now,
-    )
-    const changes = [insert(Tenant, tenant)]
-    if (input.ownerUsername == null)
-      return { output: { ...tenant, owner: null, ownerPassword: null }, changes, store, entity: { type: Tenant.name, id } }
-    const ownerPassword = input.ownerPassword ?? (await context.once('password', async () => randomPassword(context)))
-    const first = await planUser({ ...context, store }, { username: input.ownerUsername, password: ownerPassword, role: 'owner' })
-    const shown = { id: first.user.id, username: first.user.username }
-    return {
-      output: { ...tenant, owner: shown, ownerPassword: input.ownerPassword == null ? ownerPassword : null },
-      changes: [...changes, ...first.changes],
-      store,
-      entity: { type: Tenant.name, id },
-    }
+    return planTenant(context, await context.once('id', async () => context.newId()), input)
+  },
+})
+
+type NewTenant = z.output<typeof newTenant>
+
+async function planTenant(context: Context, id: string, input: NewTenant) {
+  const store = context.runtime.storage.tenant(id)
+  const tenant = create(
+    Tenant,
+    id,
+    { ...noAccount, key: input.key ?? null, name: input.name, isActive: true, validFrom: null, validTo: null },
+    context.now,
+  )
+  const changes = [insert(Tenant, tenant)]
+  const detail = historyOf(null, tenant)
+  if (input.ownerUsername == null)
+    return { output: { ...tenant, owner: null, ownerPassword: null }, changes, store, entity: { type: Tenant.name, id }, detail }
+  const ownerPassword = input.ownerPassword ?? (await context.once('password', async () => randomPassword(context)))
+  const first = await planUser({ ...context, store }, { username: input.ownerUsername, password: ownerPassword, role: 'owner' })
+  const shown = { id: first.user.id, username: first.user.username }
+  return {
+    output: { ...tenant, owner: shown, ownerPassword: input.ownerPassword == null ? ownerPassword : null },
+    changes: [...changes, ...first.changes],
+    store,
+    entity: { type: Tenant.name, id },
+    detail,
+  }
+}
+
+/** Makes the tenant with this very id, or nothing when it is there: of any number of processes that begin at once, one makes it. */
+export const createFirstTenant = operation({
+  name: 'tenant.create',
+  summary: 'Create the first tenant of an empty store',
+  needs: 'tenant:create',
+  input: newTenant.extend({ id: z.uuid() }),
+  output: tenantWithOwner.nullable(),
+  async run(context, { id, ...input }) {
+    const isThere = (await context.runtime.storage.tenant(id).get(Tenant, id)) !== null
+    return isThere ? { output: null } : planTenant(context, id, input)
   },
 })
 
@@ -139,6 +161,7 @@ export const updateTenant = operation({
       changes: [update(Tenant, before, after)],
       store: context.runtime.storage.tenant(before.id),
       entity: { type: Tenant.name, id: before.id },
+      detail: historyOf(before, after),
     }
   },
 })

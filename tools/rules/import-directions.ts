@@ -26,6 +26,7 @@ const engineParts = at(/^src\/(storage|objects)\/[^/]+\.ts$/)
 const route = at(/^src\/http\/route\.ts$/)
 const config = at(/^src\/(config|storage-config)\.ts$/)
 const main = at(/^src\/main\.ts$/)
+const deploy = at(/^src\/deploy\//)
 const outer = at(/^src\/(main\.ts|engine\.ts|objects\.ts|config\.ts|storage-config\.ts|http|cli|live|surfaces|deploy|storage|objects)/)
 const feature = (path: string) => path.startsWith('src/') && !outer(path) && !kernel(path) && !engine(path) && !port(path)
 
@@ -50,7 +51,12 @@ const layers: readonly Layer[] = [
   { name: 'a surface', holds: at(/^src\/surfaces\//), may: [route, ...inside], says: 'features, the kernel and http/route.ts' },
   { name: 'http', holds: at(/^src\/http\//), may: [config, ...inside], says: 'features and the kernel' },
   { name: 'live', holds: at(/^src\/live\//), may: [config, at(/^src\/http\//), ...inside], says: 'http, features and the kernel' },
-  { name: 'cli', holds: at(/^src\/cli\//), may: [main, config, route, ...inside], says: 'main.ts, config.ts, features and the kernel' },
+  {
+    name: 'cli',
+    holds: at(/^src\/cli\//),
+    may: [main, deploy, config, route, ...inside],
+    says: 'main.ts, deploy, config.ts, features and the kernel',
+  },
   { name: 'a feature', holds: feature, may: inside, says: 'features, the kernel and the ports' },
 ]
 

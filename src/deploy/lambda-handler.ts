@@ -1,0 +1,133 @@
+import { METHODS } from 'node:http'
+import type { FastifyInstance, InjectOptions } from 'fastify'
+import { keepHouse } from '../cli/housekeeping.ts'
+import { readConfig } from '../config.ts'
+import { apiHeaders } from '../http/headers.ts'
+import { createLogger } from '../http/log.ts'
+import { problemBody, problemType } from '../http/problem.ts'
+import { AppError } from '../kernel/errors.ts'
+import { idSource } from '../kernel/id.ts'
+import { buildServer, type Holdfast, openHoldfast } from '../main.ts'
+import type { FirstOwner } from '../session/first-start.ts'
+import { createBusinessMetrics } from './emf.ts'
+import { type Incoming, readEvent } from './lambda-event.ts'
+import { type Answer, type LambdaResult, lambdaResult } from './lambda-result.ts'
+
+/** What a schedule's call did. */
+export type JobsDone = { removed: number; rotated: boolean }
+
+export type LambdaHandler = {
+  /** Answers one event. Errors: `unreadable_event`; of a schedule's call whatever its jobs failed with, so that AWS calls again. */
+  handle(event: unknown): Promise<LambdaResult | JobsDone>
+  /** Finishes what was accepted and closes the store. Lambda never does: it freezes the process between events and ends it some day. */
+  close(): Promise<void>
+}
+
+type Options = {
+  environment: Readonly<Record<string, string | undefined>>
+  /** Takes lines at once, so that none is left to write after the answer. */
+  logTo(line: string): void
+  /** Takes lines in CloudWatch's embedded metric format; absent = no such metrics. */
+  metricsTo?(line: string): void
+  /** How to open the store; default `openHoldfast`. */
+  openStore?: typeof openHoldfast
+  /** Told when the first tenant was made. */
+  madeFirst(owner: FirstOwner): void
+}
+
+type Opened = { holdfast: Holdfast; app: FastifyInstance }
+
+/**
+ * The server behind AWS Lambda: the same routes, rules and bodies, one event at a time. The store is opened by the first event and kept for those that follow; one that could not be opened
+ * is tried again by the next. Everything that an event did is done when its answer leaves: nothing is put off, and nothing that matters stays in memory. No event is ever logged.
+ */
+export function createLambdaHandler(options: Options): LambdaHandler {
+  const { environment, logTo } = options
+  const ids = idSource()
+  const metrics = createBusinessMetrics({ functionName: environment.AWS_LAMBDA_FUNCTION_NAME ?? 'holdfast', nowMs: Date.now })
+  let opening: Promise<Opened> | null = null
+
+  async function open(): Promise<Opened> {
+    const config = readConfig(environment)
+    const log = createLogger(config, { write: logTo, flushSync: () => {} })
+    try {
+      const holdfast = await (options.openStore ?? openHoldfast)(config, log, { committed: metrics.committed, isPassing: true })
+      const app = await buildServer(config, holdfast, { observe: metrics.answered, streams: false })
+      if (holdfast.firstOwner !== null) options.madeFirst(holdfast.firstOwner)
+      await app.ready()
+      return { holdfast, app }
+    } catch (error) {
+      log.error({ err: error }, 'the store cannot be opened')
+      throw error
+    }
+  }
+
+  const opened = (): Promise<Opened> =>
+    (opening ??= open().catch((error) => {
+      opening = null
+      throw error
+    }))
+
+  async function answer(request: Incoming): Promise<LambdaResult> {
+    try {
+      if (!METHODS.includes(request.method)) throw new AppError('invalid', 'bad_request', 'This is not a well-formed HTTP request.')
+      const { app } = await opened().catch((error: unknown) => {
+        throw notOpen(error)
+      })
+      return lambdaResult(await app.inject(asInjected(request)), request)
+    } catch (error) {
+      if (error instanceof AppError) return lambdaResult(refusal(error, ids.newId()), request)
+      throw error
+    }
+  }
+
+  async function doJobs(): Promise<JobsDone> {
+    const { holdfast } = await opened()
+    return keepHouse(holdfast.runtime)
+  }
+
+  return {
+    async handle(event) {
+      const read = readEvent(event)
+      try {
+        return read.kind === 'schedule' ? await doJobs() : await answer(read)
+      } finally {
+        if (options.metricsTo !== undefined) for (const line of metrics.take()) options.metricsTo(line)
+      }
+    },
+    async close() {
+      const open = await opening?.catch(() => null)
+      opening = null
+      await open?.app.close()
+      await open?.holdfast.close()
+    },
+  }
+}
+
+const asInjected = ({ method, url, headers, body, address }: Incoming): InjectOptions => ({
+  method: method as NonNullable<InjectOptions['method']>,
+  url,
+  // without one it would say that it is light-my-request
+  headers: { 'user-agent': undefined, ...headers },
+  remoteAddress: address,
+  ...(body.length === 0 ? {} : { payload: body }),
+})
+
+/** Whatever keeps the store from opening, it is not the client's doing and may have passed in a moment. The reason is in the log alone. */
+const notOpen = (cause: unknown) =>
+  new AppError('unavailable', 'not_open', 'The data cannot be reached right now. Nothing was changed. Try again in a few seconds.', {
+    cause,
+    retryAfterSeconds: (cause instanceof AppError ? cause.retryAfterSeconds : undefined) ?? 5,
+  })
+
+/** A problem from before there is a server that could tell it. */
+function refusal(error: AppError, requestId: string): Answer {
+  const { status, message, code, retryAfterSeconds } = error
+  const headers = {
+    ...apiHeaders,
+    'x-request-id': requestId,
+    'content-type': problemType,
+    ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
+  }
+  return { statusCode: status, headers, rawPayload: Buffer.from(JSON.stringify(problemBody({ status, detail: message }, code, requestId))) }
+}

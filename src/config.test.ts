@@ -48,6 +48,12 @@ test.each([
   [{ HOLDFAST_STORAGE: 'dynamodb://eu-central-1?prefix=a%20b' }, 'a prefix of letters'],
   [{ HOLDFAST_STORAGE: 'dynamodb://eu-central-1?endpoint=ftp://x' }, 'an http or https address'],
   [{ HOLDFAST_OBJECTS: 'file:///srv/files' }, 's3://bucket'],
+  [{ HOLDFAST_PUBLIC_URL: 'ftp://example.org' }, 'an http or https address without'],
+  [{ HOLDFAST_PUBLIC_URL: 'https://example.org/?a=b' }, 'an http or https address without'],
+  [{ HOLDFAST_PUBLIC_URL: 'https://name:secret@example.org' }, 'HOLDFAST_PUBLIC_URL is "(not shown)"'],
+  [{ DOMAIN: 'https://booking.example.org' }, 'a host name'],
+  [{ DOMAIN: 'booking.example.org/x' }, 'a host name'],
+  [{ DOMAIN: 'a'.repeat(254) }, 'a host name'],
   [{ HOLDFAST_FSM_OPEN_SETUP: 'yes' }, 'one of off, on'],
   [{ HOLDFAST_FSM_SETUP_PER_HOUR: '0' }, 'a whole number from 1 to 1000'],
   [{ HOLDFAST_FSM_TOKEN_MISSES_PER_MINUTE: '1001' }, 'a whole number from 1 to 1000'],
@@ -69,13 +75,24 @@ test('the surface fsm: closed unless it is opened, and tokens come from the part
     setupPerHour: 5,
     tokenMissesPerMinute: 20,
     tokenUrl: 'https://{cluster}.coresuite.com/api/oauth2/v1/token',
+    domain: null,
   })
+  for (const domain of ['booking.example.org', 'localhost:8443', 'a'.repeat(253)]) expect(readConfig({ DOMAIN: domain }).fsm.domain).toBe(domain)
   expect(readConfig({ HOLDFAST_FSM_OPEN_SETUP: 'on', HOLDFAST_FSM_SETUP_PER_HOUR: '1000' }).fsm).toMatchObject({
     openSetup: true,
     setupPerHour: 1000,
   })
   for (const url of ['https://{cluster}.example.org/t', 'http://127.0.0.1:9/{cluster}', 'http://localhost/t', 'http://[::1]:9/t'])
     expect(readConfig({ HOLDFAST_FSM_TOKEN_URL: url }).fsm.tokenUrl).toBe(url)
+})
+
+test('where clients reach the server: what is said, else where it listens', () => {
+  const publicUrl = (environment: Record<string, string>) => readConfig(environment).publicUrl
+  expect(publicUrl({})).toBe('http://127.0.0.1:8080')
+  expect(publicUrl({ HOLDFAST_HOST: '::1', HOLDFAST_PORT: '81' })).toBe('http://[::1]:81')
+  for (const host of ['0.0.0.0', '::']) expect(publicUrl({ HOLDFAST_HOST: host })).toBe('http://localhost:8080')
+  expect(publicUrl({ HOLDFAST_PUBLIC_URL: 'https://crm.example.org/' })).toBe('https://crm.example.org')
+  expect(publicUrl({ HOLDFAST_PUBLIC_URL: 'https://example.org/crm/' })).toBe('https://example.org/crm')
 })
 
 test('a key of another length is refused without showing it', () => {

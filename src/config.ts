@@ -21,6 +21,8 @@ export type Config = {
   trustProxy: TrustProxy
   requestsPerMinute: number | null
   accessTokenSeconds: number
+  /** Where clients reach this server, without a slash at the end. */
+  publicUrl: string
   hash: { memoryKib: number; iterations: number; parallelism: number }
   logLevel: string
   vantagepointTenant: string | null
@@ -49,9 +51,11 @@ export function readConfig(environment: Environment): Config {
     throw badSetting(name, given, `a whole number from ${min} to ${max}`)
   }
   const limit = text('HOLDFAST_RATE_LIMIT')
+  const host = text('HOLDFAST_HOST') ?? '127.0.0.1'
+  const port = text('HOLDFAST_PORT') === null ? number('PORT', 8080, [0, 65_535]) : number('HOLDFAST_PORT', 8080, [0, 65_535])
   return {
-    host: text('HOLDFAST_HOST') ?? '127.0.0.1',
-    port: text('HOLDFAST_PORT') === null ? number('PORT', 8080, [0, 65_535]) : number('HOLDFAST_PORT', 8080, [0, 65_535]),
+    host,
+    port,
     dataFolder: resolve(text('HOLDFAST_DATA') ?? './data'),
     storage: readStorage(environment),
     objects: readObjects(environment),
@@ -64,6 +68,7 @@ export function readConfig(environment: Environment): Config {
     trustProxy: trustOf(text('HOLDFAST_TRUST_PROXY')),
     requestsPerMinute: limit === 'off' ? null : number('HOLDFAST_RATE_LIMIT', 1000, [1, 1_000_000]),
     accessTokenSeconds: number('HOLDFAST_ACCESS_TOKEN_SECONDS', 600, [1, 600]),
+    publicUrl: publicUrlOf(text('HOLDFAST_PUBLIC_URL')) ?? ownAddress(host, port),
     hash: {
       memoryKib: number('HOLDFAST_HASH_MEMORY_KIB', 19_456, [19_456, 65_536]),
       iterations: number('HOLDFAST_HASH_ITERATIONS', 2, [2, 3]),
@@ -78,6 +83,7 @@ export function readConfig(environment: Environment): Config {
       setupPerHour: number('HOLDFAST_FSM_SETUP_PER_HOUR', 5, [1, 1000]),
       tokenMissesPerMinute: number('HOLDFAST_FSM_TOKEN_MISSES_PER_MINUTE', 20, [1, 1000]),
       tokenUrl: tokenUrlOf(text('HOLDFAST_FSM_TOKEN_URL')) ?? 'https://{cluster}.coresuite.com/api/oauth2/v1/token',
+      domain: domainOf(text('DOMAIN')),
     },
     testClockMs: environment.NODE_ENV === 'test' ? timeOf(text('HOLDFAST_TEST_CLOCK')) : null,
     warnings: Object.keys(environment).flatMap((name) => warningOf(name, environment[name] ?? '')),
@@ -85,7 +91,7 @@ export function readConfig(environment: Environment): Config {
 }
 
 const known = new Set(
-  'HOST PORT DATA KEY TENANT OWNER_USERNAME OWNER_PASSWORD STORAGE SURFACES CORS_ORIGINS TRUST_PROXY RATE_LIMIT ACCESS_TOKEN_SECONDS HASH_MEMORY_KIB HASH_ITERATIONS LOG_LEVEL TEST_CLOCK VANTAGEPOINT_TENANT VANTAGEPOINT_DOCS_URL VANTAGEPOINT_DOCS_TOKEN FSM_OPEN_SETUP FSM_SETUP_PER_HOUR FSM_TOKEN_MISSES_PER_MINUTE FSM_TOKEN_URL'
+  'HOST PORT DATA KEY TENANT OWNER_USERNAME OWNER_PASSWORD STORAGE SURFACES CORS_ORIGINS TRUST_PROXY RATE_LIMIT ACCESS_TOKEN_SECONDS PUBLIC_URL HASH_MEMORY_KIB HASH_ITERATIONS LOG_LEVEL TEST_CLOCK VANTAGEPOINT_TENANT VANTAGEPOINT_DOCS_URL VANTAGEPOINT_DOCS_TOKEN FSM_OPEN_SETUP FSM_SETUP_PER_HOUR FSM_TOKEN_MISSES_PER_MINUTE FSM_TOKEN_URL'
     .split(' ')
     .map((name) => `HOLDFAST_${name}`),
 )
@@ -131,6 +137,27 @@ function originOf(given: string): string {
 function urlOf(name: string, given: string | null): string | null {
   if (given === null || (URL.canParse(given) && /^https?:$/.test(new URL(given).protocol))) return given
   throw badSetting(name, given, 'an http or https address')
+}
+
+/** Paths are put after it. */
+function publicUrlOf(given: string | null): string | null {
+  if (given === null) return null
+  const url = URL.canParse(given) ? new URL(given) : null
+  const isPlain = url !== null && /^https?:$/.test(url.protocol) && `${url.username}${url.password}${url.search}${url.hash}` === ''
+  if (isPlain) return `${url.origin}${url.pathname}`.replace(/\/+$/, '')
+  // the address may hold a password, so it is not shown
+  throw badSetting('HOLDFAST_PUBLIC_URL', '(not shown)', 'an http or https address without user, query or fragment')
+}
+
+/** An address to listen at that is every address of the machine is none to go to. */
+function ownAddress(host: string, port: number): string {
+  if (host === '0.0.0.0' || host === '::') return `http://localhost:${port}`
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+function domainOf(given: string | null): string | null {
+  if (given === null || /^(?=.{1,253}(?::|$))[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?$/i.test(given)) return given
+  throw badSetting('DOMAIN', given, 'a host name such as booking.example.org')
 }
 
 /** A secret goes there: over TLS, or to a program on this very machine. */

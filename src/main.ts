@@ -79,7 +79,7 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
     const sealer = createSealer(masterKey)
     const keys = await openKeyRing({ storage, sealer, clock, ids, isPassing: options.isPassing ?? false })
     const macKey = Buffer.from(hkdfSync('sha256', masterKey, '', 'holdfast known devices', 32))
-    const { accessTokenSeconds, vantagepointTenant, docsUrl, docsToken, fsm } = config
+    const { accessTokenSeconds, publicUrl, vantagepointTenant, docsUrl, docsToken, fsm } = config
     const hub = createHub(storage)
     const runtime: Runtime = {
       storage,
@@ -96,7 +96,7 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
         log,
         health,
         mac: (text) => createHmac('sha256', macKey).update(text).digest('base64url'),
-        settings: { version, accessTokenSeconds, vantagepointTenant, docsUrl, docsToken, fsm },
+        settings: { version, accessTokenSeconds, publicUrl, vantagepointTenant, docsUrl, docsToken, fsm },
       },
     }
     const firstOwner = await ensureFirstTenant(runtime, {

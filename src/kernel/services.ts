@@ -69,12 +69,16 @@ export type FsmSettings = {
   tokenMissesPerMinute: number
   /** Where client credentials become a token; `{cluster}` is filled in. */
   tokenUrl: string
+  /** `DOMAIN`: host of the pages on which customers book; null = `publicUrl`. */
+  domain: string | null
 }
 
 /** Settings that rules read; config.ts fills them. */
 export type Settings = {
   version: string
   accessTokenSeconds: number
+  /** Where clients reach this server: an origin, and a path if there is one, without a slash at the end. */
+  publicUrl: string
   /** Tenant (id or key) meant by vantagepoint logins without one; null = look across tenants. */
   vantagepointTenant: string | null
   docsUrl: string | null

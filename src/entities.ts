@@ -1,4 +1,5 @@
 import { ApiKey } from './apikey/entity.ts'
+import { Appointment, NewestAppointment } from './appointment/entity.ts'
 import { Contact } from './contact/entity.ts'
 import { Counter } from './kernel/change.ts'
 import type { AnyEntity } from './kernel/entity.ts'
@@ -14,6 +15,8 @@ export const entities: readonly AnyEntity[] = [
   User,
   Credential,
   Contact,
+  Appointment,
+  NewestAppointment,
   Session,
   RefreshToken,
   PasswordReset,

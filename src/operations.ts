@@ -1,4 +1,8 @@
 import { createApiKey, listApiKeys, removeApiKey } from './apikey/operations.ts'
+import { createAppointments } from './appointment/create.ts'
+import { bookAppointment, getOfferedAppointment } from './appointment/link.ts'
+import { listAppointments } from './appointment/list.ts'
+import { respondToAppointment } from './appointment/respond.ts'
 import { followEvents } from './audit/follow.ts'
 import { checkIntegrity, exportAudit, listAudit, verifyAudit } from './audit/operations.ts'
 import { changeOwnPassword, getAgent, signIn } from './contact/account.ts'
@@ -13,6 +17,7 @@ import { getSummary } from './contact/summary.ts'
 import { getManagerSales, getSalesTeams, listManagers } from './contact/teams.ts'
 import { updateAgent } from './contact/update-agent.ts'
 import { createLead, removeLead, updateLead } from './contact/write-leads.ts'
+import { importCompanies } from './import/fsm/import.ts'
 import { importUsers } from './import/users.ts'
 import { importVantagepoint } from './import/vantagepoint/import.ts'
 import type { AnyOperation } from './kernel/operation.ts'
@@ -25,7 +30,11 @@ import { refreshSession } from './session/refresh.ts'
 import { confirmSecondFactor, getSecondFactor, removeSecondFactor, resetSecondFactor, startSecondFactor } from './session/second-factor.ts'
 import { createSession } from './session/sign-in.ts'
 import { createStaff } from './session/staff-operations.ts'
+import { createCompany } from './tenant/create-company.ts'
 import { createTenant, getTenant, listTenants, updateTenant } from './tenant/operations.ts'
+import { fetchPartnerToken } from './tenant/partner-token.ts'
+import { getCompany, listCompanies, validateLicence } from './tenant/read-company.ts'
+import { rotateSecret, updateCompany } from './tenant/update-company.ts'
 import { listUsers } from './user/list.ts'
 import { createUser, deactivateUser, getUser, updateUser } from './user/operations.ts'
 import { explainAccess, getOrganization } from './user/organization.ts'
@@ -71,6 +80,15 @@ export const operations: readonly AnyOperation[] = [
   getTenant,
   updateTenant,
 
+  validateLicence,
+  createCompany,
+  getCompany,
+  listCompanies,
+  updateCompany,
+  rotateSecret,
+  fetchPartnerToken,
+  importCompanies,
+
   createStaff,
   listKeys,
   rotateKeys,
@@ -102,4 +120,10 @@ export const operations: readonly AnyOperation[] = [
   getCommission,
   importVantagepoint,
   seedVantagepoint,
+
+  createAppointments,
+  listAppointments,
+  getOfferedAppointment,
+  bookAppointment,
+  respondToAppointment,
 ]

@@ -29,9 +29,10 @@ beforeAll(async () => {
   ours = await found(server, 'ours')
   theirs = await found(server, canary)
   const { storage, keys } = { storage: server.holdfast.runtime.storage, keys: server.holdfast.keys }
+  const { sealer } = server.holdfast.runtime.services
   const planted = entities.filter((type) => ![Tenant, StaffMember, SigningKeyRow].includes(type as never))
   const plantIn = (person: Person, text: string, number: number) =>
-    plant(storage.tenant(person.tenantId), planted, { canary: text, userId: person.id, number })
+    plant(storage.tenant(person.tenantId), planted, { canary: text, userId: person.id, number, sealer })
   ourThings = [
     ...(await plantIn(ours, 'visible', 6_000_001)),
     { entity: 'user', id: ours.id, number: 1 },

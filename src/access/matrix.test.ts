@@ -19,6 +19,7 @@ const everyone: Reach = { owner: 'tenant', admin: 'tenant', supervisor: 'subtree
 const administrators: Reach = { owner: 'tenant', admin: 'tenant' }
 const workers: Reach = { owner: 'tenant', admin: 'tenant', supervisor: 'subtree', manager: 'subtree', member: 'own' }
 const chiefs: Reach = { owner: 'tenant', admin: 'tenant', supervisor: 'subtree', manager: 'subtree' }
+const fieldService: Reach = { owner: 'tenant', admin: 'tenant', supervisor: 'tenant', manager: 'tenant', member: 'tenant' }
 const readers: Reach = { owner: 'tenant', admin: 'tenant', auditor: 'tenant' }
 const staff: Reach = { platform_admin: 'platform' }
 const staffReads: Reach = { platform_admin: 'platform', platform_operator: 'platform' }
@@ -93,6 +94,21 @@ const matrix: Record<string, Row> = {
   'report.commission': both({ ...chiefs, auditor: 'tenant', manager: 'team' }),
   'vantagepoint.import': both({ ...administrators, ...staff }),
   'vantagepoint.seed': both({ ...administrators, ...staff }),
+
+  'licence.validate': 'public',
+  'company.create': both(staff),
+  'company.get': both({ ...Object.fromEntries(roles.map((role) => [role, 'tenant'])), ...staffReads }),
+  'company.list': both(staffReads),
+  'company.update': both({ ...administrators, ...staff }),
+  'company.rotate-secret': both({ ...administrators, ...staff }),
+  'company.token': both(fieldService),
+  'company.import': both(staff),
+
+  'appointment.create': both({ ...fieldService, ...staff }),
+  'appointment.list': both({ ...fieldService, auditor: 'tenant', ...staffReads }),
+  'appointment.get-offered': 'public',
+  'appointment.book': 'public',
+  'appointment.respond': both({ ...fieldService, ...staff }),
 }
 
 const places = operations.flatMap((operation) => {

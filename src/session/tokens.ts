@@ -11,3 +11,15 @@ export const randomToken = (prefix: string): string => prefix + randomBytes(32).
  * salt.
  */
 export const digestToken = (token: string): string => createHash('sha256').update(token).digest('hex')
+
+const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
+const linkLength = 32
+/** The largest multiple of 62 in a byte: what lies above would make the first letters likelier. */
+const fair = 248
+
+/** A token for a link that people pass on: exactly 32 characters `[A-Za-z0-9]`, uniform, 190 bits (SECURITY.md, tokens). `random` gives that many random bytes. */
+export function linkToken(random: (bytes: number) => Buffer): string {
+  let token = ''
+  while (token.length < linkLength) for (const byte of random(linkLength)) if (byte < fair) token += letters[byte % letters.length]
+  return token.slice(0, linkLength)
+}

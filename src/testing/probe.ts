@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { Counter, create, insert } from '../kernel/change.ts'
 import { system } from '../kernel/context.ts'
 import type { AnyEntity, Column } from '../kernel/entity.ts'
+import type { Sealer } from '../kernel/services.ts'
 import type { TenantStore } from '../storage/port.ts'
 
 type Schema = { [key: string]: unknown }
@@ -83,7 +84,7 @@ export type Thing = { entity: string; id: string; number: number | null }
 export async function plant(
   store: TenantStore,
   entities: readonly AnyEntity[],
-  { canary, userId, number }: { canary: string; userId: string; number: number },
+  { canary, userId, number, sealer }: { canary: string; userId: string; number: number; sealer: Sealer },
 ): Promise<Thing[]> {
   const now = new Date().toISOString()
   const things: Thing[] = []
@@ -93,7 +94,11 @@ export async function plant(
     const fields = Object.fromEntries(
       type.columns
         .filter(({ field }) => field in type.fields)
-        .map((column) => [column.field, planted(type, column, { canary, userId, number, now })]),
+        .map((column) => {
+          const value = planted(type, column, { canary, userId, number, now })
+          const place = { tenant: store.tenantId, entity: type.name, id, field: column.field }
+          return [column.field, column.field.startsWith('sealed') ? sealer.seal(String(value), place) : value]
+        }),
     )
     const row = create(type, id, fields as never, now)
     await store.commit([insert(type, row)], { actor: system, action: 'test.plant', entity: null, requestId: null, time: now })
@@ -121,6 +126,20 @@ function planted(type: AnyEntity, { field, kind }: Column, { canary, userId, num
     case 'boolean':
       return true
     case 'json':
-      return inner.type === 'array' ? [] : {}
+      return filled(inner, `${canary}-${type.name}-${field}`, now)
   }
+}
+
+/** A nested value, its texts holding the canary. */
+function filled(schema: Schema, text: string, now: string): unknown {
+  if (Array.isArray(schema.enum)) return schema.enum.at(-1)
+  const choices = schema.anyOf as Schema[] | undefined
+  if (choices !== undefined) return filled(choices.find((one) => one.type !== 'null') ?? {}, text, now)
+  const type = Array.isArray(schema.type) ? schema.type.find((one) => one !== 'null') : schema.type
+  if (type === 'array') return []
+  if (type === 'string') return schema.format === 'date-time' ? now : text
+  if (type === 'boolean') return true
+  if (type === 'number' || type === 'integer') return 1
+  const properties = Object.entries((schema.properties ?? {}) as Record<string, Schema>)
+  return Object.fromEntries(properties.map(([name, member]) => [name, filled(member, text, now)]))
 }

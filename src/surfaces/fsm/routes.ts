@@ -1,4 +1,5 @@
 import type { Surface } from '../../http/route.ts'
+import { appointmentRoutes } from './appointments.ts'
 import { problem } from './problem.ts'
 
 /** The dialect of appointment managers for field service (contracts/fsm.md). */
@@ -17,5 +18,5 @@ export const fsm: Surface = {
     headers: 'Content-Type,X-Amz-Date,Authorization,X-Api-Key,X-Amz-Security-Token,If-Match,Idempotency-Key',
   },
   problem,
-  routes: [],
+  routes: [...appointmentRoutes],
 }

@@ -131,4 +131,9 @@ export const systemTables: Readonly<Record<string, string>> = {
   "value" INTEGER NOT NULL,
   PRIMARY KEY ("tenant_id", "name")
 ) STRICT, WITHOUT ROWID`,
+  loads: `CREATE TABLE "loads" (
+  "id" INTEGER PRIMARY KEY CHECK ("id" = 1),
+  "state" TEXT NOT NULL CHECK ("state" IN ('loading', 'finished')),
+  "mark" TEXT
+) STRICT`,
 }

@@ -1,0 +1,120 @@
+import type { AnyEntity } from '../../kernel/entity.ts'
+import { AppError } from '../../kernel/errors.ts'
+import { decodeCursor, encodeCursor, type Page } from '../../kernel/page.ts'
+import type { EncodedChange, EncodedCommit } from '../encoded.ts'
+import type { Load, SequenceValue, StoredRow, Transfer } from '../port.ts'
+import type { Loader } from './load.ts'
+import { listName } from './select.ts'
+import { type Now, reading } from './store.ts'
+import { owned } from './tables.ts'
+
+const most = { items: 1_000, page: 1_000, mark: 10_000 } as const
+const usual = 200
+
+type Parts = {
+  current: Now
+  entities: readonly AnyEntity[]
+  openLoader(): Loader
+}
+
+/** The port's transfer: reads on the connection of all reads, loads on one of its own (load.ts). */
+export function sqliteTransfer({ current, entities, openLoader }: Parts): Transfer {
+  function loading(): Loader {
+    const { loader } = current()
+    if (loader === null) throw new Error('There is no load: begin one')
+    return loader
+  }
+
+  return {
+    state: () =>
+      reading(current, ({ db, isLoading }) => {
+        if (isLoading) return 'loading'
+        const isTouched = ['log', 'heads', 'loads'].some((table) => db.prepare(`SELECT 1 FROM ${table} LIMIT 1`).get() !== undefined)
+        return isTouched ? 'ready' : 'empty'
+      }),
+
+    rows: (type, { cursor = null, limit = usual, tenantId }) =>
+      reading(current, ({ from }): Page<StoredRow> => {
+        const size = sizeOf(limit)
+        const { columns, table, revive } = from.of(type)
+        const list = listName('rows', type.name, tenantId ?? null)
+        const [tenant, id] = cursor === null ? [tenantId ?? '', ''] : (decodeCursor(list, cursor, 2) as [string, string])
+        const beyond = tenantId === undefined ? '(tenant_id, id) > (?, ?)' : 'tenant_id = ? AND id > ?'
+        const sql = `SELECT tenant_id, ${columns} FROM ${table} WHERE ${beyond} ORDER BY tenant_id, id LIMIT 0 + ?`
+        const found = from.prepare(sql).all(tenant, id, size + 1)
+        const items = found.slice(0, size).map((row) => owned(row, revive) as StoredRow)
+        return pageOf(items, found.length > size, list, ({ tenantId: of, row }) => [of, row.id])
+      }),
+
+    sequences: ({ cursor = null, limit = usual }) =>
+      reading(current, ({ from }): Page<SequenceValue> => {
+        const size = sizeOf(limit)
+        const [tenant, name] = cursor === null ? ['', ''] : (decodeCursor('sequences', cursor, 2) as [string, string])
+        const sql = `SELECT tenant_id AS tenantId, name AS sequence, value FROM sequences
+          WHERE (tenant_id, name) > (?, ?) ORDER BY tenant_id, name LIMIT 0 + ?`
+        const found = from.prepare(sql).all(tenant, name, size + 1) as SequenceValue[]
+        return pageOf(found.slice(0, size), found.length > size, 'sequences', ({ tenantId, sequence }) => [tenantId, sequence])
+      }),
+
+    async begin() {
+      const running = current()
+      if ((await this.state()) === 'ready') throw notEmpty()
+      running.loader ??= openLoader()
+      const mark = running.loader.begin()
+      running.isLoading = true
+      return mark
+    },
+
+    async load(batch) {
+      const loader = loading()
+      const { onDurable } = current()
+      assertSize(batch)
+      loader.load(batch)
+      onDurable(touched(batch, entities))
+    },
+
+    async finish() {
+      const running = current()
+      loading().finish()
+      running.isLoading = false
+      running.loader?.close()
+      running.loader = null
+      running.numbers.forget()
+    },
+  }
+}
+
+function sizeOf(limit: number): number {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= most.page) return limit
+  throw new Error(`A page has 1 to ${most.page} items, not ${limit}`)
+}
+
+function pageOf<T>(items: T[], isMore: boolean, list: string, keyOf: (item: T) => readonly string[]): Page<T> {
+  const last = items.at(-1)
+  return { items, nextCursor: isMore && last !== undefined ? encodeCursor(list, keyOf(last)) : null }
+}
+
+function assertSize({ rows = [], removed = [], entries = [], heads = [], sequences = [], mark = '' }: Load): void {
+  const items = rows.length + removed.length + entries.length + heads.length + sequences.length
+  if (items > most.items) throw new Error(`A load takes at most 1,000 items at once, not ${items}`)
+  if (mark.length > most.mark) throw new Error(`A mark has at most ${most.mark} characters, not ${mark.length}`)
+}
+
+/** The rows of a batch as commits that removed them: whoever remembers rows forgets these. */
+function touched({ type, rows = [], removed = [] }: Load, entities: readonly AnyEntity[]): EncodedCommit[] {
+  const position = entities.findIndex(({ name }) => name === type?.name)
+  const changes = new Map<string, EncodedChange[]>()
+  for (const { tenantId, id } of [...rows.map(({ tenantId, row }) => ({ tenantId, id: row.id })), ...removed]) {
+    const ours = changes.get(tenantId)
+    if (ours === undefined) changes.set(tenantId, [['remove', position, id, 0]])
+    else ours.push(['remove', position, id, 0])
+  }
+  return [...changes].map(([tenantId, all]) => [tenantId, tenantId, '', ['', '', ''], all])
+}
+
+const notEmpty = (): AppError =>
+  new AppError(
+    'conflict',
+    'storage_not_empty',
+    'The storage holds data already, and nothing is written over it. Name an empty one: a new database, another prefix or a new folder.',
+  )

@@ -109,7 +109,8 @@ const aliases: Readonly<Record<string, string>> = {
   DYNAMODB_AUDIT_LOG_TABLE: 'audit-log',
 }
 
-function tableOf(setting: string): string | null {
+/** The table that a setting names, as `audit-log`, or null for any other setting. */
+export function tableOf(setting: string): string | null {
   const alias = aliases[setting]
   if (alias !== undefined) return alias
   const entity = /^DYNAMODB_([A-Z_]+)_TABLE$/.exec(setting)?.[1]

@@ -1,9 +1,12 @@
-import { readFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { AppError } from '../kernel/errors.ts'
-import { command, say } from './command.ts'
+import { command, examplesText, say } from './command.ts'
 import { firstOwnerWords } from './connection.ts'
+import { refusing } from './output-file.ts'
 
 /** Another event or command holds a data folder only for a moment. */
 const patienceMs = 20_000
@@ -11,6 +14,35 @@ const patienceMs = 20_000
 export function addLambda(program: Command): void {
   const lambda = program.command('lambda').summary('Holdfast as an AWS Lambda function').description('Holdfast as an AWS Lambda function.')
   addInvoke(lambda)
+  addPackage(lambda)
+}
+
+function addPackage(lambda: Command): void {
+  lambda
+    .command('package')
+    .summary("Write the function's code as a zip")
+    .description(
+      "Writes the function's code as a zip: the handler (index.handler) and what it needs, for DynamoDB and S3. No setting is in it.",
+    )
+    .requiredOption('--out <file>', 'the zip to write; one that is there is replaced')
+    .addOption(new Option('--arch <name>', "the function's architecture (default: this machine's)").choices(['x86_64', 'arm64']))
+    .option('--json', 'print one JSON document on standard output')
+    .addHelpText('after', examplesText([['holdfast lambda package --out holdfast.zip --arch arm64', 'for a function on Graviton']]))
+    .action(async ({ out, arch, json }: { out: string; arch?: 'x86_64' | 'arm64'; json?: true }) => {
+      const { ownArchitecture, packageLambda } = await import('../deploy/lambda-package.ts')
+      const architecture = arch ?? ownArchitecture
+      const bytes = await packageLambda(architecture)
+      const file = resolve(out)
+      const temporary = `${file}.${process.pid}.tmp`
+      await refusing(file, async () => {
+        writeFileSync(temporary, bytes, { flush: true })
+        renameSync(temporary, file)
+      })
+      const sha256 = createHash('sha256').update(bytes).digest('hex')
+      const document = { file, bytes: bytes.length, sha256, architecture, handler: 'index.handler' }
+      const words = `${file}: ${(bytes.length / 1e6).toFixed(1)} MB for ${architecture}, handler index.handler, SHA-256 ${sha256}`
+      process.stdout.write(`${json === true ? JSON.stringify(document) : words}\n`)
+    })
 }
 
 function addInvoke(lambda: Command): void {

@@ -56,7 +56,8 @@ function fileOutput(path: string): Output {
   }
 }
 
-async function refusing<T>(path: string, work: () => Promise<T>): Promise<T> {
+/** Does work on a file. Errors: `file_exists`, `cannot_write`, `no_space`, for what the system refused. */
+export async function refusing<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (cause) {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addAudit } from './audit.ts'
+import { addAws } from './aws.ts'
 import { examplesText } from './command.ts'
 import { addDoctor } from './doctor.ts'
 import { addImport } from './import.ts'
@@ -36,7 +37,20 @@ export function program(): Command {
     .enablePositionalOptions()
     .showHelpAfterError('(--help shows what this command takes)')
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'holdfast: ')) })
-  for (const add of [addServe, addTenants, addUsers, addPlatformAdmin, addAudit, addDoctor, addKeys, addImport, addSeed, addLambda, addWhy])
+  for (const add of [
+    addServe,
+    addTenants,
+    addUsers,
+    addPlatformAdmin,
+    addAudit,
+    addDoctor,
+    addKeys,
+    addImport,
+    addSeed,
+    addAws,
+    addLambda,
+    addWhy,
+  ])
     add(holdfast)
   return holdfast.addHelpText('after', `${examplesText(examples)}\n${exitCodeText}`)
 }

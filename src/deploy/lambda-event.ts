@@ -96,12 +96,12 @@ type Parts = Pick<Incoming, 'method' | 'url' | 'address'> & {
 /** Of the connection between client and AWS, which has ended there. The length is that of the body as it arrives here. */
 const ofTheConnection = ['connection', 'content-length', 'expect', 'keep-alive', 'te', 'trailer', 'transfer-encoding']
 
-function incoming(version: Incoming['version'], { headers, body, isBase64Encoded, method, ...parts }: Parts): Incoming {
+function incoming(version: Incoming['version'], { method, url, headers, address, body, isBase64Encoded }: Parts): Incoming {
   for (const name of ofTheConnection) headers.delete(name)
   const forwarded = headers.get('x-forwarded-for')
-  if (forwarded !== undefined) headers.set('x-forwarded-for', withoutPeer(forwarded, parts.address))
+  if (forwarded !== undefined) headers.set('x-forwarded-for', withoutPeer(forwarded, address))
   const bytes = Buffer.from(body ?? '', isBase64Encoded === true ? 'base64' : 'utf8')
-  return { kind: 'http', version, method: method.toUpperCase(), headers: Object.fromEntries(headers), body: bytes, ...parts }
+  return { kind: 'http', version, method: method.toUpperCase(), url, headers: Object.fromEntries(headers), body: bytes, address }
 }
 
 /** AWS appends the address that it saw itself; it is the peer, and no hop beside it. */

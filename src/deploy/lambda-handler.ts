@@ -53,6 +53,8 @@ export function createLambdaHandler(options: Options): LambdaHandler {
     try {
       const holdfast = await (options.openStore ?? openHoldfast)(config, log, { committed: metrics.committed, isPassing: true })
       const app = await buildServer(config, holdfast, { observe: metrics.answered, streams: false })
+      // nobody follows the log here, so nothing has to look after it between events
+      holdfast.runtime.hub.close()
       if (holdfast.firstOwner !== null) options.madeFirst(holdfast.firstOwner)
       await app.ready()
       return { holdfast, app }
@@ -92,6 +94,8 @@ export function createLambdaHandler(options: Options): LambdaHandler {
       try {
         return read.kind === 'schedule' ? await doJobs() : await answer(read)
       } finally {
+        // what ends with the turn of the event loop, such as a shared read, ends before the process is frozen
+        await new Promise((resolve) => setImmediate(resolve))
         if (options.metricsTo !== undefined) for (const line of metrics.take()) options.metricsTo(line)
       }
     },

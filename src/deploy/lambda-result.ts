@@ -29,8 +29,10 @@ const ofTheConnection = new Set(['connection', 'keep-alive', 'transfer-encoding'
 /** The answer in the form of the event's version. Errors: `reply_too_large`. */
 export function lambdaResult({ statusCode, headers: given, rawPayload }: Answer, { version }: Pick<Incoming, 'version'>): LambdaResult {
   const headers: Record<string, string> = {}
-  for (const [name, value] of Object.entries(given))
+  for (const [spelled, value] of Object.entries(given)) {
+    const name = spelled.toLowerCase()
     if (value !== undefined && !ofTheConnection.has(name)) headers[name] = Array.isArray(value) ? value.join(', ') : String(value)
+  }
   const isText = textual.test(headers['content-type'] ?? '') && headers['content-encoding'] === undefined
   const isBase64Encoded = rawPayload.length > 0 && !isText
   const body = rawPayload.toString(isBase64Encoded ? 'base64' : 'utf8')

@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type BuildOptions, build, type Plugin } from 'esbuild'
+
+export const root = fileURLToPath(new URL('../..', import.meta.url))
+
+export type Bundle = {
+  /** Code by its path in the package: the handler, and each worker thread where its source would be. */
+  code: Map<string, Uint8Array>
+  /** Files that the code reads by an address beside its own source; they keep their paths. */
+  assets: readonly string[]
+  /** What went into it: paths of the repository. */
+  inputs: readonly string[]
+}
+
+/** Engines that a function cannot use: they need a disk or connections that last. */
+const leftOut = /\/storage\/(sqlite|postgres)\/engine\.ts$/
+
+/** The handler as one file of JavaScript, and its worker threads. What is native stays outside. The same sources give the same bytes. */
+export async function bundle(): Promise<Bundle> {
+  const code = new Map<string, Uint8Array>()
+  const found = { assets: new Set<string>(), workers: new Set<string>() }
+  const inputs = new Set<string>()
+  async function add(entry: string, path: string): Promise<void> {
+    const plugins = [addresses(path, found), engines]
+    const built = await build({ ...settings, entryPoints: [entry], plugins, write: false, metafile: true })
+    for (const { contents } of built.outputFiles) code.set(path, contents)
+    for (const input of Object.keys(built.metafile.inputs)) inputs.add(input)
+  }
+  await add('src/deploy/lambda.ts', 'index.mjs')
+  for (const worker of found.workers) await add(worker, compiled(worker))
+  return { code, assets: [...found.assets].sort(), inputs: [...inputs].sort() }
+}
+
+const compiled = (source: string): string => source.replace(/\.ts$/, '.mjs')
+
+const settings: BuildOptions = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: 'node',
+  target: 'node22.18',
+  format: 'esm',
+  mainFields: ['module', 'main'],
+  minifySyntax: true,
+  minifyWhitespace: true,
+  // what is thrown says its name
+  keepNames: true,
+  legalComments: 'none',
+  external: ['@node-rs/argon2', 'better-sqlite3', 'pg'],
+  // packages of the older module system ask for Node's own modules
+  banner: { js: "import{createRequire as requireHere}from'node:module';const require=requireHere(import.meta.url);" },
+  logLevel: 'silent',
+}
+
+/** Each source keeps its own address though all are one file, so that what stands beside it is found, in the package as in the repository. */
+function addresses(output: string, found: { assets: Set<string>; workers: Set<string> }): Plugin {
+  return {
+    name: 'addresses',
+    setup({ onLoad }) {
+      onLoad({ filter: /\/src\/.*\.ts$/, namespace: 'file' }, ({ path }) => {
+        const text = readFileSync(path, 'utf8')
+        const here = relative(root, path)
+        const moved = text.replace(/new URL\('([^']+)', import\.meta\.url\)/g, (whole, file: string) => {
+          const target = relative(root, resolve(dirname(path), file))
+          if (!file.endsWith('.ts')) found.assets.add(target)
+          else found.workers.add(target)
+          return whole.replace(/\.ts'/, ".mjs'")
+        })
+        const back = relative(dirname(output), '.') || '.'
+        const address = `new URL(${JSON.stringify(`${back}/${here}`)}, import.meta.url).href`
+        return { contents: moved.replaceAll('import.meta.url', address), loader: 'ts', resolveDir: dirname(path) }
+      })
+    },
+  }
+}
+
+const engines: Plugin = {
+  name: 'engines left out',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /\/engine\.ts$/ }, ({ path, resolveDir }) => {
+      const target = join(resolveDir, path)
+      const name = leftOut.exec(target)?.[1]
+      return name === undefined ? null : { path: name, namespace: 'left-out' }
+    })
+    onLoad({ filter: /.*/, namespace: 'left-out' }, ({ path: name }) => {
+      const said = `The ${name} engine is not in the package for AWS Lambda: set HOLDFAST_STORAGE to dynamodb://<region>.`
+      return { contents: `export const ${name} = () => { throw new Error(${JSON.stringify(said)}) }` }
+    })
+  },
+}

@@ -3,11 +3,10 @@ import type { Entity } from '../kernel/entity.ts'
 import { AppError } from '../kernel/errors.ts'
 import { platformTenant, type TenantStore } from '../storage/port.ts'
 import { Tenant } from '../tenant/entity.ts'
+import { noTenant } from '../tenant/find-company.ts'
 import { resolveTenant } from '../tenant/resolve.ts'
 
 export type Place = { tenant: Entity<typeof Tenant>; store: TenantStore }
-
-const unknown = () => new AppError('not_found', 'tenant_not_found', 'Tenant not found')
 
 /**
  * The tenant that a call means: for its own people theirs, which they may name by id or key; for staff the one they name. Another one is to its people not there on reads and forbidden on
@@ -21,12 +20,12 @@ export async function placeOf(context: Context, tenantId: string | undefined, wa
         errors: [{ field: 'tenantId', message: 'is required' }],
       })
     const tenant = await resolveTenant(context, tenantId)
-    if (tenant === null) throw unknown()
+    if (tenant === null) throw noTenant()
     return { tenant, store: runtime.storage.tenant(tenant.id) }
   }
   const tenant = await store.get(Tenant, store.tenantId)
-  if (tenant === null) throw unknown()
+  if (tenant === null) throw noTenant()
   if (tenantId === undefined || tenantId === tenant.key || tenantId === tenant.id) return { tenant, store }
-  if (way === 'read') throw unknown()
+  if (way === 'read') throw noTenant()
   throw new AppError('forbidden', 'forbidden', 'Your role does not allow this.')
 }

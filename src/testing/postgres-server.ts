@@ -98,7 +98,7 @@ export async function startPostgres({ folder: parent, own = false, settings = []
   async function answers(deadline: number): Promise<boolean> {
     while (Date.now() < deadline) {
       if (await canConnect(adminUrl)) return true
-      if (/FATAL|could not|error while loading/.test(said)) return false
+      if (/FATAL: {2}(?!the database system)|could not|error while loading/.test(said)) return false
       await setTimeout(25)
     }
     return false

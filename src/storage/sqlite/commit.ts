@@ -1,7 +1,7 @@
 import { type Database, SqliteError, type Statement } from 'better-sqlite3'
-import { type Told, tellAdd, teller } from './entry.ts'
+import type { SqlValue, EncodedChange as WireChange } from '../encoded.ts'
+import { type Told, tellAdd, teller } from '../entry.ts'
 import { quote, type Shape } from './schema.ts'
-import type { SqlValue, WireChange } from './wire.ts'
 
 /** A guard that missed. Plain data, not an error: losing a race is no exception, and a stack costs more than the commit. */
 export type Refusal = readonly [reason: 'version' | 'exists' | 'unique' | 'bound', entity: string, id: string, key: string | null]

@@ -1,11 +1,14 @@
 import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type Database, SqliteError, type Statement } from 'better-sqlite3'
+import type { EncodedCommit as WireCommit } from '../encoded.ts'
+import { type StreamHead, startOf } from '../entry.ts'
+import type { Signing } from '../signing.ts'
 import { applier, type Refusal } from './commit.ts'
-import { appender, type StreamHead, startOf } from './entry.ts'
-import { headWriter, type Signing } from './heads.ts'
+import { appender } from './entry.ts'
+import { headWriter } from './heads.ts'
 import type { Shape } from './schema.ts'
-import type { Outcome, WireCommit } from './wire.ts'
+import type { Outcome } from './wire.ts'
 
 /** Streams whose head is kept in memory; beyond it they are read again. */
 const headsKept = 20_000

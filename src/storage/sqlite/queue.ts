@@ -1,8 +1,9 @@
 import { Worker } from 'node:worker_threads'
+import type { EncodedCommit as WireCommit } from '../encoded.ts'
 import { Conflict, type EngineStats, type Receipt, type Signer } from '../port.ts'
 import { errorOf, storageFailed } from './failures.ts'
 import type { Shape } from './schema.ts'
-import type { FromWriter, Outcome, ToWriter, WireCommit } from './wire.ts'
+import type { FromWriter, Outcome, ToWriter } from './wire.ts'
 
 type Pending = { commit: WireCommit; start: number; resolve: (receipt: Receipt) => void; reject: (error: Error) => void }
 

@@ -1,7 +1,7 @@
 import type { AnyEntity } from '../../kernel/entity.ts'
 import { createRecentMap } from '../../kernel/recent-map.ts'
+import type { EncodedCommit as WireCommit } from '../encoded.ts'
 import type { Row } from './tables.ts'
-import type { WireCommit } from './wire.ts'
 
 /** Rows kept, some kilobytes each at the most. */
 const rowsKept = 8_000

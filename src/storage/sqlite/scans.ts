@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads'
 import type { AnyEntity } from '../../kernel/entity.ts'
+import type { SqlValue } from '../encoded.ts'
 import { storageFailed } from './failures.ts'
 import type { Row, Tables } from './tables.ts'
-import type { SqlValue } from './wire.ts'
 
 /** From so many rows on, looking at each takes longer than asking another thread: about a tenth of a millisecond. */
 const largeRows = 2_000

@@ -1,9 +1,9 @@
 import { sha256 } from '../../kernel/canonical.ts'
 import type { AnyEntity, Column } from '../../kernel/entity.ts'
 import { pageLimit } from '../../kernel/page.ts'
+import { type SqlValue, toValue } from '../encoded.ts'
 import type { Filter, Selection, Value } from '../port.ts'
 import { columnOf, quote, servingIndex } from './schema.ts'
-import { type SqlValue, toValue } from './wire.ts'
 
 /** A selection as SQL. `order` are the columns that a list goes by, id last. */
 export type Selected = {

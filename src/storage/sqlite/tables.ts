@@ -1,8 +1,8 @@
 import type { Database, Statement } from 'better-sqlite3'
 import type { AnyEntity, Column } from '../../kernel/entity.ts'
+import { type SqlValue, toValue } from '../encoded.ts'
 import type { Value } from '../port.ts'
 import { columnOf, quote } from './schema.ts'
-import { type SqlValue, toValue } from './wire.ts'
 
 export type Row = Record<string, unknown>
 

@@ -1,10 +1,11 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import type { EncodedCommit as WireCommit } from '../encoded.ts'
+import { type Signing, signingOf } from '../signing.ts'
 import { checkpointer } from './checkpoint.ts'
 import { connect } from './connection.ts'
 import { groupCommitter } from './group.ts'
-import { type Signing, signingOf } from './heads.ts'
 import type { Shape } from './schema.ts'
-import type { FromWriter, ToWriter, WireCommit } from './wire.ts'
+import type { FromWriter, ToWriter } from './wire.ts'
 
 /** The writer's thread: the one connection that writes. Everything that waits when a group begins is its group; a lone commit waits for nobody. */
 

@@ -1,6 +1,7 @@
 import type { Surface } from '../../http/route.ts'
 import { appointmentRoutes } from './appointments.ts'
 import { problem } from './problem.ts'
+import { tenantRoutes } from './tenants.ts'
 
 /** The dialect of appointment managers for field service (contracts/fsm.md). */
 export const fsm: Surface = {
@@ -18,5 +19,5 @@ export const fsm: Surface = {
     headers: 'Content-Type,X-Amz-Date,Authorization,X-Api-Key,X-Amz-Security-Token,If-Match,Idempotency-Key',
   },
   problem,
-  routes: [...appointmentRoutes],
+  routes: [...tenantRoutes, ...appointmentRoutes],
 }

@@ -62,7 +62,8 @@ function rangeOf(header: string | undefined, size: number): ByteRange | null {
   const [, from = '', to = ''] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? '') ?? []
   if (from === '' && to === '') return null
   const start = from === '' ? Math.max(size - Number(to), 0) : Number(from)
-  const end = from === '' || to === '' ? size : Number(to) + 1
+  // a beginning behind the end is not satisfiable, which the store says
+  const end = to !== '' && from !== '' ? Number(to) + 1 : Math.max(size, from === '' ? 0 : start + 1)
   return end > start ? { start, length: end - start } : null
 }
 

@@ -90,6 +90,24 @@ export async function* unpackLines(body: AsyncIterable<Uint8Array>, identity: st
   if (restLength > 0) throw damaged(name, new Error('the last line has no end'))
 }
 
+/** A small text as an age file of its own, without compression: `age -d` shows it. */
+export async function packText(text: string, recipients: readonly string[]): Promise<Uint8Array> {
+  const encrypter = new Encrypter()
+  for (const recipient of recipients) encrypter.addRecipient(recipient)
+  return encrypter.encrypt(text)
+}
+
+/** What `packText` packed. Errors: as `unpackLines`. */
+export async function unpackText(bytes: Uint8Array, identity: string, name: string): Promise<string> {
+  const decrypter = new Decrypter()
+  decrypter.addIdentity(identity)
+  try {
+    return await decrypter.decrypt(bytes, 'text')
+  } catch (error) {
+    throw openingFailed(name, error)
+  }
+}
+
 const webStream = (stream: Readable): ReadableStream<Uint8Array> => Readable.toWeb(stream) as ReadableStream<Uint8Array>
 
 /** age says in words alone why a file does not open. */

@@ -227,6 +227,13 @@ export interface Transfer {
   finish(): Promise<void>
 }
 
+/** Everything as it was at one instant, while others write on. It holds resources of the database: close it. */
+export interface View extends Pick<Transfer, 'rows' | 'sequences'> {
+  /** Newest heads of all streams at that instant, by stream name. `limit` as above. */
+  heads(query: { cursor?: string | null; limit?: number }): Promise<Page<Head & { tenantId: string }>>
+  close(): Promise<void>
+}
+
 /** What the engine can say about itself. Times in seconds, counts since start. */
 export type EngineStats = {
   commits: number

@@ -21,6 +21,8 @@ const network: Readonly<Record<number, string>> = {
   18225520: 'GFS2',
 }
 
+export const databaseFile = 'holdfast.db'
+
 /** The name of the network file system that a statfs type stands for, or null. */
 export const networkFileSystem = (type: number): string | null => network[type >>> 0] ?? null
 

@@ -1,15 +1,12 @@
 import type { AnyEntity } from '../../kernel/entity.ts'
 import { AppError } from '../../kernel/errors.ts'
-import { decodeCursor, encodeCursor, type Page } from '../../kernel/page.ts'
 import type { EncodedChange, EncodedCommit } from '../encoded.ts'
-import type { Load, SequenceValue, StoredRow, Transfer } from '../port.ts'
+import type { Load, Transfer } from '../port.ts'
 import type { Loader } from './load.ts'
-import { listName } from './select.ts'
 import { type Now, reading } from './store.ts'
-import { owned } from './tables.ts'
+import { storedRows, storedSequences } from './stored.ts'
 
-const most = { items: 1_000, page: 1_000, mark: 10_000 } as const
-const usual = 200
+const most = { items: 1_000, mark: 10_000 } as const
 
 type Parts = {
   current: Now
@@ -33,28 +30,8 @@ export function sqliteTransfer({ current, entities, openLoader }: Parts): Transf
         return isTouched ? 'ready' : 'empty'
       }),
 
-    rows: (type, { cursor = null, limit = usual, tenantId }) =>
-      reading(current, ({ from }): Page<StoredRow> => {
-        const size = sizeOf(limit)
-        const { columns, table, revive } = from.of(type)
-        const list = listName('rows', type.name, tenantId ?? null)
-        const [tenant, id] = cursor === null ? [tenantId ?? '', ''] : (decodeCursor(list, cursor, 2) as [string, string])
-        const beyond = tenantId === undefined ? '(tenant_id, id) > (?, ?)' : 'tenant_id = ? AND id > ?'
-        const sql = `SELECT tenant_id, ${columns} FROM ${table} WHERE ${beyond} ORDER BY tenant_id, id LIMIT 0 + ?`
-        const found = from.prepare(sql).all(tenant, id, size + 1)
-        const items = found.slice(0, size).map((row) => owned(row, revive) as StoredRow)
-        return pageOf(items, found.length > size, list, ({ tenantId: of, row }) => [of, row.id])
-      }),
-
-    sequences: ({ cursor = null, limit = usual }) =>
-      reading(current, ({ from }): Page<SequenceValue> => {
-        const size = sizeOf(limit)
-        const [tenant, name] = cursor === null ? ['', ''] : (decodeCursor('sequences', cursor, 2) as [string, string])
-        const sql = `SELECT tenant_id AS tenantId, name AS sequence, value FROM sequences
-          WHERE (tenant_id, name) > (?, ?) ORDER BY tenant_id, name LIMIT 0 + ?`
-        const found = from.prepare(sql).all(tenant, name, size + 1) as SequenceValue[]
-        return pageOf(found.slice(0, size), found.length > size, 'sequences', ({ tenantId, sequence }) => [tenantId, sequence])
-      }),
+    rows: (type, query) => reading(current, ({ from }) => storedRows(from, type, query)),
+    sequences: (query) => reading(current, ({ from }) => storedSequences(from, query)),
 
     async begin() {
       const running = current()
@@ -82,16 +59,6 @@ export function sqliteTransfer({ current, entities, openLoader }: Parts): Transf
       running.numbers.forget()
     },
   }
-}
-
-function sizeOf(limit: number): number {
-  if (Number.isInteger(limit) && limit >= 1 && limit <= most.page) return limit
-  throw new Error(`A page has 1 to ${most.page} items, not ${limit}`)
-}
-
-function pageOf<T>(items: T[], isMore: boolean, list: string, keyOf: (item: T) => readonly string[]): Page<T> {
-  const last = items.at(-1)
-  return { items, nextCursor: isMore && last !== undefined ? encodeCursor(list, keyOf(last)) : null }
 }
 
 function assertSize({ rows = [], removed = [], entries = [], heads = [], sequences = [], mark = '' }: Load): void {

@@ -2,13 +2,16 @@ import { beforeEach, expect, test } from 'vitest'
 import { create, insert } from '../kernel/change.ts'
 import { anonymous, system } from '../kernel/context.ts'
 import { Session } from '../session/entity.ts'
-import { Tenant } from '../tenant/entity.ts'
+import { noAccount, Tenant } from '../tenant/entity.ts'
 import { createBusinessMetrics } from './emf.ts'
 
 const now = '2026-11-01T10:00:00.000Z'
 const nowMs = Date.parse(now)
 const tenant = '0192f0c1-2222-7333-8444-555566667777'
-const aTenant = insert(Tenant, create(Tenant, tenant, { key: 'acme', name: 'Acme', isActive: true, validFrom: null, validTo: null }, now))
+const aTenant = insert(
+  Tenant,
+  create(Tenant, tenant, { ...noAccount, key: 'acme', name: 'Acme', isActive: true, validFrom: null, validTo: null }, now),
+)
 const aSession = insert(
   Session,
   create(

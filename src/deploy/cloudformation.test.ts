@@ -1,0 +1,357 @@
+import { describe, expect, test } from 'vitest'
+import { entities } from '../entities.ts'
+import { tableDefinitions, tableKeyOf } from '../storage/dynamodb/tables.ts'
+import { readObjects, readStorage } from '../storage-config.ts'
+import { type Template, template } from './cloudformation.ts'
+import { at, environments, type Resource } from './template.ts'
+
+const dev = template('dev', {})
+// biome-ignore lint/suspicious/noExplicitAny: JSON that tests reach into
+type Json = any
+const json = (value: unknown): Json => JSON.parse(JSON.stringify(value))
+const ofType = (type: string, of: Template = dev): [string, Resource][] =>
+  Object.entries(of.Resources).filter(([, { Type }]) => Type === type)
+const properties = (name: string, of: Template = dev): Json => json(of.Resources[name]?.Properties)
+const tablesOf = (of: Template = dev): Json[] => ofType('AWS::DynamoDB::Table', of).map(([, { Properties }]) => json(Properties))
+const tagsOf = (tags: { Key: string; Value: string }[]): Json => Object.fromEntries(tags.map(({ Key, Value }) => [Key, Value]))
+const statementsOf = (role: string): Json[] => properties(role).Policies.flatMap((policy: Json) => policy.PolicyDocument.Statement)
+const functionSettings = (of: Template = dev): Json => properties('Function', of).Environment.Variables
+
+describe('tables', () => {
+  test('there is one for each entity, and the log and the keys, named holdfast-<env>-<plural>', () => {
+    for (const environment of environments) {
+      const names = tablesOf(template(environment, {})).map(({ TableName }) => TableName)
+      const expected = [...entities.map(tableKeyOf), 'audit-log', 'keys'].map((key) => `holdfast-${environment}-${key}`)
+      expect(names.toSorted()).toEqual(expected.toSorted())
+    }
+    const names = tablesOf().map(({ TableName }) => TableName)
+    expect(names).toEqual(
+      expect.arrayContaining(['tenants', 'users', 'sessions', 'appointments', 'audit-log'].map((key) => `holdfast-dev-${key}`)),
+    )
+  })
+
+  test.each(ofType('AWS::DynamoDB::Table').map(([name]) => name))('%s is on demand, recoverable, protected, encrypted and kept', (name) => {
+    expect(dev.Resources[name]).toMatchObject({ DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' })
+    const { Tags, ...table } = properties(name)
+    expect(table).toMatchObject({
+      BillingMode: 'PAY_PER_REQUEST',
+      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+      DeletionProtectionEnabled: true,
+      SSESpecification: { SSEEnabled: true },
+    })
+    expect(tagsOf(Tags)).toEqual({ Environment: 'dev', Application: 'holdfast', Purpose: expect.stringMatching(/./) })
+    // DynamoDB refuses an attribute that no key uses, and one that is not declared
+    const used = [table, ...(table.GlobalSecondaryIndexes ?? [])].flatMap(({ KeySchema }) =>
+      KeySchema.map((key: Json) => key.AttributeName),
+    )
+    expect(table.AttributeDefinitions.map((each: Json) => each.AttributeName).toSorted()).toEqual([...new Set(used)].toSorted())
+  })
+
+  const named = (plural: string) => tablesOf().find(({ TableName }) => TableName === `holdfast-dev-${plural}`)
+
+  test('rows that expire do so by the attribute ttl', () => {
+    for (const plural of ['sessions', 'appointments', 'refresh-tokens', 'throttles'])
+      expect(named(plural)?.TimeToLiveSpecification, plural).toEqual({ AttributeName: 'ttl', Enabled: true })
+    for (const plural of ['tenants', 'users', 'audit-log']) expect(named(plural), plural).not.toHaveProperty('TimeToLiveSpecification')
+  })
+
+  test('tenants have hash tenantId and GSI1; appointments hash tenantId, range instanceId and TokenIndex', () => {
+    expect(named('tenants')).toMatchObject({
+      KeySchema: [{ AttributeName: 'tenantId', KeyType: 'HASH' }],
+      GlobalSecondaryIndexes: [
+        {
+          IndexName: 'GSI1',
+          KeySchema: [
+            { AttributeName: 'gsi1pk', KeyType: 'HASH' },
+            { AttributeName: 'gsi1sk', KeyType: 'RANGE' },
+          ],
+          Projection: { ProjectionType: 'ALL' },
+        },
+      ],
+    })
+    expect(named('tenants').KeySchema).toHaveLength(1)
+    expect(named('appointments')).toMatchObject({
+      KeySchema: [
+        { AttributeName: 'tenantId', KeyType: 'HASH' },
+        { AttributeName: 'instanceId', KeyType: 'RANGE' },
+      ],
+      GlobalSecondaryIndexes: [{ IndexName: 'TokenIndex', KeySchema: [{ AttributeName: 'customerAccessToken', KeyType: 'HASH' }] }],
+    })
+  })
+})
+
+describe('names that are set', () => {
+  test.each([
+    ['two names for one table', { USERS_TABLE_NAME: 'people', DYNAMODB_USERS_TABLE: 'persons' }],
+    ['one name for two tables', { USERS_TABLE_NAME: 'people', TENANT_TABLE_NAME: 'people' }],
+    ['the name that another table has by itself', { USERS_TABLE_NAME: 'holdfast-dev-sessions' }],
+    ['two characters', { USERS_TABLE_NAME: 'ab' }],
+    ['256 characters', { USERS_TABLE_NAME: 'a'.repeat(256) }],
+    ['a blank', { DYNAMODB_SESSIONS_TABLE: 'my table' }],
+    ['two for the log', { DYNAMODB_AUDIT_TABLE: 'audit-one', DYNAMODB_AUDIT_LOG_TABLE: 'audit-two' }],
+  ])('%s: refused', (_, settings) => {
+    expect(() => template('dev', settings)).toThrow(expect.objectContaining({ code: 'bad_setting' }))
+  })
+
+  test.each([
+    ['USERS_TABLE_NAME', 'users'],
+    ['TENANT_TABLE_NAME', 'tenants'],
+    ['APPOINTMENT_TABLE_NAME', 'appointments'],
+    ['DYNAMODB_AUDIT_TABLE', 'audit-log'],
+    ['DYNAMODB_AUDIT_LOG_TABLE', 'audit-log'],
+    ...entities.map((entity) => [`DYNAMODB_${entity.table.toUpperCase()}_TABLE`, tableKeyOf(entity)]),
+  ])('%s names the table %s, here and for the function', (setting, key) => {
+    for (const name of ['abc', `old.${'x'.repeat(251)}`]) {
+      const made = template('prod', { [setting]: ` ${name} ` })
+      const names = tablesOf(made).map(({ TableName }) => TableName)
+      expect(names).toContain(name)
+      expect(names).not.toContain(`holdfast-prod-${key}`)
+      expect(functionSettings(made)[setting]).toBe(name)
+    }
+  })
+
+  test('the same name given twice is one name', () => {
+    const made = template('dev', { USERS_TABLE_NAME: 'people', DYNAMODB_USERS_TABLE: 'people' })
+    expect(tablesOf(made).map(({ TableName }) => TableName)).toContain('people')
+  })
+
+  test('what names no table of ours is not passed on', () => {
+    const made = functionSettings(template('dev', { DYNAMODB_SECRET_TABLE: 'hunter2', HOLDFAST_KEY: 'canary', PATH: '/bin' }))
+    expect(Object.keys(made)).toEqual(Object.keys(functionSettings()))
+  })
+
+  test('the function reads the settings as the template means them', () => {
+    const settings = { USERS_TABLE_NAME: 'people', DYNAMODB_SESSIONS_TABLE: 'sign-ins' }
+    const resolved = Object.fromEntries(
+      Object.entries(functionSettings(template('staging', settings))).map(([name, value]: [string, Json]) => [
+        name,
+        (value['Fn::Sub'] ?? String(value))
+          .replaceAll(`${at('AWS::Region')}`, 'eu-central-1')
+          .replaceAll(/\$\{(\w+)\}/g, 'bucket-of-$1')
+          .toLowerCase(),
+      ]),
+    )
+    const storage = readStorage(Object.fromEntries(Object.entries(resolved).map(([name, value]) => [name, value as string])))
+    if (storage.engine !== 'dynamodb') throw new Error('the function is on another engine')
+    expect(storage).toMatchObject({ region: 'eu-central-1', endpoint: null })
+    const names = tableDefinitions(entities, storage).map(({ name }) => name)
+    expect(names.toSorted()).toEqual(
+      tablesOf(template('staging', settings))
+        .map(({ TableName }) => TableName)
+        .toSorted(),
+    )
+    expect(readObjects(resolved as never)).toMatchObject({ kind: 's3', region: 'eu-central-1', bucket: 'bucket-of-objectsbucket' })
+  })
+})
+
+describe('buckets', () => {
+  test.each(['ObjectsBucket', 'BackupsBucket'])('%s is versioned, encrypted, closed, reached by TLS alone, and kept', (name) => {
+    expect(dev.Resources[name]).toMatchObject({ Type: 'AWS::S3::Bucket', DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' })
+    expect(properties(name)).toMatchObject({
+      VersioningConfiguration: { Status: 'Enabled' },
+      BucketEncryption: { ServerSideEncryptionConfiguration: [{ ServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } }] },
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      },
+    })
+    const policies = ofType('AWS::S3::BucketPolicy').map(([, resource]) => json(resource.Properties))
+    const [policy] = policies.filter(({ Bucket }) => Bucket.Ref === name)
+    expect(policy.PolicyDocument.Statement).toEqual([
+      {
+        Sid: 'TlsOnly',
+        Effect: 'Deny',
+        Principal: '*',
+        Action: 's3:*',
+        Resource: [{ 'Fn::GetAtt': [name, 'Arn'] }, { 'Fn::Sub': `\${${name}.Arn}/*` }],
+        Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+      },
+    ])
+  })
+
+  test('unfinished uploads of objects go', () => {
+    expect(properties('ObjectsBucket').LifecycleConfiguration.Rules).toEqual([
+      expect.objectContaining({ Status: 'Enabled', AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 } }),
+    ])
+  })
+})
+
+describe('roles', () => {
+  test.each([
+    ['FunctionRole', 'lambda.amazonaws.com'],
+    ['SchedulerRole', 'scheduler.amazonaws.com'],
+  ])('%s trusts %s only', (role, service) => {
+    expect(properties(role).AssumeRolePolicyDocument.Statement).toEqual([
+      expect.objectContaining({ Principal: { Service: service }, Action: 'sts:AssumeRole' }),
+    ])
+    expect(properties(role)).not.toHaveProperty('ManagedPolicyArns')
+  })
+
+  test('there are no other roles and policies', () => {
+    expect(ofType('AWS::IAM::Role').map(([name]) => name)).toEqual(['FunctionRole', 'SchedulerRole'])
+    expect(Object.values(dev.Resources).filter(({ Type }) => /^AWS::IAM::/.test(Type))).toHaveLength(2)
+  })
+
+  test.each(['FunctionRole', 'SchedulerRole'])('%s names every action and every resource', (role) => {
+    for (const { Action, Resource, Effect } of statementsOf(role)) {
+      expect(Effect).toBe('Allow')
+      for (const action of Action) expect(action).toMatch(/^[a-z0-9]+:[A-Za-z]+$/)
+      for (const resource of Resource) {
+        // an ARN of this very template; below it only a bucket's objects and a table's indexes
+        const text = resource['Fn::Sub'] ?? `\${${resource['Fn::GetAtt'].join('.')}}`
+        expect(text).toMatch(
+          /^\$\{\w+Table\.Arn\}(\/index\/\*)?$|^\$\{(Objects|Backups)Bucket\.Arn\}(\/\*)?$|^\$\{(MasterKey|LogGroup|Function)\.Arn\}$/,
+        )
+      }
+    }
+  })
+
+  const isTable = ([name]: [string, unknown]) => name.endsWith('Table')
+  const tablesNamed = Object.entries(dev.Resources)
+    .filter(isTable)
+    .map(([name]) => name)
+  const allowedOn = (table: string): string[] =>
+    statementsOf('FunctionRole')
+      .filter(({ Resource }) => Resource.some((resource: Json) => resource['Fn::GetAtt']?.[0] === table))
+      .flatMap(({ Action }) => Action)
+
+  test('on each table it may do what the engine calls there, no more and no less', () => {
+    const definitions = tableDefinitions(entities, { prefix: 'holdfast-dev', tables: {} })
+    expect(tablesNamed).toHaveLength(definitions.length)
+    for (const { name, actions } of definitions) {
+      const [resource = ''] = ofType('AWS::DynamoDB::Table').find(([, { Properties }]) => Properties.TableName === name) ?? []
+      expect(allowedOn(resource).toSorted(), name).toEqual(actions.toSorted())
+    }
+  })
+
+  test('it scans nothing, administers no table, and removes neither tenants nor log', () => {
+    for (const table of tablesNamed)
+      for (const action of allowedOn(table))
+        expect(action).not.toMatch(
+          /:(\w*Scan|Create\w*|Delete(?!Item$)\w*|UpdateTable|UpdateTimeToLive|UpdateContinuousBackups|Restore\w*)$/,
+        )
+    for (const table of ['TenantsTable', 'AuditLogTable']) {
+      expect(allowedOn(table)).toContain('dynamodb:PutItem')
+      expect(allowedOn(table)).not.toContain('dynamodb:DeleteItem')
+    }
+    expect(allowedOn('SessionsTable')).toContain('dynamodb:DeleteItem')
+  })
+
+  test('an index is queried, and nothing else', () => {
+    const onIndexes = statementsOf('FunctionRole').filter(({ Resource }) =>
+      Resource.some((resource: Json) => resource['Fn::Sub']?.endsWith('/index/*')),
+    )
+    expect(onIndexes).toEqual([
+      expect.objectContaining({
+        Action: ['dynamodb:Query'],
+        Resource: [{ 'Fn::Sub': `${at('AppointmentsTable.Arn')}/index/*` }, { 'Fn::Sub': `${at('TenantsTable.Arn')}/index/*` }],
+      }),
+    ])
+  })
+
+  test('beside the tables it has two buckets, one key and its own log; the schedule has the function', () => {
+    const others = statementsOf('FunctionRole').filter(({ Sid }) => !/^(Tables\d+|Indexes)$/.test(Sid))
+    const resources = others.flatMap(({ Resource }) =>
+      Resource.map((resource: Json) => resource['Fn::Sub'] ?? resource['Fn::GetAtt'].join('.')),
+    )
+    expect(resources).toEqual([
+      'ObjectsBucket.Arn',
+      `${at('ObjectsBucket.Arn')}/*`,
+      'BackupsBucket.Arn',
+      `${at('BackupsBucket.Arn')}/*`,
+      'MasterKey.Arn',
+      'LogGroup.Arn',
+    ])
+    expect(others.find(({ Sid }) => Sid === 'MasterKey').Action).toEqual(['kms:Decrypt'])
+    expect(statementsOf('SchedulerRole')).toEqual([
+      expect.objectContaining({ Action: ['lambda:InvokeFunction'], Resource: [{ 'Fn::GetAtt': ['Function', 'Arn'] }] }),
+    ])
+  })
+})
+
+describe('the function', () => {
+  test('runs the packaged code from the given bucket, with enough memory and 30 s, as its role', () => {
+    expect(properties('Function')).toMatchObject({
+      Runtime: expect.stringMatching(/^nodejs2[24]\.x$/),
+      Handler: 'index.handler',
+      Code: { S3Bucket: { Ref: 'CodeBucket' }, S3Key: { Ref: 'CodeKey' } },
+      Role: { 'Fn::GetAtt': ['FunctionRole', 'Arn'] },
+      Timeout: 30,
+    })
+    expect(properties('Function').MemorySize).toBeGreaterThanOrEqual(512)
+    expect(json(dev.Parameters)).toMatchObject({ CodeBucket: { Type: 'String' }, CodeKey: { Type: 'String' } })
+    for (const name of ['CodeBucket', 'CodeKey']) expect(json(dev.Parameters)[name]).not.toHaveProperty('Default')
+  })
+
+  test('keeps rows in the tables, files and backups in the buckets, and its master key wrapped by a key that rotates', () => {
+    expect(functionSettings()).toMatchObject({
+      HOLDFAST_STORAGE: { 'Fn::Sub': `dynamodb://${at('AWS::Region')}?prefix=holdfast-dev` },
+      HOLDFAST_OBJECTS: { 'Fn::Sub': `s3://${at('ObjectsBucket')}?region=${at('AWS::Region')}` },
+      HOLDFAST_BACKUP: { 'Fn::Sub': `s3://${at('BackupsBucket')}?region=${at('AWS::Region')}` },
+      HOLDFAST_KMS_KEY: { 'Fn::GetAtt': ['MasterKey', 'Arn'] },
+      HOLDFAST_KEY_WRAPPED: { Ref: 'WrappedKey' },
+    })
+    expect(dev.Resources.MasterKey).toMatchObject({ Type: 'AWS::KMS::Key', DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' })
+    expect(properties('MasterKey').EnableKeyRotation).toBe(true)
+  })
+
+  test('has an address that anyone may call, and nothing but the address', () => {
+    expect(properties('FunctionUrl')).toMatchObject({ AuthType: 'NONE', TargetFunctionArn: { 'Fn::GetAtt': ['Function', 'Arn'] } })
+    const permissions = ofType('AWS::Lambda::Permission').map(([, resource]) => json(resource.Properties))
+    expect(permissions).toEqual([
+      {
+        FunctionName: { 'Fn::GetAtt': ['Function', 'Arn'] },
+        Action: 'lambda:InvokeFunctionUrl',
+        Principal: '*',
+        FunctionUrlAuthType: 'NONE',
+      },
+      { FunctionName: { 'Fn::GetAtt': ['Function', 'Arn'] }, Action: 'lambda:InvokeFunction', Principal: '*', InvokedViaFunctionUrl: true },
+    ])
+  })
+
+  test('is called by a schedule, with an event that means the jobs', async () => {
+    const [[, schedule] = []] = ofType('AWS::Scheduler::Schedule')
+    const { Target, ScheduleExpression } = json(schedule?.Properties)
+    expect(ScheduleExpression).toMatch(/^rate\(/)
+    expect(Target).toMatchObject({ Arn: { 'Fn::GetAtt': ['Function', 'Arn'] }, RoleArn: { 'Fn::GetAtt': ['SchedulerRole', 'Arn'] } })
+    const { readEvent } = await import('./lambda-event.ts')
+    expect(readEvent(JSON.parse(Target.Input))).toEqual({ kind: 'schedule' })
+  })
+})
+
+test('every output is exported under the name of its stack', () => {
+  const names = [
+    'FunctionUrl',
+    'FunctionArn',
+    'RoleArn',
+    'TenantTableName',
+    'TenantTableArn',
+    'UsersTableName',
+    'ObjectsBucketName',
+    'BackupsBucketName',
+  ]
+  expect(Object.keys(dev.Outputs)).toEqual(names)
+  for (const name of names) expect(json(dev.Outputs[name]).Export.Name).toEqual({ 'Fn::Sub': `\${AWS::StackName}-${name}` })
+})
+
+test('the same settings give the same bytes, in whatever order they come', () => {
+  const settings = { USERS_TABLE_NAME: 'people', DYNAMODB_SESSIONS_TABLE: 'sign-ins' }
+  const turned = { DYNAMODB_SESSIONS_TABLE: 'sign-ins', USERS_TABLE_NAME: 'people' }
+  expect(JSON.stringify(template('prod', settings))).toBe(JSON.stringify(template('prod', turned)))
+})
+
+test('it holds no secret, whatever the settings hold', () => {
+  const canary = 'Q2FuYXJ5Q2FuYXJ5Q2FuYXJ5Q2FuYXJ5Q2FuYXJ5Q2E='
+  const secrets = [
+    'HOLDFAST_KEY',
+    'HOLDFAST_KEY_WRAPPED',
+    'HOLDFAST_OWNER_PASSWORD',
+    'AWS_SECRET_ACCESS_KEY',
+    'AWS_SESSION_TOKEN',
+    'HOLDFAST_STORAGE',
+  ]
+  const settings = Object.fromEntries(secrets.map((name) => [name, canary]))
+  expect(JSON.stringify(template('dev', settings))).toBe(JSON.stringify(dev))
+})

@@ -5,11 +5,13 @@ import { type Database, SqliteError } from 'better-sqlite3'
 import { Counter } from '../../kernel/change.ts'
 import type { AnyEntity } from '../../kernel/entity.ts'
 import { AppError } from '../../kernel/errors.ts'
-import type { PlatformStore, Storage, TenantStore } from '../port.ts'
+import { encoder, type EncodedCommit as WireCommit } from '../encoded.ts'
+import type { PlatformStore, Storage, TenantStore, Transfer } from '../port.ts'
 import { connect } from './connection.ts'
 import { noSpace } from './failures.ts'
-import { folderUnusable, prepareFolder } from './folder.ts'
+import { databaseFile, folderUnusable, prepareFolder } from './folder.ts'
 import { lister } from './list.ts'
+import { isLoading, openLoader } from './load.ts'
 import { lockFile, lockFolder } from './lock.ts'
 import { headReader, logReader } from './log.ts'
 import { migrate } from './migrate.ts'
@@ -22,7 +24,7 @@ import { shapeOf } from './schema.ts'
 import { type Snapshot, snapshot } from './snapshot.ts'
 import { platformStore, type Running, tenantStore } from './store.ts'
 import { tables } from './tables.ts'
-import { encoder, type WireCommit } from './wire.ts'
+import { sqliteTransfer } from './transfer.ts'
 
 export type SqliteOptions = {
   /** The data folder; the database is `holdfast.db` in it. */
@@ -31,8 +33,6 @@ export type SqliteOptions = {
   /** Told when the engine fails on its own: the writer's thread died, or a listener threw. */
   onProblem?: (error: Error) => void
 }
-
-const databaseFile = 'holdfast.db'
 
 /** A database up to this size is checked whole at start, within the two seconds that a start may take. */
 const checkedAtStartBytes = 512 * 1024 * 1024
@@ -49,6 +49,7 @@ export function sqlite({ folder, entities: declared, onProblem = () => {} }: Sql
   const listeners = new Set<Parameters<Storage['watch']>[0]>()
   const stores = new Map<string, TenantStore>()
   const platform = platformStore(current)
+  const transfer = sqliteTransfer({ current, entities, openLoader: () => openLoader(file, entities) })
   let running: Running | null = null
   let opening: Promise<Running> | null = null
   let closing: Promise<void> | null = null
@@ -90,6 +91,10 @@ export function sqlite({ folder, entities: declared, onProblem = () => {} }: Sql
         ...reads,
         scans: away,
         numbers: numberer(db, shapes),
+        from,
+        onDurable,
+        isLoading: isLoading(db),
+        loader: null,
         onProblem,
         isSigned: false,
         release: lock.release,
@@ -152,9 +157,7 @@ export function sqlite({ folder, entities: declared, onProblem = () => {} }: Sql
       const names = ['journal_mode', 'synchronous', 'foreign_keys', 'user_version', 'page_size', 'page_count']
       return { name: 'SQLite', version, settings: Object.fromEntries(names.map((name) => [name, db.pragma(name, { simple: true })])) }
     },
-    transfer() {
-      throw new Error('Moving out of SQLite is not built yet')
-    },
+    transfer: (): Transfer => transfer,
     stats: () => ({ ...(running?.queue.stats ?? idle) }),
   }
 }
@@ -164,6 +167,7 @@ async function stop(running: Running | null): Promise<void> {
   // the last connection to close removes the write-ahead log, and that must be the one that can write
   await running.scans.close()
   running.turn.end()
+  running.loader?.close()
   running.db.close()
   await running.queue.close()
   running.release()

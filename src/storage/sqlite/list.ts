@@ -1,12 +1,12 @@
 import type { AnyEntity, Column } from '../../kernel/entity.ts'
 import { type CursorValue, decodeCursor, encodeCursor, type Page } from '../../kernel/page.ts'
+import { type SqlValue, toValue } from '../encoded.ts'
 import type { Query, Selection, Value } from '../port.ts'
 import type { RowCache } from './row-cache.ts'
 import type { Scans } from './scans.ts'
 import { columnOf, quote } from './schema.ts'
 import { compileSelection, limitOf, listName, orderOf } from './select.ts'
 import { equal, named, owned, type Row, reviver, sqlValues, type Tables } from './tables.ts'
-import { type SqlValue, toValue } from './wire.ts'
 
 export type DirectoryQuery = { where?: readonly Value[]; cursor?: string | null; limit?: number }
 

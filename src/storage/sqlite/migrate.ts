@@ -2,9 +2,10 @@ import type { Database } from 'better-sqlite3'
 import { canonical, type Json } from '../../kernel/canonical.ts'
 import type { AnyEntity, Column } from '../../kernel/entity.ts'
 import { AppError } from '../../kernel/errors.ts'
+import { toSql } from '../encoded.ts'
+import { isLoading } from './load.ts'
 import { columnSql, type Index, indexesOf, quote, systemTables, tableSql, typeOf } from './schema.ts'
 import { named, type Row, reviver } from './tables.ts'
-import { toSql } from './wire.ts'
 
 /** One step of a migration, as the table `migrations` records it. */
 type Step = { name: string; sql: string; fill?: () => void }
@@ -43,7 +44,7 @@ export function migrate(db: Database, entities: readonly AnyEntity[]): void {
     for (const type of entities) {
       if (tables.has(type.table)) for (const step of columnSteps(db, type)) run(step)
       else run({ name: `create ${type.table}`, sql: tableSql(type) })
-      for (const step of indexSteps(db, type)) run(step)
+      for (const step of indexSteps(db, type)) if (!(isLoading(db) && step.sql.startsWith('CREATE UNIQUE'))) run(step)
     }
   }).immediate()
 }

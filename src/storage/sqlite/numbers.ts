@@ -1,6 +1,6 @@
 import type { Database } from 'better-sqlite3'
+import type { EncodedCommit as WireCommit } from '../encoded.ts'
 import type { Shape } from './schema.ts'
-import type { WireCommit } from './wire.ts'
 
 /**
  * Numbers for rows. The last one of each sequence is held here, so that giving one out costs no commit; the insert that carries it raises the stored value in its own transaction.
@@ -32,6 +32,8 @@ export function numberer(db: Database, shapes: readonly Shape[]) {
         last.set(keyOf(tenant, shape.name), value)
       }
     },
+    /** What is stored counts again, and nothing else. */
+    forget: (): void => last.clear(),
   }
 }
 

@@ -2,9 +2,11 @@ import { type Database, SqliteError } from 'better-sqlite3'
 import type { AnyEntity, Entity } from '../../kernel/entity.ts'
 import { AppError } from '../../kernel/errors.ts'
 import type { Page } from '../../kernel/page.ts'
+import type { Encoder, EncodedCommit as WireCommit } from '../encoded.ts'
 import { type PlatformStore, platformTenant, type Query, type TenantStore, type Value } from '../port.ts'
 import { readFailed } from './failures.ts'
 import type { DirectoryQuery, Lister } from './list.ts'
+import type { Loader } from './load.ts'
 import type { HeadReader, LogReader } from './log.ts'
 import type { Numberer } from './numbers.ts'
 import type { Queue } from './queue.ts'
@@ -12,7 +14,7 @@ import type { Reader } from './read.ts'
 import type { Scans } from './scans.ts'
 import { limitOf } from './select.ts'
 import type { Snapshot } from './snapshot.ts'
-import type { Encoder } from './wire.ts'
+import type { Tables } from './tables.ts'
 
 /** What an open engine holds. */
 export type Running = {
@@ -27,18 +29,34 @@ export type Running = {
   log: LogReader
   heads: HeadReader
   numbers: Numberer
+  from: Tables
+  /** Told of what changed, before anyone may read it. */
+  onDurable(group: readonly WireCommit[]): void
+  /** A load began and did not finish. */
+  isLoading: boolean
+  loader: Loader | null
   isSigned: boolean
   release(): void
 }
 
 const most = { log: 1_000, lookup: 100 } as const
 
+const loadUnfinished = () =>
+  new AppError(
+    'unavailable',
+    'storage_loading',
+    'A move or restore into this storage has not finished, so nothing can be stored in it yet.',
+    {
+      retryAfterSeconds: 5,
+    },
+  )
+
 const notReady = () =>
   new AppError('unavailable', 'storage_not_ready', 'The server is not ready to store anything yet. Try again in a moment.', {
     retryAfterSeconds: 1,
   })
 
-type Now = () => Running
+export type Now = () => Running
 
 /** Runs a read. What SQLite itself throws is the storage's failure, and the operator is told. */
 async function asking<T>(current: Now, read: (running: Running) => T | Promise<T>): Promise<T> {
@@ -53,7 +71,7 @@ async function asking<T>(current: Now, read: (running: Running) => T | Promise<T
 }
 
 /** A read that goes to the database in any case. */
-const reading = <T>(current: Now, read: (running: Running) => T | Promise<T>): Promise<T> =>
+export const reading = <T>(current: Now, read: (running: Running) => T | Promise<T>): Promise<T> =>
   asking(current, (running) => {
     running.turn.begin()
     return read(running)
@@ -78,12 +96,14 @@ export function tenantStore(current: Now, tenantId: string): TenantStore {
       }),
     head: (stream = null) => reading(current, ({ heads }) => heads.head(tenantId, stream ?? tenantId)),
     next: (sequence, n = 1) =>
-      reading(current, ({ numbers }) => {
+      reading(current, ({ numbers, isLoading }) => {
+        if (isLoading) throw loadUnfinished()
         if (Number.isInteger(n) && n >= 1) return numbers.next(tenantId, sequence, n)
         throw new Error(`next gives at least one number, not ${n}`)
       }),
     async commit(changes, meta) {
-      const { encode, isSigned, numbers, queue } = current()
+      const { encode, isLoading, isSigned, numbers, queue } = current()
+      if (isLoading) throw loadUnfinished()
       if (!isSigned) throw notReady()
       const commit = encode(tenantId, changes, meta)
       numbers.note(commit)

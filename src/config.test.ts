@@ -77,7 +77,8 @@ test('the surface fsm: closed unless it is opened, and tokens come from the part
     tokenUrl: 'https://{cluster}.coresuite.com/api/oauth2/v1/token',
     domain: null,
   })
-  for (const domain of ['booking.example.org', 'localhost:8443', 'a'.repeat(253)]) expect(readConfig({ DOMAIN: domain }).fsm.domain).toBe(domain)
+  for (const domain of ['booking.example.org', 'localhost:8443', 'a'.repeat(253)])
+    expect(readConfig({ DOMAIN: domain }).fsm.domain).toBe(domain)
   expect(readConfig({ HOLDFAST_FSM_OPEN_SETUP: 'on', HOLDFAST_FSM_SETUP_PER_HOUR: '1000' }).fsm).toMatchObject({
     openSetup: true,
     setupPerHour: 1000,

@@ -4,7 +4,19 @@ import { moveClock, stopClock } from '../../testing/clock.ts'
 import { actionsOf } from '../../testing/log.ts'
 import { enter, found, goodPassword, hire, join, type Person } from '../../testing/people.ts'
 import { startTestServer, type TestServer } from '../../testing/server.ts'
-import { amend, base, book, change, data, nextActivity, offer, offered, said, stored, toLinkEnd } from './testing/appointments.ts'
+import {
+  amendAppointment,
+  base,
+  book,
+  change,
+  data,
+  nextActivity,
+  offer,
+  offered,
+  said,
+  stored,
+  toLinkEnd,
+} from './testing/appointments.ts'
 
 let server: TestServer
 let owner: Person & { key: string }
@@ -205,10 +217,10 @@ describe('a new appointment', () => {
     expect(entries[0]?.text).not.toContain(String(row?.customerAccessToken))
     // a sealed copy opens in its own place only
     const other = await offered(server, member)
-    await amend(server, owner.tenantId, Appointment, String(other.instanceId), { sealedToken: row?.sealedToken ?? '' })
+    await amendAppointment(server, owner.tenantId, String(other.instanceId), { sealedToken: row?.sealedToken ?? '' })
     const list = await server.send('GET', base, { token: member.token })
     expect([list.status, list.body.code]).toEqual([500, 'seal_broken'])
-    await amend(server, owner.tenantId, Appointment, String(other.instanceId), { sealedToken: (await sealedAgain(other)) ?? '' })
+    await amendAppointment(server, owner.tenantId, String(other.instanceId), { sealedToken: (await sealedAgain(other)) ?? '' })
   })
 
   const sealedAgain = async (made: Record<string, string>) =>

@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { Appointment } from '../../appointment/entity.ts'
 import { Tenant } from '../../tenant/entity.ts'
 import { moveClock, stopClock } from '../../testing/clock.ts'
 import { actionsOf } from '../../testing/log.ts'
 import { found, freshAddress, type Person } from '../../testing/people.ts'
 import { startTestServer, type TestServer } from '../../testing/server.ts'
-import { amend, base, book, change, data, follow, offered, said, stored, toLinkEnd } from './testing/appointments.ts'
+import { amend, amendAppointment, base, book, change, data, follow, offered, said, stored, toLinkEnd } from './testing/appointments.ts'
 
 let server: TestServer
 let owner: Person & { key: string }
@@ -23,11 +22,10 @@ afterAll(() => server.close())
 
 const nowMs = () => server.holdfast.runtime.clock.businessMs()
 const now = () => new Date(nowMs()).toISOString()
-const unknown = () => ({ customerAccessToken: 'x'.repeat(32) })
 const slot = (id: string) => ({ id, startTime: '2026-12-01T08:00:00Z', endTime: '2026-12-01T10:00:00Z' })
 const long = (length: number) => 'x'.repeat(length)
 const settle = (status: 'CONFIRMED' | 'REJECTED' | 'COMPLETED' | 'SCHEDULED' | 'ACTIVE' | 'EXPIRED') =>
-  amend(server, owner.tenantId, Appointment, String(made.instanceId), { status })
+  amendAppointment(server, owner.tenantId, String(made.instanceId), { status })
 
 describe('a link that is not good', () => {
   test.each(['x'.repeat(32), 'x'.repeat(31), 'x'.repeat(33), 'short', '-'.repeat(32), 'inst_1_2', '%20'])(
@@ -76,16 +74,20 @@ describe('a link that is not good', () => {
     ['expired', () => ({ validTo: new Date(nowMs() - 1).toISOString() })],
     ['not yet valid', () => ({ validFrom: new Date(nowMs() + 1).toISOString() })],
   ])('while its tenant is %s: 410, and it is back with the licence', async (_what, patch) => {
-    await amend(server, owner.tenantId, Tenant, owner.tenantId, patch())
+    await amend(server, { tenantId: owner.tenantId, type: Tenant, id: owner.tenantId }, patch())
     for (const answer of [await follow(server, made), await book(server, made)]) {
       expect(said(answer)).toEqual([410, 'Appointment link is not available'])
       expect(answer.body).toMatchObject({ success: false, code: 'appointment_unavailable', message: 'Appointment link is not available' })
     }
-    await amend(server, owner.tenantId, Tenant, owner.tenantId, {
-      isActive: true,
-      validFrom: null,
-      validTo: new Date(nowMs()).toISOString(),
-    })
+    await amend(
+      server,
+      { tenantId: owner.tenantId, type: Tenant, id: owner.tenantId },
+      {
+        isActive: true,
+        validFrom: null,
+        validTo: new Date(nowMs()).toISOString(),
+      },
+    )
     expect((await follow(server, made)).status).toBe(200)
   })
 
@@ -240,4 +242,25 @@ test('while nobody has booked the row may go ninety days after its link; once bo
   expect((await stored(server, owner.tenantId, made))?.ttl).toBe(ttl)
   await book(server, made)
   expect((await stored(server, owner.tenantId, made))?.ttl).toBeNull()
+})
+
+test('a link leads to its row by the index of digests: no list, no count, no search', async () => {
+  const { storage } = server.holdfast.runtime
+  const asked: string[] = []
+  const tenant = storage.tenant.bind(storage)
+  storage.tenant = (id) => {
+    const store = tenant(id)
+    const told = (what: string) => {
+      asked.push(what)
+      return Promise.reject(new Error(`a link asked for a ${what}`))
+    }
+    return { ...store, list: () => told('list'), count: () => told('count'), tally: () => told('tally'), log: () => told('log') }
+  }
+  try {
+    expect((await follow(server, made)).status).toBe(200)
+    expect((await book(server, made)).status).toBe(200)
+    expect(asked).toEqual([])
+  } finally {
+    storage.tenant = tenant
+  }
 })

@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { Appointment } from '../../appointment/entity.ts'
 import { statuses } from '../../appointment/rules.ts'
 import { moveClock, stopClock } from '../../testing/clock.ts'
 import { actionsOf } from '../../testing/log.ts'
 import { enter, found, goodPassword, hire, join, type Person } from '../../testing/people.ts'
 import { startTestServer, type TestServer } from '../../testing/server.ts'
-import { amend, base, book, change, data, follow, offered, said, stored, toLinkEnd } from './testing/appointments.ts'
+import { amendAppointment, base, book, change, data, follow, offered, said, stored, toLinkEnd } from './testing/appointments.ts'
 
 let server: TestServer
 let owner: Person & { key: string }
@@ -92,7 +91,7 @@ describe('what is refused, and changes nothing', () => {
 })
 
 describe.each(statuses)('one that is %s', (status) => {
-  const become = () => amend(server, owner.tenantId, Appointment, String(made.instanceId), { status })
+  const become = () => amendAppointment(server, owner.tenantId, String(made.instanceId), { status })
   const isAnswerable = ['SUBMITTED', 'REQUESTED', 'SCHEDULED'].includes(status)
 
   test.each([

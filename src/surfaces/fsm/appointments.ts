@@ -5,14 +5,10 @@ import { respondToAppointment } from '../../appointment/respond.ts'
 import { type Route, route, type WireRequest } from '../../http/route.ts'
 import { AppError } from '../../kernel/errors.ts'
 import * as described from './appointments-described.ts'
+import { bodyOf } from './body.ts'
 
 /** Lists of times are long. */
 const bodyLimit = 1024 * 1024
-
-function bodyOf({ body }: WireRequest): Record<string, unknown> {
-  if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Record<string, unknown>
-  throw new AppError('invalid', 'malformed_json', 'The body must be a JSON object.')
-}
 
 /** Body, query and path together; what the address names, the body may not name again. */
 function inputOf(request: WireRequest): Record<string, unknown> {

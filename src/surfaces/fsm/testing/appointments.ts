@@ -4,7 +4,6 @@ import { patched, update } from '../../../kernel/change.ts'
 import { system } from '../../../kernel/context.ts'
 import type { AnyEntity, Entity } from '../../../kernel/entity.ts'
 import { moveClock } from '../../../testing/clock.ts'
-import { found, type Person } from '../../../testing/people.ts'
 import type { Answer, Loose, TestServer } from '../../../testing/server.ts'
 
 export const base = '/fsm/appointments'
@@ -37,8 +36,10 @@ export const change = (server: TestServer, by: { token: string }, { instanceId }
 export const said = ({ status, body }: Answer) => [status, body?.error]
 export const data = ({ body }: Answer): Record<string, Loose> => body.data as unknown as Record<string, Loose>
 
+type Place<E> = { tenantId: string; type: E; id: string }
+
 /** Changes a row as no route does. */
-export async function amend<E extends AnyEntity>(server: TestServer, tenantId: string, type: E, id: string, patch: Partial<Entity<E>>) {
+export async function amend<E extends AnyEntity>(server: TestServer, { tenantId, type, id }: Place<E>, patch: Partial<Entity<E>>) {
   const store = server.holdfast.runtime.storage.tenant(tenantId)
   const row = await store.get(type, id)
   if (row === null) throw new Error(`no ${type.name} ${id}`)
@@ -47,11 +48,12 @@ export async function amend<E extends AnyEntity>(server: TestServer, tenantId: s
   await store.commit([update(type, row, after)], { actor: system, action: 'test', entity: null, requestId: null, time })
 }
 
+/** Changes an appointment as no route does. */
+export const amendAppointment = (server: TestServer, tenantId: string, id: string, patch: Partial<AppointmentRow>): Promise<void> =>
+  amend(server, { tenantId, type: Appointment, id }, patch)
+
 export const stored = (server: TestServer, tenantId: string, { instanceId }: Made): Promise<AppointmentRow | null> =>
   server.holdfast.runtime.storage.tenant(tenantId).get(Appointment, String(instanceId))
 
 /** Moves the clocks to the last moment of links made now, or a millisecond beyond. People are signed out by then. */
 export const toLinkEnd = (server: TestServer, beyondMs: 0 | 1): void => moveClock(server, validMs + beyondMs)
-
-/** A tenant of its own with its owner, so that lists hold what the test made. */
-export const newTenant = (server: TestServer): Promise<Person & { key: string }> => found(server)

@@ -1,0 +1,96 @@
+import { BatchGetItemCommand, type DynamoDBClient, GetItemCommand, QueryCommand, type QueryCommandInput } from '@aws-sdk/client-dynamodb'
+import type { AnyEntity } from '../../kernel/entity.ts'
+import { failureOf, storageFailed } from './failures.ts'
+import type { Item } from './item.ts'
+import { keysKey, logKey, type TableDefinition } from './tables.ts'
+
+export type Place = { table: TableDefinition; key: Item }
+
+/** Keys of one request of a batch: AWS's bound. */
+const batchKeys = 100
+const batchAttempts = 8
+
+const idOf = (table: string, { hash, range }: Pick<TableDefinition, 'hash' | 'range'>, item: Item): string =>
+  JSON.stringify([table, item[hash.attribute], range === null ? null : item[range.attribute]])
+
+/** Names an item within the whole database. */
+export const placeId = ({ table, key }: Place): string => idOf(table.name, table, key)
+
+/** The tables as they are read: always consistently, so that every acknowledged commit is seen. What the SDK throws leaves as `unavailable`. */
+export function database(client: DynamoDBClient, definitions: readonly TableDefinition[], onCall: (name: string) => void) {
+  const byEntity = new Map(definitions.flatMap((table) => (table.entity === null ? [] : [[table.entity.name, table] as const])))
+  const byName = new Map(definitions.map((table) => [table.name, table]))
+  const byKey = (key: string): TableDefinition => definitions.find((table) => table.key === key) as TableDefinition
+
+  function count<T>(name: string, call: () => Promise<T>): Promise<T> {
+    onCall(name)
+    return call()
+  }
+
+  function fail(error: unknown): never {
+    throw failureOf(error)
+  }
+
+  const send = <T>(name: string, call: () => Promise<T>): Promise<T> => count(name, call).catch(fail)
+
+  async function getSome(places: readonly Place[]): Promise<Map<string, Item>> {
+    const found = new Map<string, Item>()
+    let request: Record<string, { Keys: Item[]; ConsistentRead: true }> = {}
+    for (const { table, key } of places) request[table.name] = { Keys: [...(request[table.name]?.Keys ?? []), key], ConsistentRead: true }
+    for (let attempt = 1; Object.keys(request).length > 0; attempt += 1) {
+      if (attempt > batchAttempts) throw storageFailed(new Error('BatchGetItem leaves keys unread'))
+      if (attempt > 1) await pause(attempt)
+      const asked = request
+      const { Responses = {}, UnprocessedKeys = {} } = await send('BatchGetItem', () =>
+        client.send(new BatchGetItemCommand({ RequestItems: asked })),
+      )
+      for (const [name, items] of Object.entries(Responses))
+        for (const item of items) found.set(idOf(name, byName.get(name) as TableDefinition, item), item)
+      request = UnprocessedKeys as typeof request
+    }
+    return found
+  }
+
+  return {
+    client,
+    /** Items of one transaction: AWS's bound, until an older endpoint says that it takes fewer. */
+    limits: { items: 100 },
+    /** Counts a call, whose errors the caller knows how to tell apart. */
+    count,
+    send,
+    fail,
+    definitions,
+    log: byKey(logKey),
+    keys: byKey(keysKey),
+    tableOf(type: AnyEntity): TableDefinition {
+      const table = byEntity.get(type.name)
+      if (table === undefined) throw new Error(`The engine was not told of the entity ${type.name}`)
+      return table
+    },
+    async getItem({ table, key }: Place): Promise<Item | null> {
+      const { Item: item } = await send('GetItem', () =>
+        client.send(new GetItemCommand({ TableName: table.name, Key: key, ConsistentRead: true })),
+      )
+      return item ?? null
+    },
+    /** Items by their places' names; one call for each hundred. */
+    async getItems(places: readonly Place[]): Promise<Map<string, Item>> {
+      const distinct = [...new Map(places.map((place) => [placeId(place), place])).values()]
+      const chunks = Array.from({ length: Math.ceil(distinct.length / batchKeys) }, (_, n) =>
+        distinct.slice(n * batchKeys, (n + 1) * batchKeys),
+      )
+      const found = await Promise.all(chunks.map(getSome))
+      return new Map(found.flatMap((some) => [...some]))
+    },
+    async query(input: Omit<QueryCommandInput, 'TableName' | 'ConsistentRead'>, table: TableDefinition) {
+      const page = await send('Query', () => client.send(new QueryCommand({ ...input, TableName: table.name, ConsistentRead: true })))
+      return { items: (page.Items ?? []) as Item[], next: (page.LastEvaluatedKey ?? null) as Item | null }
+    },
+  }
+}
+
+export type Database = ReturnType<typeof database>
+
+/** Waits longer with each attempt, and never in step with others. */
+export const pause = (attempt: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(1_000, 5 * 2 ** Math.min(attempt, 8))))

@@ -18,8 +18,11 @@ export async function createEngine({ storage, dataFolder, ...options }: EngineOp
       const { sqlite } = await import('./storage/sqlite/engine.ts')
       return sqlite({ folder: dataFolder, ...options })
     }
+    case 'dynamodb': {
+      const { dynamodb } = await import('./storage/dynamodb/engine.ts')
+      return dynamodb({ ...storage, ...options })
+    }
     case 'postgres':
-    case 'dynamodb':
       throw new Error(`The ${storage.engine} engine is not built yet`)
   }
 }

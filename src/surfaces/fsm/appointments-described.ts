@@ -10,8 +10,6 @@ type Described = Pick<RouteOptions<never>, 'problems' | 'example' | 'query' | 'r
 const tenantId = 'Id or key of the tenant. Staff must name one; everyone else need not, and may only name their own.'
 const success = z.literal(true)
 const linkProblems = {
-  401: ['invalid_token'],
-  403: ['tenant_inactive', 'tenant_expired'],
   404: ['appointment_not_found'],
   410: ['appointment_unavailable', 'appointment_expired'],
   429: ['token_misses'],

@@ -4,6 +4,7 @@ import { addAudit } from './audit.ts'
 import { addAws } from './aws.ts'
 import { examplesText } from './command.ts'
 import { addDoctor } from './doctor.ts'
+import { addDynamodb } from './dynamodb.ts'
 import { addImport } from './import.ts'
 import { addKeys } from './keys.ts'
 import { addLambda } from './lambda.ts'
@@ -48,6 +49,7 @@ export function program(): Command {
     addImport,
     addSeed,
     addAws,
+    addDynamodb,
     addLambda,
     addWhy,
   ])

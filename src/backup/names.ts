@@ -3,6 +3,8 @@ export const instanceName = 'instance.json'
 
 export const snapshotsPrefix = 'snapshots/'
 export const manifestName = (id: string): string => `${snapshotsPrefix}${id}/manifest.json.age`
+/** The signed note that this snapshot was restored and compared. */
+export const provenName = (id: string): string => `${snapshotsPrefix}${id}/proven.json`
 export const snapshotFileName = (id: string, part: string): string => `${snapshotsPrefix}${id}/${part}.ndjson.zst.age`
 
 /** Sequences are padded so that names sort as their numbers do. */

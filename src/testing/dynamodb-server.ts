@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { createServer as createHttpServer, request } from 'node:http'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
@@ -79,4 +80,39 @@ async function freePort(): Promise<number> {
   server.close()
   await once(server, 'close')
   return typeof address === 'object' && address !== null ? address.port : 0
+}
+
+/** The calls that go through a proxy to a DynamoDB, by name, until they are taken. */
+export type CallCounter = { endpoint: string; take(): Record<string, number>; stop(): Promise<void> }
+
+/** A proxy that counts calls: what an operation costs is told by who serves it, not by who asks. */
+export async function countCalls(endpoint: string): Promise<CallCounter> {
+  const { hostname, port } = new URL(endpoint)
+  let calls: Record<string, number> = {}
+  const server = createHttpServer((incoming, reply) => {
+    const name = String(incoming.headers['x-amz-target']).split('.')[1] ?? 'unknown'
+    calls[name] = (calls[name] ?? 0) + 1
+    const { method, url, headers } = incoming
+    const onward = request({ hostname, port, method, path: url, headers }, (answer) => {
+      reply.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.pipe(reply)
+    })
+    onward.on('error', () => reply.destroy())
+    incoming.pipe(onward)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  return {
+    endpoint: `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`,
+    take() {
+      const taken = calls
+      calls = {}
+      return taken
+    },
+    async stop() {
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
 }

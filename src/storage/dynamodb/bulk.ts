@@ -46,9 +46,7 @@ async function writeChunk(db: Database, chunk: readonly BulkWrite[]): Promise<vo
     if (attempt > attempts) throw storageFailed(new Error('BatchWriteItem leaves items unwritten'))
     if (attempt > 1) await pause(attempt)
     const asked = request
-    const { UnprocessedItems = {} } = await db.send('BatchWriteItem', () =>
-      db.client.send(new BatchWriteItemCommand({ RequestItems: asked })),
-    )
+    const { UnprocessedItems = {} } = await db.send(() => db.client.send(new BatchWriteItemCommand({ RequestItems: asked })))
     request = UnprocessedItems
   }
 }

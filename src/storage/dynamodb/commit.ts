@@ -35,7 +35,14 @@ type Parts = {
   onCommit: (receipt: Receipt, tenantId: string) => void
 }
 
-type Group = { members: Member<Pending>[]; plan: Planner; refused: Map<Pending, Conflict>; rest: Pending[] }
+type Group = {
+  /** The stream is new: its name, and the tenant's, are written with it. */
+  isFirst: boolean
+  members: Member<Pending>[]
+  plan: Planner
+  refused: Map<Pending, Conflict>
+  rest: Pending[]
+}
 
 /** Commits the members of one stream that wait together: in one transaction as far as they fit, and each succeeds or fails alone. Settles all of them, or returns those that are still to be done. */
 export function committer({ db, forms, log, numbers, rows, stats, signing, onCommit }: Parts) {
@@ -51,7 +58,12 @@ export function committer({ db, forms, log, numbers, rows, stats, signing, onCom
       }
       if (attempt > 1) await pause(attempt)
       try {
-        const group = await planned(await strangersOut(stream, todo))
+        const head = await log.headOf(stream, todo[0]?.tenantId ?? '')
+        const isFirst = head.sequence === 0
+        const group = await planned(
+          todo.filter((one) => isAtHome(one, stream, head)),
+          isFirst,
+        )
         const wasLimit = db.limits.items
         const outcome = await write(stream, group)
         if (outcome === 'again') {
@@ -71,15 +83,11 @@ export function committer({ db, forms, log, numbers, rows, stats, signing, onCom
     return later
   }
 
-  function strangersOut(stream: string, members: readonly Pending[]): Promise<readonly Pending[]> {
-    return log.headOf(stream, members[0]?.tenantId ?? '').then((head) =>
-      members.filter((one) => {
-        if (isSettled.has(one)) return false
-        if (one.tenantId === head.tenant) return true
-        refuse(one, new Conflict('exists', 'stream', stream))
-        return false
-      }),
-    )
+  /** False for a commit of another tenant than the stream's, which is refused. */
+  function isAtHome(one: Pending, stream: string, head: StreamHead): boolean {
+    if (one.tenantId === head.tenant) return true
+    refuse(one, new Conflict('exists', 'stream', stream))
+    return false
   }
 
   function settle(one: Pending, how: () => void): void {
@@ -96,9 +104,9 @@ export function committer({ db, forms, log, numbers, rows, stats, signing, onCom
   }
 
   /** As many members as fit, one behind the other. One that does not fit even alone is a group of its own. */
-  async function planned(members: readonly Pending[]): Promise<Group> {
+  async function planned(members: readonly Pending[], isFirst: boolean): Promise<Group> {
     const plan = planner(db, await knownOf(members, { db, forms, rows }), numbers.value)
-    const group: Group = { members: [], plan, refused: new Map(), rest: [] }
+    const group: Group = { isFirst, members: [], plan, refused: new Map(), rest: [] }
     for (const [position, pending] of members.entries()) {
       let applied: ReturnType<Planner['apply']>
       try {
@@ -124,10 +132,9 @@ export function committer({ db, forms, log, numbers, rows, stats, signing, onCom
     return group
   }
 
-  /** Two more may be needed to name a new stream and a new tenant. */
-  function fits(items: number, bytes: number, { members }: Group): boolean {
+  function fits(items: number, bytes: number, { isFirst, members }: Group): boolean {
     const entries = members.reduce((sum, { told }) => sum + entryBytes(told), 0)
-    return items + members.length + 2 <= db.limits.items && bytes + entries <= most.transactionBytes
+    return items + members.length + (isFirst ? 2 : 0) <= db.limits.items && bytes + entries <= most.transactionBytes
   }
 
   async function write(stream: string, group: Group): Promise<'done' | 'again'> {

@@ -17,21 +17,16 @@ const idOf = (table: string, { hash, range }: Pick<TableDefinition, 'hash' | 'ra
 export const placeId = ({ table, key }: Place): string => idOf(table.name, table, key)
 
 /** The tables as they are read: always consistently, so that every acknowledged commit is seen. What the SDK throws leaves as `unavailable`. */
-export function database(client: DynamoDBClient, definitions: readonly TableDefinition[], onCall: (name: string) => void) {
+export function database(client: DynamoDBClient, definitions: readonly TableDefinition[]) {
   const byEntity = new Map(definitions.flatMap((table) => (table.entity === null ? [] : [[table.entity.name, table] as const])))
   const byName = new Map(definitions.map((table) => [table.name, table]))
   const byKey = (key: string): TableDefinition => definitions.find((table) => table.key === key) as TableDefinition
-
-  function count<T>(name: string, call: () => Promise<T>): Promise<T> {
-    onCall(name)
-    return call()
-  }
 
   function fail(error: unknown): never {
     throw failureOf(error)
   }
 
-  const send = <T>(name: string, call: () => Promise<T>): Promise<T> => count(name, call).catch(fail)
+  const send = <T>(call: () => Promise<T>): Promise<T> => call().catch(fail)
 
   async function getSome(places: readonly Place[]): Promise<Map<string, Item>> {
     const found = new Map<string, Item>()
@@ -41,9 +36,7 @@ export function database(client: DynamoDBClient, definitions: readonly TableDefi
       if (attempt > batchAttempts) throw storageFailed(new Error('BatchGetItem leaves keys unread'))
       if (attempt > 1) await pause(attempt)
       const asked = request
-      const { Responses = {}, UnprocessedKeys = {} } = await send('BatchGetItem', () =>
-        client.send(new BatchGetItemCommand({ RequestItems: asked })),
-      )
+      const { Responses = {}, UnprocessedKeys = {} } = await send(() => client.send(new BatchGetItemCommand({ RequestItems: asked })))
       for (const [name, items] of Object.entries(Responses))
         for (const item of items) found.set(idOf(name, byName.get(name) as TableDefinition, item), item)
       request = UnprocessedKeys as typeof request
@@ -55,8 +48,6 @@ export function database(client: DynamoDBClient, definitions: readonly TableDefi
     client,
     /** Items of one transaction: AWS's bound, until an older endpoint says that it takes fewer. */
     limits: { items: 100 },
-    /** Counts a call, whose errors the caller knows how to tell apart. */
-    count,
     send,
     fail,
     definitions,
@@ -68,9 +59,7 @@ export function database(client: DynamoDBClient, definitions: readonly TableDefi
       return table
     },
     async getItem({ table, key }: Place): Promise<Item | null> {
-      const { Item: item } = await send('GetItem', () =>
-        client.send(new GetItemCommand({ TableName: table.name, Key: key, ConsistentRead: true })),
-      )
+      const { Item: item } = await send(() => client.send(new GetItemCommand({ TableName: table.name, Key: key, ConsistentRead: true })))
       return item ?? null
     },
     /** Items by their places' names; one call for each hundred. */
@@ -83,7 +72,7 @@ export function database(client: DynamoDBClient, definitions: readonly TableDefi
       return new Map(found.flatMap((some) => [...some]))
     },
     async query(input: Omit<QueryCommandInput, 'TableName' | 'ConsistentRead'>, table: TableDefinition) {
-      const page = await send('Query', () => client.send(new QueryCommand({ ...input, TableName: table.name, ConsistentRead: true })))
+      const page = await send(() => client.send(new QueryCommand({ ...input, TableName: table.name, ConsistentRead: true })))
       return { items: (page.Items ?? []) as Item[], next: (page.LastEvaluatedKey ?? null) as Item | null }
     },
   }

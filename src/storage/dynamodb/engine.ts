@@ -27,8 +27,6 @@ export type DynamoOptions = Place &
     entities: readonly AnyEntity[]
     /** Told when the engine fails on its own: a listener threw. */
     onProblem?: (error: Error) => void
-    /** Told of every call to DynamoDB by its name, so that what an operation costs can be counted. */
-    onCall?: (name: string) => void
   }
 
 const idle = (): EngineStats => ({ commits: 0, groups: 0, fsyncs: 0, conflicts: 0, commitSeconds: 0, largestGroup: 0 })
@@ -37,7 +35,7 @@ const withCounter = (declared: readonly AnyEntity[]): readonly AnyEntity[] =>
   declared.includes(Counter) ? declared : [...declared, Counter]
 
 /** The engine on Amazon DynamoDB: any number of processes on one set of tables (DESIGN.md section 6, docs/decisions/0007-dynamodb-engine.md). */
-export function dynamodb({ entities: declared, onProblem = () => {}, onCall = () => {}, ...options }: DynamoOptions): Storage {
+export function dynamodb({ entities: declared, onProblem = () => {}, ...options }: DynamoOptions): Storage {
   const entities = withCounter(declared)
   const definitions = tableDefinitions(entities, options)
   const place = { region: options.region, endpoint: options.endpoint }
@@ -51,7 +49,7 @@ export function dynamodb({ entities: declared, onProblem = () => {}, onCall = ()
   async function start(): Promise<Running> {
     client = connect(place)
     await assertTables({ client, ...place }, definitions, isLocal(place))
-    const db = database(client, definitions, onCall)
+    const db = database(client, definitions)
     const settled = forms(db)
     const rows = rowsSeen()
     const log = logOf(db)
@@ -148,7 +146,7 @@ export function dynamodb({ entities: declared, onProblem = () => {}, onCall = ()
 }
 
 /** Makes the tables where no template did, and protects those that are there. Errors: as those of opening, apart from `table_missing`. */
-export async function setUpTables({ entities, ...options }: Omit<DynamoOptions, 'onProblem' | 'onCall'>): Promise<SetupResult[]> {
+export async function setUpTables({ entities, ...options }: Omit<DynamoOptions, 'onProblem'>): Promise<SetupResult[]> {
   const place = { region: options.region, endpoint: options.endpoint }
   const client = connect(place)
   try {

@@ -33,7 +33,7 @@ export async function writeState(db: Database, { state, mark, isFinishing }: Loa
     isFinishing: { BOOL: isFinishing },
     ...(mark === null || mark === '' ? {} : { mark: { S: mark } }),
   }
-  await db.send('PutItem', () => db.client.send(new PutItemCommand({ TableName: db.keys.name, Item })))
+  await db.send(() => db.client.send(new PutItemCommand({ TableName: db.keys.name, Item })))
 }
 
 /**
@@ -104,7 +104,7 @@ export function loaderOf({ db, log, list }: Pick<Running, 'db' | 'log' | 'list'>
   }
 
   const signed = ({ stream, sequence, time, leaves, kid, signature }: NonNullable<Load['heads']>[number]): Promise<unknown> =>
-    db.send('UpdateItem', () =>
+    db.send(() =>
       db.client.send(
         new UpdateItemCommand({
           TableName: db.log.name,
@@ -127,9 +127,7 @@ export function loaderOf({ db, log, list }: Pick<Running, 'db' | 'log' | 'list'>
       ExpressionAttributeNames: { '#n': 'value' },
       ExpressionAttributeValues: { ':n': { N: String(value) } },
     })
-    return db
-      .count('UpdateItem', () => db.client.send(raise))
-      .catch((error: Error) => (error.name === 'ConditionalCheckFailedException' ? null : db.fail(error)))
+    return db.client.send(raise).catch((error: Error) => (error.name === 'ConditionalCheckFailedException' ? null : db.fail(error)))
   }
 
   /** Walks through every row that has keys. */

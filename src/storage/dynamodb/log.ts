@@ -138,7 +138,7 @@ export function logOf(db: Database) {
           sequence: { N: String(part) },
           bytes: { B: whole.subarray(start, start + inlineBytes) },
         }
-        await db.send('PutItem', () => db.client.send(new PutItemCommand({ TableName: db.log.name, Item })))
+        await db.send(() => db.client.send(new PutItemCommand({ TableName: db.log.name, Item })))
       }
       return { ...item, parts: { S: id }, textBytes: { N: String(Buffer.byteLength(text)) } }
     },

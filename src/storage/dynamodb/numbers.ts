@@ -21,25 +21,18 @@ export function numbersOf(db: Database) {
     /** The first of `n` numbers. */
     async next(tenantId: string, name: string, n: number): Promise<number> {
       const { pk, sk } = sequencePlace(tenantId, name)
+      const raise = new UpdateItemCommand({
+        TableName: db.keys.name,
+        Key: { pk: { S: pk }, sk: { S: sk } },
+        UpdateExpression: 'ADD #n :n',
+        ConditionExpression: 'attribute_not_exists(#c)',
+        ExpressionAttributeNames: { '#n': 'value', '#c': heldBy },
+        ExpressionAttributeValues: { ':n': { N: String(n) } },
+        ReturnValues: 'UPDATED_NEW',
+      })
       for (let attempt = 1; attempt <= attempts; attempt += 1) {
         if (attempt > 1) await pause(attempt)
-        const raised = await db
-          .count('UpdateItem', () =>
-            db.client.send(
-              new UpdateItemCommand({
-                TableName: db.keys.name,
-                Key: { pk: { S: pk }, sk: { S: sk } },
-                UpdateExpression: 'ADD #n :n',
-                ConditionExpression: 'attribute_not_exists(#c)',
-                ExpressionAttributeNames: { '#n': 'value', '#c': heldBy },
-                ExpressionAttributeValues: { ':n': { N: String(n) } },
-                ReturnValues: 'UPDATED_NEW',
-              }),
-            ),
-          )
-          .catch((error: Error) =>
-            error.name === 'ConditionalCheckFailedException' || error.name === 'TransactionConflictException' ? null : db.fail(error),
-          )
+        const raised = await db.client.send(raise).catch(missedOr(db))
         if (raised === null) continue
         const value = Number((raised.Attributes as Item).value?.N)
         learn(sk, value)
@@ -52,5 +45,9 @@ export function numbersOf(db: Database) {
     learn,
   }
 }
+
+/** Null when the sequence is held or moved by a commit at this very moment. */
+const missedOr = (db: Database) => (error: Error) =>
+  error.name === 'ConditionalCheckFailedException' || error.name === 'TransactionConflictException' ? null : db.fail(error)
 
 export type Numbers = ReturnType<typeof numbersOf>

@@ -44,7 +44,7 @@ export function forms(db: Database) {
   /** Ends a commit that nobody will decide any more. One that decides after all at this moment wins or loses by the same condition. */
   async function abandon(id: string): Promise<Verdict> {
     const { pk, sk } = commitPlace(id)
-    await db.send('UpdateItem', () =>
+    await db.send(() =>
       db.client
         .send(
           new UpdateItemCommand({

@@ -25,12 +25,12 @@ const missed = (error: unknown): error is Error & { Item?: Item } => (error as E
  * items are settled; whoever meets one that is not, because the process ended, settles it.
  */
 export function stager(db: Database, forms: Forms) {
-  const run = (name: string, call: () => Promise<unknown>): Promise<unknown> => db.send(name, call)
+  const run = (call: () => Promise<unknown>): Promise<unknown> => db.send(call)
 
   /** False when the guard missed. */
-  async function guarded(name: string, call: () => Promise<unknown>): Promise<{ missed: false } | { missed: true; found: Item | null }> {
+  async function guarded(call: () => Promise<unknown>): Promise<{ missed: false } | { missed: true; found: Item | null }> {
     try {
-      await db.count(name, call)
+      await call()
       return { missed: false }
     } catch (error) {
       if (missed(error)) return { missed: true, found: (error.Item as Item | undefined) ?? null }
@@ -47,7 +47,7 @@ export function stager(db: Database, forms: Forms) {
       const Item: Item = becomes
         ? { ...becomes, ...mark, [isNew]: { BOOL: true } }
         : { ...place.key, ...mark, [isNew]: { BOOL: true }, [nextForm]: { NULL: true } }
-      return guarded('PutItem', () => db.client.send(new PutItemCommand({ ...shared, ...condition, Item })))
+      return guarded(() => db.client.send(new PutItemCommand({ ...shared, ...condition, Item })))
     }
     const sets = ['#hold = :hold']
     const names: Record<string, string> = { ...condition.ExpressionAttributeNames, '#hold': heldBy }
@@ -57,7 +57,7 @@ export function stager(db: Database, forms: Forms) {
       names['#next'] = nextForm
       values[':next'] = becomes === null ? { NULL: true } : { M: becomes }
     }
-    return guarded('UpdateItem', () =>
+    return guarded(() =>
       db.client.send(
         new UpdateItemCommand({
           ...shared,
@@ -82,8 +82,8 @@ export function stager(db: Database, forms: Forms) {
       ExpressionAttributeValues: { ':hold': { S: id } },
     }
     const TableName = place.table.name
-    if (form === null) await guarded('DeleteItem', () => db.client.send(new DeleteItemCommand({ TableName, Key: place.key, ...condition })))
-    else await guarded('PutItem', () => db.client.send(new PutItemCommand({ TableName, Item: form, ...condition })))
+    if (form === null) await guarded(() => db.client.send(new DeleteItemCommand({ TableName, Key: place.key, ...condition })))
+    else await guarded(() => db.client.send(new PutItemCommand({ TableName, Item: form, ...condition })))
   }
 
   /** Every one, several at once; what fails is thrown when none is under way any more. */
@@ -102,7 +102,7 @@ export function stager(db: Database, forms: Forms) {
   }
 
   const keepUntilRead = (id: string): Promise<unknown> =>
-    run('UpdateItem', () =>
+    run(() =>
       db.client.send(
         new UpdateItemCommand({
           TableName: db.keys.name,
@@ -143,7 +143,7 @@ export function stager(db: Database, forms: Forms) {
     ): Promise<Staged> {
       for (const { becomes, guard } of all) if (becomes && guard.is !== 'absent' && sizeOf(becomes) * 2 > most.itemBytes) throw tooLarge()
       const id = randomUUID()
-      await run('PutItem', () =>
+      await run(() =>
         db.client.send(
           new PutItemCommand({ TableName: db.keys.name, Item: { ...record(id), state: { S: 'pending' }, at: { N: String(Date.now()) } } }),
         ),

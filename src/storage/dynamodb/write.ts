@@ -23,7 +23,7 @@ export function transactItem(touched: Touched): TransactWriteItem {
 export async function transact(db: Database, items: TransactWriteItem[]): Promise<Written> {
   const command = new TransactWriteItemsCommand({ TransactItems: items, ClientRequestToken: randomUUID() })
   try {
-    await db.count('TransactWriteItems', () => db.client.send(command))
+    await db.client.send(command)
     return { is: 'written' }
   } catch (error) {
     const { name, message } = error as Error

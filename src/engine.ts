@@ -16,7 +16,7 @@ export async function createEngine({ storage, dataFolder, ...options }: EngineOp
   switch (storage.engine) {
     case 'sqlite': {
       const { sqlite } = await import('./storage/sqlite/engine.ts')
-      return sqlite({ folder: dataFolder, ...options })
+      return sqlite({ folder: storage.folder ?? dataFolder, ...options })
     }
     case 'dynamodb': {
       const { dynamodb } = await import('./storage/dynamodb/engine.ts')

@@ -24,8 +24,11 @@ import { loadMasterKey } from './master-key.ts'
 import { ensureFirstTenant, type FirstOwner } from './session/first-start.ts'
 import { createHasher, type Hasher } from './session/hasher.ts'
 import { type KeyRing, openKeyRing } from './session/key-ring.ts'
+import { type Pause, pausable } from './storage/pausable.ts'
+import type { Storage } from './storage/port.ts'
 import { networkFileSystem } from './storage/sqlite/folder.ts'
 import { type Committed, timed } from './storage/timed.ts'
+import type { StorageConfig } from './storage-config.ts'
 import { surfaces } from './surfaces.ts'
 
 /** The storage with everything that operations need: what the CLI opens when no server runs, and what a server is built on. */
@@ -36,6 +39,8 @@ export type Holdfast = {
   health: Health
   metrics: Metrics
   firstOwner: FirstOwner | null
+  /** Holds back every write of this process (storage/pausable.ts). */
+  pause(): Promise<Pause>
   close(): Promise<void>
 }
 
@@ -70,12 +75,14 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
     log.error({ err: problem }, 'storage problem')
   }
   const engine = await createEngine({ storage: config.storage, dataFolder: config.dataFolder, entities, onProblem })
-  const storage = timed(engine, (seconds, commit) => {
+  const { storage: held, pause } = pausable(engine)
+  const storage = timed(held, (seconds, commit) => {
     metrics.committed(seconds)
     options.committed?.(seconds, commit)
   })
   await storage.open()
   try {
+    if ((await storage.transfer().state()) === 'loading') throw unfinished()
     const sealer = createSealer(masterKey)
     const keys = await openKeyRing({ storage, sealer, clock, ids, isPassing: options.isPassing ?? false })
     const macKey = Buffer.from(hkdfSync('sha256', masterKey, '', 'holdfast known devices', 32))
@@ -105,11 +112,26 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
       password: config.ownerPassword,
     })
     health.ready()
-    return { runtime, keys, hasher, health, metrics, firstOwner, close: () => storage.close() }
+    return { runtime, keys, hasher, health, metrics, firstOwner, pause, close: () => storage.close() }
   } catch (error) {
     await storage.close()
     throw error
   }
+}
+
+const unfinished = () =>
+  new AppError(
+    'unavailable',
+    'storage_loading',
+    'A move or a restore into this storage has not finished. Run it again, from where it was started: it goes on where it is. Until then use the storage that it copies.',
+  )
+
+/** Another storage beside the one that is open, such as the target of a move. */
+export async function openBeside(storage: StorageConfig, dataFolder: string, log: Logger): Promise<Storage> {
+  const onProblem = (problem: Error) => log.error({ err: problem }, 'problem of the other storage')
+  const engine = await createEngine({ storage, dataFolder, entities, onProblem })
+  await engine.open()
+  return engine
 }
 
 /** Where a server logs to: JSON lines on the standard output. */

@@ -1,10 +1,12 @@
+import { basename, dirname, resolve } from 'node:path'
 import { AppError } from './kernel/errors.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** Where rows and log are kept: `HOLDFAST_STORAGE`. */
 export type StorageConfig =
-  | { engine: 'sqlite' }
+  /** `folder`: where the database is, absolute; absent = in the data folder. */
+  | { engine: 'sqlite'; folder?: string }
   | { engine: 'postgres'; url: string }
   | {
       engine: 'dynamodb'
@@ -26,7 +28,8 @@ export const shownUrl = (url: string): string => url.replace(/\/\/[^/?#]*@/, '//
 const wrong = (name: string, given: string, allowed: string) =>
   new AppError('invalid', 'bad_setting', `${name} is ${JSON.stringify(shownUrl(given))}, but must be ${allowed}.`)
 
-const forms = 'unset (SQLite in the data folder), postgres://user:password@host/database or dynamodb://region?prefix=name&endpoint=url'
+const forms =
+  'unset (SQLite in the data folder), sqlite:/path/of/a/folder, postgres://user:password@host/database or dynamodb://region?prefix=name&endpoint=url'
 
 /** `HOLDFAST_STORAGE`; unset, `USE_DYNAMODB=true` means the region's DynamoDB (contracts/fsm.md section 8). Errors: `bad_setting`. */
 export function readStorage(environment: Environment): StorageConfig {
@@ -40,6 +43,8 @@ export function readStorage(environment: Environment): StorageConfig {
 /** One storage URL. `name` is the setting or flag that it came from. Errors: `bad_setting`. */
 export function parseStorage(name: string, given: string, environment: Environment): StorageConfig {
   if (given === 'sqlite') return { engine: 'sqlite' }
+  const path = pathOf(given)
+  if (path !== null) return { engine: 'sqlite', folder: sqliteFolder(name, given, path) }
   if (!URL.canParse(given)) throw wrong(name, given, forms)
   const url = new URL(given)
   if (url.protocol === 'postgres:' || url.protocol === 'postgresql:') {
@@ -53,6 +58,35 @@ export function parseStorage(name: string, given: string, environment: Environme
   const prefix = url.searchParams.get('prefix') || 'holdfast'
   if (!/^[A-Za-z0-9_.-]{1,200}$/.test(prefix)) throw wrong(name, given, 'a prefix of letters, digits, dot, underscore and hyphen')
   return { engine: 'dynamodb', region: url.hostname, prefix, endpoint: endpointOf(name, given, url), tables: tableNames(environment) }
+}
+
+/** The path of `sqlite:/path`, `sqlite:///path` and of a path alone, or null where no path is meant. */
+function pathOf(given: string): string | null {
+  if (given.startsWith('sqlite:')) return given.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '')
+  return /^(\/|\.\.?(\/|$))/.test(given) ? given : null
+}
+
+/** The folder that a path names; the file of the database, which always has the same name, may stand behind it. */
+function sqliteFolder(name: string, given: string, path: string): string {
+  if (path === '' || path.startsWith('//')) throw wrong(name, given, forms)
+  const whole = resolve(path)
+  if (basename(whole) === 'holdfast.db') return dirname(whole)
+  if (/\.(db|sqlite3?)$/i.test(whole)) throw wrong(name, given, 'the path of a folder: the database in it is always holdfast.db')
+  return whole
+}
+
+/** A storage as it may be shown, and as it is compared with another: without name and password. */
+export function storageText(storage: StorageConfig): string {
+  switch (storage.engine) {
+    case 'sqlite':
+      return storage.folder === undefined ? 'sqlite' : `sqlite:${storage.folder}`
+    case 'postgres':
+      return shownUrl(storage.url)
+    case 'dynamodb': {
+      const endpoint = storage.endpoint === null ? '' : `&endpoint=${encodeURIComponent(storage.endpoint)}`
+      return `dynamodb://${storage.region}?prefix=${storage.prefix}${endpoint}`
+    }
+  }
 }
 
 /** `HOLDFAST_OBJECTS`: unset = a folder in the data folder. Errors: `bad_setting`. */

@@ -30,7 +30,7 @@ export async function connected<T>(options: Options, work: (run: Run) => Promise
     const address = existsSync(config.dataFolder) ? socketAddress(config.dataFolder) : null
     if (address !== null && (await listens(address)))
       return work((name, at, input, events) => ask(address, requestOf(name, at, input, events), events) as never)
-    if (!mayBegin && !existsSync(join(config.dataFolder, 'holdfast.db'))) throw noData(config.dataFolder)
+    if (!mayBegin && isEmpty(config)) throw noData(config.dataFolder)
     const opened = await open(options).catch((error: unknown) => {
       const waitedMs = performance.now() - startedMs
       if (!(error instanceof AppError && error.code === 'folder_in_use') || waitedMs > patienceMs) throw error
@@ -42,6 +42,10 @@ export async function connected<T>(options: Options, work: (run: Run) => Promise
     await new Promise((resolve) => setTimeout(resolve, pauseMs))
   }
 }
+
+/** Only of SQLite can that be told without opening it. */
+const isEmpty = ({ storage, dataFolder }: Config): boolean =>
+  storage.engine === 'sqlite' && !existsSync(join(storage.folder ?? dataFolder, 'holdfast.db'))
 
 /** As it would come out of the socket, so that both ways see the same input. */
 function requestOf(name: string, at: Place, given: unknown, events?: Events): Request {

@@ -50,7 +50,7 @@ async function answer(socket: Socket, holdfast: Holdfast, log: Logger): Promise<
   try {
     const request = JSON.parse(line) as Request
     name = request.name
-    const output = (await execute(holdfast, request, events)) ?? null
+    const output = (await execute(holdfast, request, events, true)) ?? null
     tell(name, 'done')
     send({ output })
   } catch (error) {

@@ -10,11 +10,11 @@ import type { Events, Place, Request } from './control-wire.ts'
 import { tasks } from './tasks.ts'
 
 /** Performs a request as `system` in whichever process holds the store. The only way from the command line to the data. */
-export async function execute(holdfast: Holdfast, request: Request, events: Events = {}): Promise<unknown> {
+export async function execute(holdfast: Holdfast, request: Request, events: Events = {}, isServed = false): Promise<unknown> {
   const { runtime } = holdfast
   const tenantId = await placeOf(runtime, request.at)
   const task = tasks.get(request.name)
-  if (task !== undefined) return task({ holdfast, tenantId, input: request.input, origin: originOf(runtime), events })
+  if (task !== undefined) return task({ holdfast, tenantId, input: request.input, origin: originOf(runtime), events, isServed })
   const onProgress = (done: number, total: number) => events.progress?.({ done, total })
   const input = request.wantsProgress === true ? { ...(request.input as object), onProgress } : request.input
   return performAsSystem(runtime, { ...request, input }, tenantId)

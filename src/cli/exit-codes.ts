@@ -15,6 +15,9 @@ const byCode: Readonly<Record<string, ExitCode>> = {
   wrong_key: exitCodes.key,
   missing_key: exitCodes.key,
   folder_in_use: exitCodes.inUse,
+  move_differs: exitCodes.damage,
+  move_source_damaged: exitCodes.damage,
+  storage_moved: exitCodes.refused,
   /** vantagepoint.md, section 9. */
   seed_name_taken: exitCodes.failed,
   import_not_json: exitCodes.failed,

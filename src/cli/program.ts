@@ -8,6 +8,7 @@ import { addDynamodb } from './dynamodb.ts'
 import { addImport } from './import.ts'
 import { addKeys } from './keys.ts'
 import { addLambda } from './lambda.ts'
+import { addMove } from './move.ts'
 import { addPlatformAdmin } from './platform-admin.ts'
 import { addSeed } from './seed.ts'
 import { addServe } from './serve-command.ts'
@@ -51,6 +52,7 @@ export function program(): Command {
     addAws,
     addDynamodb,
     addLambda,
+    addMove,
     addWhy,
   ])
     add(holdfast)

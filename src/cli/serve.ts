@@ -7,6 +7,7 @@ import { firstOwnerWords } from './connection.ts'
 import { type ControlServer, openControlServer } from './control-server.ts'
 import { exitCodes } from './exit-codes.ts'
 import { type Housekeeping, startHousekeeping } from './housekeeping.ts'
+import { refuseMoved } from './moved.ts'
 import { openPatiently } from './open-patiently.ts'
 
 type Log = ReturnType<typeof openLog>
@@ -23,6 +24,7 @@ export async function serve(config: Config): Promise<void> {
   const log = openLog(config)
   endOnBugs(log)
   const signal = nextSignal()
+  refuseMoved(config, say)
   for (const warning of config.warnings) say(`Warning: ${warning}`)
   const holdfast = await openPatiently(config, log, { patienceMs })
   let stop = () => holdfast.close()

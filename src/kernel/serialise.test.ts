@@ -33,3 +33,31 @@ test('the same frozen row is written by each schema in its own way', () => {
   expect(serialise(row, frozen)).toBe('{"id":"a","note":"n"}')
   expect(serialise(z.object({ id: z.string() }), frozen)).toBe('{"id":"a"}')
 })
+
+test('a frozen page is written once, and one with a row or a list that can still change each time', () => {
+  const rows = Object.freeze([Object.freeze({ id: 'a', note: 'n' })])
+  let asked = 0
+  const watched = (items: readonly object[]) =>
+    new Proxy(Object.freeze({ items, nextCursor: null }), {
+      get(target, key) {
+        if (key === 'items') asked += 1
+        return Reflect.get(target, key)
+      },
+    })
+  const frozen = watched(rows)
+  const text = '{"items":[{"id":"a","note":"n"}],"nextCursor":null}'
+  expect(serialise(page, frozen)).toBe(text)
+  const once = asked
+  expect(serialise(page, frozen)).toBe(text)
+  expect(asked).toBe(once)
+
+  const row1 = { id: 'a', note: 'n' }
+  const changing = Object.freeze({ items: Object.freeze([row1]), nextCursor: null })
+  expect(serialise(page, changing)).toBe(text)
+  row1.note = 'm'
+  expect(serialise(page, changing)).toBe('{"items":[{"id":"a","note":"m"}],"nextCursor":null}')
+  const growing = Object.freeze({ items: [...rows], nextCursor: null })
+  expect(serialise(page, growing)).toBe(text)
+  growing.items.pop()
+  expect(serialise(page, growing)).toBe('{"items":[],"nextCursor":null}')
+})

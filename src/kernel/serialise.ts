@@ -6,8 +6,8 @@ type Writer = (value: unknown) => string
 const compiled = new WeakMap<z.ZodType, Writer>()
 
 /**
- * The JSON text of what a schema names of a value: `JSON.stringify(project(schema, value))`, but a row that an engine keeps frozen is written only once, because it cannot change.
- * Lists are mostly made of such rows, and writing them again would cost more than reading them.
+ * The JSON text of what a schema names of a value: `JSON.stringify(project(schema, value))`, but a row or a page of rows that an engine keeps frozen is written only once, because
+ * it cannot change. Lists are mostly made of such rows, and writing them again would cost more than reading them.
  */
 export function serialise(schema: z.ZodType, value: unknown): string {
   return writerOf(schema)(value)
@@ -33,20 +33,26 @@ function compile(schema: z.ZodType): Writer {
   // only a list inside is worth a writer of its own; other members are written as they are projected
   const shape = def.shape ?? {}
   const lists = Object.entries(shape).filter(([, field]) => (field as unknown as { def: Definition }).def.type === 'array')
-  return lists.length === 0 ? remembered(schema) : withLists(shape)
+  return remembered(lists.length === 0 ? (value) => JSON.stringify(project(schema, value)) : withLists(shape))
 }
 
-/** The text of a frozen row, kept as long as the row itself. */
-function remembered(schema: z.ZodType): Writer {
+/** The text of a frozen row, or of a frozen page of them, kept as long as that itself. */
+function remembered(write: Writer): Writer {
   const texts = new WeakMap<object, string>()
   return (value) => {
     const row = value as object
     const before = texts.get(row)
     if (before !== undefined) return before
-    const text = JSON.stringify(project(schema, row))
-    if (Object.isFrozen(row)) texts.set(row, text)
+    const text = write(row)
+    if (isFixed(row)) texts.set(row, text)
     return text
   }
+}
+
+/** Frozen, its lists too, and the rows in those. A row's own nested values are frozen with it by the engine. */
+function isFixed(value: object): boolean {
+  if (!Object.isFrozen(value)) return false
+  return Object.values(value).every((member) => !Array.isArray(member) || (Object.isFrozen(member) && member.every(Object.isFrozen)))
 }
 
 function withLists(shape: Record<string, z.ZodType>): Writer {

@@ -16,6 +16,7 @@ import { lockFile, lockFolder } from './lock.ts'
 import { headReader, logReader } from './log.ts'
 import { migrate } from './migrate.ts'
 import { numberer } from './numbers.ts'
+import { pageCache } from './page-cache.ts'
 import { openQueue, type Queue } from './queue.ts'
 import { reader } from './read.ts'
 import { rowCache } from './row-cache.ts'
@@ -70,9 +71,13 @@ export function sqlite({ folder, entities: declared, onProblem = () => {} }: Sql
     let queue: Queue | null = null
     let turn: Snapshot | null = null
     const cache = rowCache(entities)
+    const pages = pageCache(entities)
     const onDurable = (group: readonly WireCommit[]): void => {
       turn?.end()
-      for (const commit of group) cache.drop(commit)
+      for (const commit of group) {
+        cache.drop(commit)
+        pages.drop(commit)
+      }
     }
     try {
       prepareDatabase(file, entities)
@@ -82,7 +87,12 @@ export function sqlite({ folder, entities: declared, onProblem = () => {} }: Sql
       turn = snapshot(db)
       const from = tables(db, entities)
       const away = scans(from, file)
-      const reads = { read: reader(from, { turn, cache }), list: lister(from, away, cache), log: logReader(db), heads: headReader(db) }
+      const reads = {
+        read: reader(from, { turn, cache }),
+        list: lister(from, away, { turn, cache, pages }),
+        log: logReader(db),
+        heads: headReader(db),
+      }
       return {
         db,
         turn,

@@ -2,21 +2,44 @@ import type { AnyEntity, Column } from '../../kernel/entity.ts'
 import { type CursorValue, decodeCursor, encodeCursor, type Page } from '../../kernel/page.ts'
 import { type SqlValue, toValue } from '../encoded.ts'
 import type { Query, Selection, Value } from '../port.ts'
+import { keyOf, type PageCache } from './page-cache.ts'
 import type { RowCache } from './row-cache.ts'
 import type { Scans } from './scans.ts'
 import { columnOf, quote } from './schema.ts'
 import { compileSelection, limitOf, listName, orderOf } from './select.ts'
+import type { Snapshot } from './snapshot.ts'
 import { equal, named, owned, type Row, reviver, sqlValues, type Tables } from './tables.ts'
 
 export type DirectoryQuery = { where?: readonly Value[]; cursor?: string | null; limit?: number }
 
+type Kept = { turn: Snapshot; cache: RowCache; pages: PageCache }
+
 /** Pages and counts. What may have to look at every row of a large tenant does so in a thread of its own (scans.ts). */
-export function lister({ of, prepare }: Tables, scans: Scans, cache: RowCache) {
-  const page = pageReader(prepare, cache)
+export function lister({ of, prepare }: Tables, scans: Scans, { turn, cache, pages }: Kept) {
+  const read = pageReader(prepare, cache)
 
   async function list(tenant: string, type: AnyEntity, query: Query): Promise<Page<Row>> {
-    const { columns, table, revive } = of(type)
     const limit = limitOf(query.limit)
+    const key = keyOf(query, limit)
+    const known = limit > limitKept ? undefined : pages.get(type, tenant, key)
+    if (known !== undefined) return known
+    turn.begin()
+    const { revive } = of(type)
+    const asked = ask(tenant, type, query, limit)
+    const mayScan = (query.filter ?? []).length > 0
+    if (mayScan && scans.isLarge(tenant, type)) return pageOf(await scans.all(asked.sql, asked.bound), asked, revive)
+    if (limit > limitKept) return pageOf(prepare(asked.sql).all(...asked.bound), asked, revive)
+    return pages.set(
+      type,
+      tenant,
+      key,
+      pageOf(read(tenant, type, asked), asked, (row) => row),
+    )
+  }
+
+  /** The statement of a page, and what its cursor consists of. */
+  function ask(tenant: string, type: AnyEntity, query: Query, limit: number): Asked {
+    const { columns, table, revive } = of(type)
     const descending = query.order === 'desc'
     const { from, where, values, order, isMerged } = compileSelection(type, query)
     const name = listName(type.name, query.index ?? null, descending, query.where ?? null)
@@ -27,10 +50,8 @@ export function lister({ of, prepare }: Tables, scans: Scans, cache: RowCache) {
     const bound = [tenant, ...values, ...after, limit + 1]
     const sql = isMerged ? merged({ table, columns, names, descending }, picked) : `SELECT ${columns} ${picked}`
     if (isMerged) bound.push(tenant)
-    const mayScan = (query.filter ?? []).length > 0
-    if (mayScan && scans.isLarge(tenant, type)) return pageOf(await scans.all(sql, bound), { limit, name, order }, revive)
-    if (isMerged || mayScan || limit > limitKept) return pageOf(prepare(sql).all(...bound), { limit, name, order }, revive)
-    return pageOf(page({ tenant, type, sql, short: `SELECT id, version ${picked}`, bound, revive }), { limit, name, order }, (row) => row)
+    const isPicked = isMerged || (query.filter ?? []).length > 0
+    return { sql, short: isPicked ? null : `SELECT id, version ${picked}`, bound, revive, limit, name, order }
   }
 
   /** A count or a tally: one row per group. */
@@ -89,19 +110,28 @@ export function lister({ of, prepare }: Tables, scans: Scans, cache: RowCache) {
 /** Pages of up to this size are what people look at again and again; longer ones are walks through everything, which would only push other rows out. */
 const limitKept = 50
 
-type Asked = { tenant: string; type: AnyEntity; sql: string; short: string; bound: readonly SqlValue[]; revive: (row: Row) => Row }
+type Asked = {
+  sql: string
+  /** The ids and versions of the same rows; null where picking them takes as long as the rows. */
+  short: string | null
+  bound: readonly SqlValue[]
+  revive: (row: Row) => Row
+  limit: number
+  name: string
+  order: readonly Column[]
+}
 
-/** Reads a page by its ids and versions alone when every row of it is kept, else whole, and keeps it. Both reads see the same snapshot. */
+/** Reads a page by its ids and versions alone when every row of it is kept, else whole, and keeps its rows. Both reads see the same snapshot. */
 function pageReader(prepare: Tables['prepare'], cache: RowCache) {
-  return ({ tenant, type, sql, short, bound, revive }: Asked): Row[] => {
+  return (tenant: string, type: AnyEntity, { sql, short, bound, revive }: Asked): Row[] => {
     const kept: Row[] = []
-    const wanted = prepare(short).all(...bound)
-    for (const { id, version } of wanted) {
+    const wanted = short === null ? null : prepare(short).all(...bound)
+    for (const { id, version } of wanted ?? []) {
       const row = cache.get(type, tenant, id as string)
       if (row?.version !== version) break
       kept.push(row as Row)
     }
-    if (kept.length === wanted.length) return kept
+    if (kept.length === wanted?.length) return kept
     return prepare(sql)
       .all(...bound)
       .map((row) => cache.set(type, tenant, revive(row)))
@@ -115,7 +145,7 @@ const tenantColumn: Column = { field: 'tenant_id', name: 'tenant_id', kind: 'tex
 /** One row more than the page was read: when it is there, the page's last row is where the next one begins. */
 function pageOf<T>(
   rows: readonly Row[],
-  { limit, name, order }: { limit: number; name: string; order: readonly Column[] },
+  { limit, name, order }: Pick<Asked, 'limit' | 'name' | 'order'>,
   revive: (row: Row) => T,
 ): Page<T> {
   const last = rows.length > limit ? rows[limit - 1] : undefined

@@ -86,7 +86,7 @@ export function tenantStore(current: Now, tenantId: string): TenantStore {
       reading(current, ({ read }) => read.find(tenantId, type, key, values) as Entity<E> | null),
     read: (references) => asking(current, ({ read }) => references.map(({ type, id }) => read.get(tenantId, type, id))),
     list: <E extends AnyEntity>(type: E, query: Query) =>
-      reading(current, ({ list }) => list.list(tenantId, type, query) as Promise<Page<Entity<E>>>),
+      asking(current, ({ list }) => list.list(tenantId, type, query) as Promise<Page<Entity<E>>>),
     count: (type, selection) => reading(current, ({ list }) => list.count(tenantId, type, selection)),
     tally: (type, selection, by) => reading(current, ({ list }) => list.tally(tenantId, type, selection, by)),
     log: (stream, after, limit) =>

@@ -4,7 +4,7 @@ import type { Context } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
 import { type Outcome, operation } from '../kernel/operation.ts'
 import { parse } from '../kernel/perform.ts'
-import { countNetworkFailure, type NetworkLimit, withinNetwork } from '../session/network-throttle.ts'
+import { countNetworkFailure, type NetworkLimit } from '../session/network-throttle.ts'
 import { type FoundByToken, findByToken } from '../tenant/find-by-token.ts'
 import { licenceProblem } from '../tenant/licence.ts'
 import { Appointment } from './entity.ts'
@@ -54,7 +54,7 @@ export const bookAppointment = operation({
 /** The appointment of a link that is good now. Errors: `appointment_not_found` for an unknown token, which counts against the network; `appointment_unavailable` while the tenant's licence is not valid; `appointment_expired`. */
 async function linked(context: Context, token: string): Promise<FoundByToken<typeof Appointment>> {
   const found = /^[A-Za-z0-9]{32}$/.test(token) ? await findByToken(context, Appointment, 'byToken', token) : null
-  if (found === null) return withinNetwork(context, missesOf(context), () => miss(context))
+  if (found === null) return miss(context)
   if (licenceProblem(found.tenant, context.nowMs) !== null)
     throw new AppError('gone', 'appointment_unavailable', 'Appointment link is not available')
   if (isLinkOver(found.row, context.nowMs)) throw new AppError('gone', 'appointment_expired', 'Appointment link has expired')
@@ -69,6 +69,7 @@ const missesOf = ({ services }: Context): NetworkLimit => ({
   action: 'token.miss',
 })
 
+/** Counted exactly, whoever else guesses at the same moment; beyond the limit nothing is told. */
 async function miss(context: Context): Promise<never> {
   await context.once('miss', () => countNetworkFailure(context, missesOf(context)))
   throw appointmentNotFound()

@@ -57,3 +57,21 @@ test('a pointer whose appointment has gone, as tables that expire rows by themse
   await store.commit([{ op: 'remove', entity: Appointment, id: String(row?.id), expect: 1 }], meta)
   expect((await offered(server, by, activity)).instanceId).not.toBe(first.instanceId)
 })
+
+test('time is the business clock’s, also where it stands still', async () => {
+  const frozen = await startTestServer({ HOLDFAST_TEST_CLOCK: '2020-02-01T00:00:00+01:00' })
+  try {
+    const token = await frozen.signIn()
+    const made = await offered(frozen, { token })
+    expect(made).toMatchObject({
+      instanceId: expect.stringMatching(/^inst_1580511600000_/),
+      createdAt: '2020-01-31T23:00:00.000Z',
+      validFrom: '2020-01-31T23:00:00.000Z',
+      validUntil: '2020-03-01T23:00:00.000Z',
+    })
+    await pruneExpired(frozen.holdfast.runtime)
+    expect((await follow(frozen, made)).status).toBe(200)
+  } finally {
+    await frozen.close()
+  }
+})

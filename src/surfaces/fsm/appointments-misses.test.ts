@@ -63,6 +63,14 @@ test('neither a link that is over nor a good one counts, and a refused miss is n
   expect((await book(server, made)).status).toBe(410)
 })
 
+test('guesses at the tokens that set passwords are counted apart', async () => {
+  const from = freshAddress()
+  const body = { token: 'nobody', newPassword: 'another long passphrase' }
+  for (let time = 0; time < 20; time++) await server.send('POST', '/v1/password-resets', { from, body })
+  expect((await server.send('POST', '/v1/password-resets', { from, body })).status).toBe(429)
+  expect((await guess(from)).status).toBe(404)
+})
+
 test('how many is a setting of its own, which the limit of requests does not touch', async () => {
   const strict = await startTestServer({ HOLDFAST_FSM_TOKEN_MISSES_PER_MINUTE: '2', HOLDFAST_RATE_LIMIT: 'off' })
   try {

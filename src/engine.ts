@@ -1,5 +1,5 @@
 import type { AnyEntity } from './kernel/entity.ts'
-import type { Storage } from './storage/port.ts'
+import type { Storage, View } from './storage/port.ts'
 import type { StorageConfig } from './storage-config.ts'
 
 type EngineOptions = {
@@ -22,7 +22,21 @@ export async function createEngine({ storage, dataFolder, ...options }: EngineOp
       const { dynamodb } = await import('./storage/dynamodb/engine.ts')
       return dynamodb({ ...storage, ...options })
     }
-    case 'postgres':
-      throw new Error(`The ${storage.engine} engine is not built yet`)
+    case 'postgres': {
+      const { postgres } = await import('./storage/postgres/engine.ts')
+      return postgres({ url: storage.url, ...options })
+    }
+  }
+}
+
+/** Everything as it is now, beside the process that serves the storage. */
+export async function openView({ storage, dataFolder, entities }: Omit<EngineOptions, 'onProblem'>): Promise<View> {
+  switch (storage.engine) {
+    case 'sqlite': {
+      const { sqliteView } = await import('./storage/sqlite/view.ts')
+      return sqliteView(storage.folder ?? dataFolder, entities)
+    }
+    default:
+      throw new Error(`There is no view of ${storage.engine} yet`)
   }
 }

@@ -1,0 +1,223 @@
+import { randomBytes } from 'node:crypto'
+import { type Clock, toTime } from '../kernel/clock.ts'
+import { AppError } from '../kernel/errors.ts'
+import type { Logger } from '../kernel/services.ts'
+import { platformTenant, type Storage } from '../storage/port.ts'
+import { type Manifest, type Opening, readManifest } from './manifest.ts'
+import { provenName, snapshotOf, snapshotsPrefix } from './names.ts'
+import type { Proof } from './prove.ts'
+import { beyondNewest, type Dated, type Keep, superfluous } from './retention.ts'
+import type { Shipper } from './ship.ts'
+import { isSignedBy, type Signed } from './signature.ts'
+import type { Target } from './target.ts'
+import type { NewSnapshot, ProvenNote } from './tasks.ts'
+import type { Verified } from './verify.ts'
+
+/** A snapshot in one target. `provenAt` is when it was last restored and compared there, or null. */
+export type Backup = {
+  id: string
+  target: string
+  createdAt: string
+  provenAt: string | null
+  bytes: number
+  files: number
+  entities: Record<string, number>
+  heads: Manifest['heads']
+  /** Rows of each tenant by entity. */
+  tenants: Manifest['tenants']
+}
+
+type Progress = (done: number) => void
+
+/** The heavy work, done elsewhere. `url` names the target. */
+export type Workers = {
+  takeSnapshot(about: NewSnapshot, progress?: Progress): Promise<{ manifest: Manifest; failed: { url: string; detail: string }[] }>
+  proveSnapshot(input: { url: string; id: string; now: string }, progress?: Progress): Promise<Proof | null>
+  verifyBackups(input: { url: string; id: string | null }, progress?: Progress): Promise<Verified>
+}
+
+export type Backups = {
+  /** Takes a snapshot, copies it to every target, and proves it in each. Resolves to that of the first target which has a proven one. Errors: `backup_running`, `backup_failed`. */
+  create(progress?: Progress): Promise<Backup>
+  /** Newest first, of every target or one. Errors: those of a target. */
+  list(url?: string): Promise<Backup[]>
+  /** Every byte of a snapshot, or of all of them, and of the log. Errors: `not_found`. */
+  verify(where: { id: string | null; url?: string }, progress?: Progress): Promise<Verified>
+  /** Restores a snapshot to the side and compares; the newest when no id is given. Errors: `not_found`. */
+  prove(where: { id: string | null; url?: string }, progress?: Progress): Promise<Proof>
+  /** Removes what is too much: by the settings, or all but the newest `keep` proven ones. */
+  prune(how: { keep: number | null; dryRun: boolean }): Promise<{ kept: string[]; removed: string[] }>
+  /** When the newest proven snapshot was proven, as far as is known without asking the targets. */
+  newestProvenAt(): string | null
+}
+
+type Parts = {
+  storage: Storage
+  shipper: Shipper
+  targets: readonly Target[]
+  opening: Opening & { publicKey: string }
+  workers: Workers
+  keep: Keep
+  clock: Clock
+  log: Logger
+  holdfast: string
+}
+
+/** Snapshots of this instance in its targets (DESIGN.md section 8). */
+export function createBackups(parts: Parts): Backups {
+  const { storage, shipper, targets, opening, workers, clock, log } = parts
+  /** Manifests never change, and are dear to open. */
+  const manifests = new Map<string, Manifest>()
+  let isRunning = false
+  let newest: string | null = null
+
+  async function manifestOf(target: Target, id: string): Promise<Manifest | null> {
+    const key = `${target.url}\n${id}`
+    const known = manifests.get(key)
+    if (known !== undefined) return known
+    const found = await readManifest(target, id, opening).catch((error: unknown) => {
+      if (!(error instanceof AppError) || error.kind !== 'unprocessable') throw error
+      log.warn({ err: error, target: target.url }, 'backup: a manifest cannot be used')
+      return null
+    })
+    if (found !== null) manifests.set(key, found)
+    return found
+  }
+
+  async function listOf(target: Target): Promise<Backup[]> {
+    const files = new Map<string, { bytes: number; files: number }>()
+    for await (const { name, bytes } of target.list(snapshotsPrefix)) {
+      const id = snapshotOf(name)
+      if (id === null) continue
+      const sum = files.get(id) ?? { bytes: 0, files: 0 }
+      files.set(id, { bytes: sum.bytes + bytes, files: sum.files + 1 })
+    }
+    const found: Backup[] = []
+    for (const [id, size] of files) {
+      const manifest = await manifestOf(target, id)
+      if (manifest === null) continue
+      const { createdAt, entities, heads, tenants } = manifest
+      const provenAt = await provenAtOf(target, id)
+      if (provenAt !== null && (newest === null || provenAt > newest)) newest = provenAt
+      found.push({ id, target: target.url, createdAt, provenAt, ...size, entities, heads, tenants })
+    }
+    return found
+  }
+
+  async function provenAtOf(target: Target, id: string): Promise<string | null> {
+    const body = await target.read(provenName(id))
+    if (body === null) return null
+    try {
+      const note = JSON.parse(Buffer.concat(await Array.fromAsync(body)).toString()) as Signed<ProvenNote>
+      return isSignedBy(opening.publicKey, note) && note.id === id ? note.provenAt : null
+    } catch (error) {
+      if (error instanceof AppError) throw error
+      return null
+    }
+  }
+
+  const chosen = (url: string | undefined): readonly Target[] => {
+    if (url === undefined) return targets
+    const target = targets.find((each) => each.url === url)
+    if (target === undefined) throw new AppError('not_found', 'not_found', `${url} is none of the targets that HOLDFAST_BACKUP names.`)
+    return [target]
+  }
+
+  async function list(url?: string): Promise<Backup[]> {
+    const all = (await Promise.all(chosen(url).map(listOf))).flat()
+    return all.sort((a, b) => orderOf(b) - orderOf(a) || (a.createdAt < b.createdAt ? 1 : -1))
+  }
+
+  async function create(progress?: Progress): Promise<Backup> {
+    const [first] = await storage.tenant(platformTenant).log(null, 0, 1)
+    if (first === undefined) throw new Error('A storage without a first entry has nothing to save')
+    const now = toTime(clock.realMs())
+    const id = `${now.replace(/[-:.]/g, '')}-${randomBytes(4).toString('hex')}`
+    const about: NewSnapshot = { id, createdAt: now, instance: first.hash, holdfast: parts.holdfast, engine: storage.engine }
+    const { failed } = await workers.takeSnapshot(about, progress)
+    const problems = failed.map(({ url, detail }) => `${url}: ${detail}`)
+    await shipper.flush().catch((error: unknown) => void problems.push(String(error)))
+    for (const { url } of targets) {
+      if (failed.some((each) => each.url === url)) continue
+      const proof = await workers.proveSnapshot({ url, id, now: toTime(clock.realMs()) }, progress)
+      if (proof?.ok !== true) problems.push(`${url}: ${proof?.problems[0]?.detail ?? 'the snapshot went away'}`)
+    }
+    for (const problem of problems) log.error({ id, problem }, 'backup: a target has no proven snapshot')
+    const made = (await list()).find((backup) => backup.id === id && backup.provenAt !== null)
+    if (made === undefined) throw notProven(problems)
+    log.info({ id, target: made.target, entities: made.entities }, 'backup: proven')
+    return made
+  }
+
+  return {
+    async create(progress) {
+      if (isRunning) throw new AppError('conflict', 'backup_running', 'A backup is being made already. Wait until it is done.')
+      isRunning = true
+      try {
+        return await create(progress)
+      } finally {
+        isRunning = false
+      }
+    },
+    list,
+    async verify({ id, url }, progress) {
+      const results: Verified[] = []
+      for (const target of chosen(url)) {
+        if (id !== null && (await target.read(`${snapshotsPrefix}${id}/manifest.json.age`)) === null && targets.length > 1) continue
+        results.push(await workers.verifyBackups({ url: target.url, id }, progress))
+      }
+      if (results.length === 0) throw absent(id)
+      return {
+        ok: results.every(({ ok }) => ok),
+        files: results.reduce((sum, { files }) => sum + files, 0),
+        bytes: results.reduce((sum, { bytes }) => sum + bytes, 0),
+        problems: results.flatMap(({ problems }) => problems),
+      }
+    },
+    async prove({ id, url }, progress) {
+      const all = await list(url)
+      const backup = id === null ? all[0] : all.find((each) => each.id === id)
+      if (backup === undefined) throw absent(id)
+      const proof = await workers.proveSnapshot({ url: backup.target, id: backup.id, now: toTime(clock.realMs()) }, progress)
+      if (proof === null) throw absent(id)
+      return proof
+    },
+    async prune({ keep, dryRun }) {
+      const removed = new Set<string>()
+      const kept = new Set<string>()
+      for (const target of targets) {
+        const all = await listOf(target)
+        const dated = all.map(
+          (backup): Dated => ({ id: backup.id, createdAt: backup.createdAt, order: orderOf(backup), isProven: backup.provenAt !== null }),
+        )
+        const gone = keep === null ? superfluous(dated, parts.keep) : beyondNewest(dated, keep)
+        if (!dryRun) for (const id of gone) await removeSnapshot(target, id)
+        for (const { id } of dated) (gone.includes(id) ? removed : kept).add(id)
+      }
+      return { kept: [...kept], removed: [...removed].filter((id) => !kept.has(id)) }
+    },
+    newestProvenAt: () => newest,
+  }
+}
+
+/** Where the platform's log stood. */
+const orderOf = ({ heads }: Pick<Backup, 'heads'>): number => heads.find(({ stream }) => stream === platformTenant)?.sequence ?? 0
+
+/** The manifest and its proof go first: what is left behind by a crash is no snapshot, and goes with the next pruning. */
+async function removeSnapshot(target: Target, id: string): Promise<void> {
+  await target.remove(provenName(id))
+  await target.remove(`${snapshotsPrefix}${id}/manifest.json.age`)
+  for await (const { name } of target.list(`${snapshotsPrefix}${id}/`)) await target.remove(name)
+}
+
+const absent = (id: string | null): AppError =>
+  new AppError(
+    'not_found',
+    'not_found',
+    id === null ? 'There is no backup yet. Make one with bin/holdfast backup create.' : `There is no backup ${id}.`,
+  )
+
+const notProven = (problems: readonly string[]): AppError =>
+  new AppError('unavailable', 'backup_failed', `No target has a proven backup of this moment. ${problems.join(' ')}`.trim(), {
+    retryAfterSeconds: 60,
+  })

@@ -69,9 +69,7 @@ describe('the tenants of an account', () => {
 
   test('come in ascending order of their ids by code unit, in pages, while others write', async () => {
     const { accountId } = nextIds()
-    const companies = ['b', 'B', 'a_1', 'a-1', 'a.1', 'a', 'Z9', '10', '9', '_', 'e', 'aa'].map(
-      (id) => `${id}x`,
-    )
+    const companies = ['b', 'B', 'a_1', 'a-1', 'a.1', 'a', 'Z9', '10', '9', '_', 'e', 'aa'].map((id) => `${id}x`)
     const expected = companies.map((companyId) => `${accountId}_${companyId}`).sort((a, b) => (a < b ? -1 : 1))
     for (const companyId of companies) await createdBy(server, staff, { accountId, companyId })
     // a neighbour whose key begins alike

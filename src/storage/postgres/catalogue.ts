@@ -1,0 +1,92 @@
+import type { ClientBase } from 'pg'
+
+export type FoundColumn = { name: string; type: string; notNull: boolean; standard: string | null; collation: string | null }
+export type FoundIndex = {
+  name: string
+  unique: boolean
+  valid: boolean
+  columns: string[]
+  present: string
+  collations: (string | null)[]
+}
+export type FoundPolicy = {
+  name: string
+  command: string
+  permissive: boolean
+  roles: string[]
+  using: string | null
+  check: string | null
+}
+
+export type FoundTable = {
+  name: string
+  owner: string
+  isSecured: boolean
+  isForced: boolean
+  columns: FoundColumn[]
+  /** Columns of the primary key, in order. */
+  key: string[]
+  constraints: string[]
+  indexes: FoundIndex[]
+  policies: FoundPolicy[]
+  /** Privileges by role; `PUBLIC` for everybody. */
+  grants: Record<string, string[]>
+}
+
+export type FoundRole = { name: string; isSuperuser: boolean; bypasses: boolean; inherits: boolean; memberOf: string[] }
+
+/** What the database says of itself, in one schema. */
+export type Catalogue = { tables: Map<string, FoundTable>; roles: Map<string, FoundRole> }
+
+export const schemaName = 'public'
+
+const tablesSql = `
+SELECT c.relname AS name, pg_get_userbyid(c.relowner) AS owner, c.relrowsecurity AS "isSecured", c.relforcerowsecurity AS "isForced",
+  (SELECT json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull,
+      'standard', pg_get_expr(d.adbin, d.adrelid), 'collation', l.collname) ORDER BY a.attnum)
+    FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    LEFT JOIN pg_collation l ON l.oid = a.attcollation
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
+  (SELECT json_agg(a.attname ORDER BY k.n) FROM pg_index i, unnest(i.indkey) WITH ORDINALITY k(number, n), pg_attribute a
+    WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid AND a.attrelid = c.oid AND a.attnum = k.number) AS key,
+  (SELECT json_agg(o.conname) FROM pg_constraint o WHERE o.conrelid = c.oid AND o.contype IN ('u', 'f') AND o.convalidated) AS constraints,
+  (SELECT json_agg(json_build_object('name', x.relname, 'unique', i.indisunique, 'valid', i.indisvalid AND i.indisready,
+      'columns', (SELECT json_agg(pg_get_indexdef(i.indexrelid, n, true) ORDER BY n) FROM generate_series(1, i.indnkeyatts) n),
+      'collations', (SELECT json_agg(l.collname ORDER BY k.n) FROM unnest(i.indcollation) WITH ORDINALITY k(oid, n) LEFT JOIN pg_collation l ON l.oid = k.oid),
+      'present', coalesce(pg_get_expr(i.indpred, i.indrelid), '')))
+    FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid AND NOT i.indisprimary) AS indexes,
+  (SELECT json_agg(json_build_object('name', p.polname, 'command', p.polcmd, 'permissive', p.polpermissive,
+      'roles', (SELECT json_agg(CASE r WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(r) END) FROM unnest(p.polroles) r),
+      'using', pg_get_expr(p.polqual, p.polrelid), 'check', pg_get_expr(p.polwithcheck, p.polrelid)))
+    FROM pg_policy p WHERE p.polrelid = c.oid) AS policies,
+  (SELECT json_object_agg(role, privileges) FROM (
+      SELECT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(g.grantee) END AS role, json_agg(g.privilege_type ORDER BY 1) AS privileges
+      FROM aclexplode(c.relacl) g GROUP BY 1) grouped) AS grants
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = '${schemaName}' AND c.relkind IN ('r', 'p')`
+
+const rolesSql = `
+SELECT r.rolname AS name, r.rolsuper AS "isSuperuser", r.rolbypassrls AS bypasses, r.rolinherit AS inherits,
+  (SELECT json_agg(pg_get_userbyid(m.roleid)) FROM pg_auth_members m WHERE m.member = r.oid) AS "memberOf"
+FROM pg_roles r WHERE r.rolname = ANY($1)`
+
+export async function readCatalogue(client: ClientBase, roles: readonly string[]): Promise<Catalogue> {
+  const tables = await client.query<FoundTable>(tablesSql)
+  const found = await client.query<FoundRole>(rolesSql, [roles])
+  const whole = (table: FoundTable): FoundTable => ({
+    ...table,
+    columns: table.columns ?? [],
+    key: table.key ?? [],
+    constraints: table.constraints ?? [],
+    indexes: table.indexes ?? [],
+    policies: table.policies ?? [],
+    grants: table.grants ?? {},
+  })
+  return {
+    tables: new Map(tables.rows.map((table) => [table.name, whole(table)])),
+    roles: new Map(found.rows.map((role) => [role.name, { ...role, memberOf: role.memberOf ?? [] }])),
+  }
+}
+
+/** Expressions as the server writes them back differ in brackets, casts and blanks, also between its versions. */
+export const expression = (text: string | null): string => (text ?? '').toLowerCase().replace(/::text|\bas "?nullif"?|[()"\s]/g, '')

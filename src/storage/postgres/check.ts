@@ -1,0 +1,174 @@
+import type { ClientBase } from 'pg'
+import type { AnyEntity } from '../../kernel/entity.ts'
+import { AppError } from '../../kernel/errors.ts'
+import { type Catalogue, expression, type FoundPolicy, type FoundTable, schemaName } from './catalogue.ts'
+import {
+  entityTable,
+  type grantSql,
+  indexesOf,
+  type Policy,
+  plainTables,
+  policiesOf,
+  policySql,
+  quote,
+  type Roles,
+  systemTables,
+  type Table,
+} from './schema.ts'
+
+/** The oldest server whose roles and policies work as this engine needs. */
+const oldest = { number: 150_000, name: '15' }
+
+type Setting = { name: string; setting: string }
+
+/** Settings of the server without which an acknowledged commit may be lost. Which problems it has, in words with the remedy. */
+export async function settingProblems(client: ClientBase): Promise<string[]> {
+  const { rows } = await client.query<Setting>(
+    "SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit', 'server_encoding', 'server_version_num')",
+  )
+  const of = (name: string): string => rows.find((row) => row.name === name)?.setting ?? ''
+  const problems: string[] = []
+  if (Number(of('server_version_num')) < oldest.number) problems.push(`the server is older than PostgreSQL ${oldest.name}; upgrade it`)
+  for (const name of ['fsync', 'full_page_writes', 'synchronous_commit'])
+    if (of(name) === 'off') problems.push(`${name} is off, so a crash loses what was acknowledged; set ${name} = on and reload the server`)
+  if (of('server_encoding') !== 'UTF8')
+    problems.push(`the database is encoded in ${of('server_encoding')}; create one with ENCODING 'UTF8' TEMPLATE template0`)
+  return problems
+}
+
+/** What of the schema would let tenants meet or facts get lost, each naming the table and the remedy. Nothing here changes anything. */
+export function schemaProblems({ tables, roles: known }: Catalogue, entities: readonly AnyEntity[], roles: Roles): string[] {
+  const problems = roleProblems(known, roles)
+  for (const table of [...systemTables, ...entities.map(entityTable)]) {
+    const found = tables.get(table.name)
+    if (found === undefined) problems.push(`table ${table.name} is missing; run the migration: bin/holdfast postgres setup`)
+    else problems.push(...tableProblems(table, found, roles))
+  }
+  for (const { name, grants } of plainTables) {
+    const found = tables.get(name)
+    if (found !== undefined) problems.push(...grantProblems({ name, grants }, found, roles))
+  }
+  for (const type of entities) problems.push(...indexProblems(type, tables.get(type.table)))
+  return problems
+}
+
+function roleProblems(known: Catalogue['roles'], roles: Roles): string[] {
+  const problems: string[] = []
+  for (const name of Object.values(roles)) {
+    const role = known.get(name)
+    if (role === undefined) problems.push(`role ${name} is missing; run: bin/holdfast postgres setup`)
+    else if (role.isSuperuser) problems.push(`role ${name} is a superuser; run: ALTER ROLE ${quote(name)} NOSUPERUSER`)
+    else if (role.bypasses) problems.push(`role ${name} bypasses row level security; run: ALTER ROLE ${quote(name)} NOBYPASSRLS`)
+    for (const other of role?.memberOf ?? [])
+      if (!Object.values(roles).includes(other))
+        problems.push(`role ${name} is a member of ${other}; run: REVOKE ${quote(other)} FROM ${quote(name)}`)
+  }
+  if (known.get(roles.app)?.inherits === true)
+    problems.push(
+      `role ${roles.app} inherits the rights of ${roles.directory} and ${roles.transfer}; run: ALTER ROLE ${quote(roles.app)} NOINHERIT`,
+    )
+  return problems
+}
+
+function tableProblems(table: Table, found: FoundTable, roles: Roles): string[] {
+  const name = quote(table.name)
+  const problems: string[] = []
+  const told = (what: string, remedy: string): void => void problems.push(`table ${table.name}: ${what}; run: ${remedy}`)
+  if (!found.isSecured) told('row level security is off', `ALTER TABLE ${name} ENABLE ROW LEVEL SECURITY`)
+  if (!found.isForced) told('row level security is not forced on its owner', `ALTER TABLE ${name} FORCE ROW LEVEL SECURITY`)
+  if (Object.values(roles).includes(found.owner))
+    told(`it belongs to the role ${found.owner}, which serves`, `ALTER TABLE ${name} OWNER TO …`)
+  const expected = policiesOf(table)
+  for (const policy of expected) {
+    const there = found.policies.find((one) => one.name === policy.name)
+    const what = policyProblem(policy, there, roles)
+    const drop = there === undefined ? '' : `DROP POLICY ${quote(policy.name)} ON ${name}; `
+    if (what !== null) told(what, drop + policySql(table.name, policy, roles))
+  }
+  for (const { name: policy, permissive } of found.policies)
+    if (permissive && !expected.some((one) => one.name === policy))
+      told(`policy ${policy} is not ours and lets more rows through`, `DROP POLICY ${quote(policy)} ON ${name}`)
+  if (found.key.join() !== table.key.join())
+    told(`its primary key is (${found.key.join(', ')})`, `ALTER TABLE ${name} ADD PRIMARY KEY (${table.key.map(quote).join(', ')})`)
+  for (const constraint of table.constraints)
+    if (!found.constraints.includes(constraint))
+      told(
+        `the constraint ${constraint} is missing or not validated`,
+        `${
+          table.create
+            .split('\n')
+            .find((line) => line.includes(constraint))
+            ?.trim()
+            .replace(/^/, `ALTER TABLE ${name} ADD `) ?? ''
+        }`,
+      )
+  for (const column of found.columns)
+    if (column.type === 'text' && column.collation !== 'C')
+      told(
+        `column ${column.name} does not compare by code point`,
+        `ALTER TABLE ${name} ALTER COLUMN ${quote(column.name)} TYPE text COLLATE "C"`,
+      )
+  return [...problems, ...grantProblems(table, found, roles)]
+}
+
+const commands: Readonly<Record<string, string>> = { '*': 'ALL', r: 'SELECT', a: 'INSERT', w: 'UPDATE', d: 'DELETE' }
+
+function policyProblem(policy: Policy, found: FoundPolicy | undefined, roles: Roles): string | null {
+  if (found === undefined) return `policy ${policy.name} is missing`
+  if (!found.permissive || commands[found.command] !== policy.command) return `policy ${policy.name} is not for ${policy.command}`
+  if (found.roles.join() !== roles[policy.role]) return `policy ${policy.name} is for ${found.roles.join(', ')}`
+  if (expression(found.using) !== expression(policy.using)) return `policy ${policy.name} has another USING`
+  if (policy.check !== null && found.check === null) return `policy ${policy.name} has no WITH CHECK`
+  if (expression(found.check) !== expression(policy.check)) return `policy ${policy.name} has another WITH CHECK`
+  return null
+}
+
+/** The roles that serve have what they need and nothing else, and everybody has nothing. */
+function grantProblems(table: Parameters<typeof grantSql>[0], found: FoundTable, roles: Roles): string[] {
+  const problems: string[] = []
+  const name = quote(table.name)
+  const everybody = found.grants.PUBLIC ?? []
+  if (everybody.length > 0)
+    problems.push(`table ${table.name}: everybody may ${everybody.join(', ')}; run: REVOKE ALL ON ${name} FROM PUBLIC`)
+  for (const [key, role] of Object.entries(roles) as [keyof Roles, string][]) {
+    const wanted: readonly string[] = table.grants[key] ?? []
+    const given = found.grants[role] ?? []
+    const extra = given.filter((privilege) => !wanted.includes(privilege))
+    const missing = wanted.filter((privilege) => !given.includes(privilege))
+    if (extra.length > 0 && found.owner !== role)
+      problems.push(`table ${table.name}: ${role} may ${extra.join(', ')}; run: REVOKE ${extra.join(', ')} ON ${name} FROM ${quote(role)}`)
+    if (missing.length > 0 && found.owner !== role)
+      problems.push(
+        `table ${table.name}: ${role} may not ${missing.join(', ')}; run: GRANT ${missing.join(', ')} ON ${name} TO ${quote(role)}`,
+      )
+  }
+  return problems
+}
+
+function indexProblems(type: AnyEntity, found: FoundTable | undefined): string[] {
+  const problems: string[] = []
+  for (const index of indexesOf(type)) {
+    const there = found?.indexes.find((one) => one.name === index.name)
+    if (there === undefined) problems.push(`table ${type.table}: the index ${index.name} is missing; run: ${index.sql}`)
+    else if (!there.valid)
+      problems.push(`table ${type.table}: the index ${index.name} is not valid; run: REINDEX INDEX ${quote(index.name)}`)
+    else if (there.unique !== index.unique)
+      problems.push(`table ${type.table}: the index ${index.name} is not unique; run: DROP INDEX ${quote(index.name)}; ${index.sql}`)
+    else if (there.collations.some((collation) => collation !== null && collation !== 'C'))
+      problems.push(
+        `table ${type.table}: the index ${index.name} does not go by code point; run: DROP INDEX ${quote(index.name)}; ${index.sql}`,
+      )
+  }
+  return problems
+}
+
+export const refuseProblems = (problems: readonly string[]): void => {
+  if (problems.length === 0) return
+  const shown = problems.slice(0, 20)
+  const rest = problems.length - shown.length
+  throw new AppError(
+    'unavailable',
+    'database_unsafe',
+    `The PostgreSQL database (schema ${schemaName}) is not safe to use: ${shown.join('. ')}${rest > 0 ? `. And ${rest} more` : ''}.`,
+  )
+}

@@ -1,0 +1,174 @@
+import type { ClientBase } from 'pg'
+import { canonical, type Json } from '../../kernel/canonical.ts'
+import type { AnyEntity, Column } from '../../kernel/entity.ts'
+import { AppError } from '../../kernel/errors.ts'
+import { toSql } from '../encoded.ts'
+import { type Catalogue, expression, type FoundTable, readCatalogue } from './catalogue.ts'
+import { textOf } from './failures.ts'
+import {
+  columnSql,
+  entityTable,
+  grantSql,
+  guardSql,
+  type Index,
+  indexesOf,
+  literal,
+  plainTables,
+  quote,
+  type Roles,
+  systemTables,
+  typeOf,
+} from './schema.ts'
+import { bound, named, type Row, reviver } from './values.ts'
+
+/** One step of a migration, as the table `migrations` records it. `fill` writes what an added column holds in rows that exist. */
+export type Step = { name: string; sql: string; fill?: (client: ClientBase) => Promise<void> }
+
+/** Any two processes that migrate one database take this lock first. Advisory locks are per database. */
+export const migrationLock = '7205759403792793601'
+
+/**
+ * What has to be done so that the database is what the entities declare: what is missing is added, indexes are kept as declared, and what would lose or reinterpret data is refused with
+ * advice. Nothing where nothing is missing.
+ */
+export function stepsOf({ tables }: Catalogue, entities: readonly AnyEntity[], roles: Roles): Step[] {
+  const steps: Step[] = []
+  const create = (name: string, sql: readonly string[]): void => {
+    steps.push({ name: `create ${name}`, sql: sql.join(';\n') })
+  }
+  for (const table of plainTables) if (!tables.has(table.name)) create(table.name, [table.create, ...grantSql(table, roles)])
+  for (const table of systemTables) if (!tables.has(table.name)) create(table.name, [table.create, ...guardSql(table, roles)])
+  for (const type of entities) {
+    const found = tables.get(type.table)
+    const table = entityTable(type)
+    if (found === undefined) create(type.table, [table.create, ...guardSql(table, roles)])
+    else steps.push(...columnSteps(type, found))
+    steps.push(...indexSteps(type, found))
+  }
+  return steps
+}
+
+/** Applies the steps in one transaction, under a lock: all or nothing, and once. Returns their names. */
+export async function migrate(client: ClientBase, entities: readonly AnyEntity[], roles: Roles): Promise<string[]> {
+  await client.query('BEGIN')
+  try {
+    await client.query(`SELECT pg_advisory_xact_lock(${migrationLock})`)
+    const steps = stepsOf(await readCatalogue(client, Object.values(roles)), entities, roles)
+    for (const step of steps) await apply(client, step)
+    await client.query('COMMIT')
+    return steps.map(({ name }) => name)
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => {})
+    throw error
+  }
+}
+
+async function apply(client: ClientBase, { name, sql, fill }: Step): Promise<void> {
+  try {
+    await client.query(sql)
+    await fill?.(client)
+    await client.query('INSERT INTO migrations (name, sql) VALUES ($1, $2)', [name, sql])
+  } catch (error) {
+    if (error instanceof AppError) throw error
+    throw refused(`step "${name}" failed (${textOf(error)}). Mend the data or go back to the version that wrote it`, error)
+  }
+}
+
+function columnSteps(type: AnyEntity, found: FoundTable): Step[] {
+  const there = new Map(found.columns.map((column) => [column.name, column]))
+  const declared = new Map(type.columns.map((column) => [column.name, column]))
+  for (const { name, notNull, standard } of found.columns) {
+    if (name !== 'tenant_id' && !declared.has(name) && notNull && standard === null) {
+      throw refused(`${type.table} has a column ${name} that this version does not know. It was written by a newer version: use that one`)
+    }
+  }
+  const steps: Step[] = []
+  for (const column of type.columns) {
+    const name = `${type.table}.${column.name}`
+    const stored = there.get(column.name)
+    if (stored === undefined) steps.push(addColumn(type, column, found))
+    else if (stored.type !== typeOf(column)) {
+      throw refused(`${name} is stored as ${stored.type} and declared as ${typeOf(column)}. Give the new kind a new name`)
+    } else if (!stored.notNull && !column.nullable) {
+      throw refused(`${name} may not be null now, and may be null where it is stored. Give it a new name`)
+    } else if (stored.notNull && column.nullable) {
+      const sql = `ALTER TABLE ${quote(type.table)} ALTER COLUMN ${quote(column.name)} DROP NOT NULL`
+      steps.push({ name: `relax ${name}`, sql })
+    }
+  }
+  return steps
+}
+
+function addColumn(type: AnyEntity, column: Column, found: FoundTable): Step {
+  const table = quote(type.table)
+  const step = { name: `add ${type.table}.${column.name}` }
+  const standard = column.nullable ? null : standardOf(type, column)
+  const add = (kind: Column, value: string | null): string => `ALTER TABLE ${table} ADD COLUMN ${columnSql(kind, value)}`
+  if (column.nullable || standard !== null) return { ...step, sql: add(column, standard) }
+  return {
+    ...step,
+    sql: add({ ...column, nullable: true }, null),
+    fill: async (client) => {
+      // row level security binds the owner too, who has no policy; the transaction holds the table alone
+      await client.query(`ALTER TABLE ${table} NO FORCE ROW LEVEL SECURITY`)
+      await derive(client, type, column, found)
+      await client.query(
+        `ALTER TABLE ${table} ALTER COLUMN ${quote(column.name)} SET NOT NULL; ALTER TABLE ${table} FORCE ROW LEVEL SECURITY`,
+      )
+    },
+  }
+}
+
+/** What rows that exist get in a new column that may not be null: the schema's own default, or null when it has none. */
+function standardOf(type: AnyEntity, column: Column): string | null {
+  const parsed = type.fields[column.field]?.safeParse(undefined)
+  if (parsed?.success !== true || parsed.data === undefined || parsed.data === null) return null
+  const value: unknown = parsed.data
+  if (column.kind === 'boolean' || column.kind === 'integer' || column.kind === 'real') return String(value)
+  return literal(column.kind === 'json' ? canonical(value as Json) : String(value))
+}
+
+/** Fills a derived column in the rows that exist. */
+async function derive(client: ClientBase, type: AnyEntity, column: Column, found: FoundTable): Promise<void> {
+  const others = type.columns.filter((one) => found.columns.some(({ name }) => name === one.name))
+  const revive = reviver(others, 1)
+  const texts = others.map((one) => `${quote(one.name)}::text`).join(', ')
+  const { rows } = await client.query<(string | null)[]>({ text: `SELECT tenant_id, ${texts} FROM ${quote(type.table)}`, rowMode: 'array' })
+  for (const values of rows) {
+    const row = revive(
+      values.map((value, position) => (others[position - 1]?.kind === 'boolean' && value !== null ? (value[0] ?? null) : value)),
+    )
+    const derived = (type.derive(row) as Row)[column.field]
+    if (derived === undefined || derived === null)
+      throw refused(`${type.table} has rows, and its new column ${column.name} has no default. Give the field a default, or let it be null`)
+    const text = `UPDATE ${quote(type.table)} SET ${named([column])} = $1 WHERE tenant_id = $2 AND id = $3`
+    await client.query(text, [bound(column, toSql(column, derived)), values[0], row.id])
+  }
+}
+
+/** Indexes hold nothing that the rows do not: one that is declared otherwise is made again, one of ours that is declared no more is dropped. */
+function indexSteps(type: AnyEntity, table: FoundTable | undefined): Step[] {
+  const declared = new Map(indexesOf(type).map((index) => [index.name, index]))
+  const found = new Map((table?.indexes ?? []).map((index) => [index.name, index]))
+  const isKept = (index: Index): boolean => {
+    const there = found.get(index.name)
+    return (
+      there !== undefined &&
+      there.unique === index.unique &&
+      there.columns.map((column) => column.replaceAll('"', '')).join() === index.columns.join() &&
+      expression(there.present) === expression(index.present.map((column) => `${column} IS NOT NULL`).join(' AND '))
+    )
+  }
+  const ours = ['unique', 'index', 'directory'].map((kind) => `${type.table}_${kind}_`)
+  const stale = [...found.keys()].filter((name) => {
+    const index = declared.get(name)
+    return index === undefined ? ours.some((start) => name.startsWith(start)) : !isKept(index)
+  })
+  return [
+    ...stale.map((name) => ({ name: `drop ${name}`, sql: `DROP INDEX ${quote(name)}` })),
+    ...[...declared.values()].filter((index) => !isKept(index)).map(({ name, sql }) => ({ name: `create ${name}`, sql })),
+  ]
+}
+
+const refused = (what: string, cause?: unknown): AppError =>
+  new AppError('unavailable', 'schema_refused', `The database does not fit this version: ${what}.`, { cause })

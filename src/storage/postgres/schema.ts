@@ -1,0 +1,295 @@
+import type { AnyEntity, Column, ColumnKind } from '../../kernel/entity.ts'
+
+export const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`
+
+export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
+
+const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+
+export function columnOf(type: AnyEntity, field: string): Column {
+  const column = type.columns.find((candidate) => candidate.field === field)
+  if (column === undefined) throw new Error(`${type.name} has no field ${field}`)
+  return column
+}
+
+const namesOf = (type: AnyEntity, fields: readonly string[]): string[] => fields.map((field) => columnOf(type, field).name)
+
+/** Who may what (docs/decisions/0006-postgres-engine.md). None of them owns a table or passes by row level security. */
+export type Roles = {
+  /** Serves: one tenant at a time, the one that `app.tenant` names. */
+  app: string
+  /** Reads what a platform looks up over all tenants: tables with a declared directory, and heads. */
+  directory: string
+  /** Moves whole storages. */
+  transfer: string
+}
+
+/** Roles belong to a whole server, so each database has its own. A role's name has at most 63 bytes. */
+export function rolesOf(database: string): Roles {
+  const base = Buffer.from(database)
+    .subarray(0, 50)
+    .toString()
+    .replace(/\uFFFD+$/, '')
+  return { app: `${base}_app`, directory: `${base}_directory`, transfer: `${base}_transfer` }
+}
+
+/** Texts compare by code point, whatever the database's language; nested values stay the text that was hashed. */
+const sqlType: Record<ColumnKind, string> = {
+  text: 'text',
+  uuid: 'text',
+  time: 'text',
+  json: 'json',
+  integer: 'bigint',
+  boolean: 'boolean',
+  real: 'double precision',
+}
+
+export const typeOf = (column: Column): string => sqlType[column.kind]
+
+/** What an array of a column's values is cast to. */
+export const arrayOf = (column: Column): string => `${sqlType[column.kind]}[]`
+
+const textColumn = 'text COLLATE "C"'
+
+/** One column's definition. `standard` is the SQL default that a column added to rows needs. */
+export function columnSql(column: Column, standard: string | null = null): string {
+  const type = typeOf(column) === 'text' ? textColumn : typeOf(column)
+  return `${quote(column.name)} ${type}${column.nullable ? '' : ' NOT NULL'}${standard === null ? '' : ` DEFAULT ${standard}`}`
+}
+
+/** A table of tenants' rows, and everything that keeps tenants apart in it. */
+export type Table = {
+  name: string
+  columns: readonly { name: string; type: string; nullable: boolean }[]
+  /** Names of the primary key's columns. */
+  key: readonly string[]
+  create: string
+  grants: { app: readonly Privilege[]; directory: readonly Privilege[]; transfer: readonly Privilege[] }
+  /** Unique constraints and foreign keys beside the primary key, by name. */
+  constraints: readonly string[]
+}
+
+export type Privilege = 'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE'
+
+const all: readonly Privilege[] = ['SELECT', 'INSERT', 'UPDATE', 'DELETE']
+
+const tenantColumn = `"tenant_id" ${textColumn} NOT NULL CHECK ("tenant_id" <> '')`
+
+export function entityTable(type: AnyEntity): Table {
+  const columns = [tenantColumn, ...type.columns.map((column) => columnSql(column)), 'PRIMARY KEY ("tenant_id", "id")']
+  return {
+    name: type.table,
+    columns: [
+      { name: 'tenant_id', type: 'text', nullable: false },
+      ...type.columns.map((column) => ({ name: column.name, type: typeOf(column), nullable: column.nullable })),
+    ],
+    key: ['tenant_id', 'id'],
+    create: `CREATE TABLE ${quote(type.table)} (\n  ${columns.join(',\n  ')}\n)`,
+    grants: { app: all, directory: Object.keys(type.directory).length > 0 ? ['SELECT'] : [], transfer: all },
+    constraints: [],
+  }
+}
+
+const systemTable = (
+  name: string,
+  columns: readonly [name: string, type: string, nullable?: 'null'][],
+  rest: Pick<Table, 'key' | 'grants' | 'constraints'> & { also: readonly string[] },
+): Table => {
+  const defined = columns.map(([column, type, nullable]) =>
+    column === 'tenant_id' ? tenantColumn : `${quote(column)} ${type === 'text' ? textColumn : type}${nullable ? '' : ' NOT NULL'}`,
+  )
+  const { also, ...table } = rest
+  const lines = [...defined, `PRIMARY KEY (${rest.key.map(quote).join(', ')})`, ...also]
+  return {
+    ...table,
+    name,
+    columns: columns.map(([column, type, nullable]) => ({ name: column, type, nullable: nullable !== undefined })),
+    create: `CREATE TABLE ${quote(name)} (\n  ${lines.join(',\n  ')}\n)`,
+  }
+}
+
+/**
+ * What every database has beside the entities' tables. An entry belongs to the tenant that holds its stream, which a foreign key says; nobody but the owner changes or removes one.
+ * Outside tools rely on the names in `log` (native-api.md section 5).
+ */
+export const systemTables: readonly Table[] = [
+  systemTable(
+    'heads',
+    [
+      ['stream', 'text'],
+      ['tenant_id', 'text'],
+      ['sequence', 'bigint'],
+      ['hash', 'text'],
+      ['time', 'text'],
+      ['leaves', 'text'],
+      ['kid', 'text'],
+      ['signature', 'text'],
+    ],
+    {
+      key: ['stream'],
+      also: ['CONSTRAINT "heads_tenant" UNIQUE ("tenant_id", "stream")'],
+      constraints: ['heads_tenant'],
+      grants: { app: ['SELECT', 'INSERT', 'UPDATE'], directory: ['SELECT'], transfer: ['SELECT', 'INSERT', 'UPDATE'] },
+    },
+  ),
+  systemTable(
+    'log',
+    [
+      ['stream', 'text'],
+      ['sequence', 'bigint'],
+      ['tenant_id', 'text'],
+      ['time', 'text'],
+      ['entry', 'text'],
+      ['hash', 'text'],
+      ['secrets', 'text', 'null'],
+    ],
+    {
+      key: ['stream', 'sequence'],
+      also: ['CONSTRAINT "log_stream" FOREIGN KEY ("tenant_id", "stream") REFERENCES "heads" ("tenant_id", "stream")'],
+      constraints: ['log_stream'],
+      grants: { app: ['SELECT', 'INSERT'], directory: [], transfer: ['SELECT', 'INSERT'] },
+    },
+  ),
+  systemTable(
+    'sequences',
+    [
+      ['tenant_id', 'text'],
+      ['name', 'text'],
+      ['value', 'bigint'],
+    ],
+    {
+      key: ['tenant_id', 'name'],
+      also: [],
+      constraints: [],
+      grants: { app: ['SELECT', 'INSERT', 'UPDATE'], directory: [], transfer: ['SELECT', 'INSERT', 'UPDATE'] },
+    },
+  ),
+]
+
+/** Tables that hold no tenant's data: the state of loads, rows whose keys wait during one, and leases of jobs that run once. */
+export const plainTables: readonly {
+  name: string
+  create: string
+  grants: { app: readonly Privilege[]; transfer: readonly Privilege[] }
+}[] = [
+  {
+    name: 'migrations',
+    create: `CREATE TABLE "migrations" (
+  "number" integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  "name" text NOT NULL,
+  "sql" text NOT NULL,
+  "applied_at" timestamptz NOT NULL DEFAULT now()
+)`,
+    grants: { app: ['SELECT'], transfer: [] },
+  },
+  {
+    name: 'loads',
+    create: `CREATE TABLE "loads" (
+  "id" integer PRIMARY KEY CHECK ("id" = 1),
+  "state" text NOT NULL CHECK ("state" IN ('loading', 'finished')),
+  "mark" text
+)`,
+    grants: { app: ['SELECT'], transfer: ['SELECT', 'INSERT', 'UPDATE'] },
+  },
+  {
+    name: 'parked',
+    create: `CREATE TABLE "parked" (
+  "table_name" text NOT NULL,
+  "tenant_id" text NOT NULL,
+  "id" text NOT NULL,
+  PRIMARY KEY ("table_name", "tenant_id", "id")
+)`,
+    grants: { app: [], transfer: ['SELECT', 'INSERT', 'DELETE'] },
+  },
+  {
+    name: 'leases',
+    create: `CREATE TABLE "leases" (
+  "name" text PRIMARY KEY,
+  "holder" text NOT NULL,
+  "epoch" bigint NOT NULL,
+  "expires_at" timestamptz NOT NULL
+)`,
+    grants: { app: ['SELECT', 'INSERT', 'UPDATE'], transfer: [] },
+  },
+]
+
+/** One tenant's rows and no other's. The subselect is worked out once a statement, not once a row. */
+export const tenantCondition = "tenant_id = (SELECT nullif(current_setting('app.tenant', true), ''))"
+
+export type Policy = { name: string; role: keyof Roles; command: 'ALL' | 'SELECT'; using: string; check: string | null }
+
+export function policiesOf({ grants }: Table): Policy[] {
+  const policies: Policy[] = [
+    { name: 'tenant', role: 'app', command: 'ALL', using: tenantCondition, check: tenantCondition },
+    { name: 'transfer', role: 'transfer', command: 'ALL', using: 'true', check: 'true' },
+  ]
+  if (grants.directory.length > 0) policies.push({ name: 'directory', role: 'directory', command: 'SELECT', using: 'true', check: null })
+  return policies
+}
+
+/** What makes a table one of tenants' rows, for the roles of this database. */
+export function guardSql(table: Table, roles: Roles): string[] {
+  const name = quote(table.name)
+  return [
+    `ALTER TABLE ${name} ENABLE ROW LEVEL SECURITY`,
+    `ALTER TABLE ${name} FORCE ROW LEVEL SECURITY`,
+    ...policiesOf(table).map((policy) => policySql(table.name, policy, roles)),
+    ...grantSql(table, roles),
+  ]
+}
+
+export const policySql = (table: string, { name, role, command, using, check }: Policy, roles: Roles): string =>
+  `CREATE POLICY ${quote(name)} ON ${quote(table)} FOR ${command} TO ${quote(roles[role])} USING (${using})${check === null ? '' : ` WITH CHECK (${check})`}`
+
+export function grantSql({ name, grants }: { name: string; grants: Partial<Record<keyof Roles, readonly Privilege[]>> }, roles: Roles) {
+  return (Object.entries(grants) as [keyof Roles, readonly Privilege[]][])
+    .filter(([, privileges]) => privileges.length > 0)
+    .map(([role, privileges]) => `GRANT ${privileges.join(', ')} ON ${quote(name)} TO ${quote(roles[role])}`)
+}
+
+export type Index = {
+  name: string
+  table: string
+  unique: boolean
+  columns: readonly string[]
+  /** Columns that must hold a value for a row to be in it. */
+  present: readonly string[]
+  sql: string
+}
+
+export const indexName = (type: AnyEntity, kind: 'unique' | 'index' | 'directory', name: string): string =>
+  `${type.table}_${kind}_${snake(name)}`
+
+/**
+ * What the port's keys and lists go by. A row with a null in a key takes no part in it, so it costs no place in its index either. An index on exactly the fields of a unique key that
+ * cannot be null would be that key's index again, and is left out.
+ */
+export function indexesOf(type: AnyEntity): Index[] {
+  const index = (name: string, unique: boolean, columns: readonly string[], fields: readonly string[]): Index => {
+    const present = fields
+      .map((field) => columnOf(type, field))
+      .filter((column) => column.nullable)
+      .map((column) => column.name)
+    const where = present.length === 0 ? '' : ` WHERE ${present.map((column) => `${quote(column)} IS NOT NULL`).join(' AND ')}`
+    const sql = `CREATE ${unique ? 'UNIQUE ' : ''}INDEX ${quote(name)} ON ${quote(type.table)} (${columns.map(quote).join(', ')})${where}`
+    return { name, table: type.table, unique, columns, present, sql }
+  }
+  const uniques = Object.entries(type.unique).map(([key, fields]) =>
+    index(indexName(type, 'unique', key), true, ['tenant_id', ...namesOf(type, fields)], fields),
+  )
+  const plain = Object.entries(type.indexes)
+    .filter(([, fields]) => !isUnique(type, fields))
+    .map(([name, fields]) => index(indexName(type, 'index', name), false, ['tenant_id', ...namesOf(type, fields), 'id'], []))
+  const directories = Object.entries(type.directory).map(([name, { fields, unique }]) => {
+    const columns = namesOf(type, fields)
+    const rest = unique ? [] : ['tenant_id', 'id'].filter((column) => !columns.includes(column))
+    return index(indexName(type, 'directory', name), unique, [...columns, ...rest], fields)
+  })
+  return [...uniques, ...plain, ...directories]
+}
+
+/** Whether a unique key, never null, has just these fields. */
+function isUnique(type: AnyEntity, fields: readonly string[]): boolean {
+  if (fields.some((field) => columnOf(type, field).nullable)) return false
+  return Object.values(type.unique).some((key) => key.join() === fields.join())
+}

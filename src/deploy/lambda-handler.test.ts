@@ -264,9 +264,13 @@ test('the schedule removes what has expired and rotates keys that are due', asyn
   await signIn(first)
   await first.close()
   const done = await handler.handle({ source: 'aws.scheduler', 'detail-type': 'Scheduled Event' })
-  expect(done).toMatchObject({ removed: expect.any(Number), rotated: true })
+  expect(done).toMatchObject({ removed: expect.any(Number), rotated: true, problems: [] })
   expect((done as { removed: number }).removed).toBeGreaterThanOrEqual(2)
-  expect(await handler.handle({ source: 'aws.scheduler', 'detail-type': 'Scheduled Event' })).toEqual({ removed: 0, rotated: false })
+  expect(await handler.handle({ source: 'aws.scheduler', 'detail-type': 'Scheduled Event' })).toEqual({
+    removed: 0,
+    rotated: false,
+    problems: [],
+  })
 })
 
 test('business metrics leave with the answer', async () => {

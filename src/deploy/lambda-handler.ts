@@ -14,7 +14,14 @@ import { type Incoming, readEvent } from './lambda-event.ts'
 import { type Answer, type LambdaResult, lambdaResult } from './lambda-result.ts'
 
 /** What a schedule's call did. */
-export type JobsDone = { removed: number; rotated: boolean }
+export type JobsDone = {
+  /** Expired rows. */
+  removed: number
+  /** Whether signing keys got successors. */
+  rotated: boolean
+  /** What is wrong with the storage: a table without its protection. They are in the log too. */
+  problems: readonly string[]
+}
 
 export type LambdaHandler = {
   /** Answers one event. Errors: `unreadable_event`; of a schedule's call whatever its jobs failed with, so that AWS calls again. */
@@ -84,8 +91,11 @@ export function createLambdaHandler(options: Options): LambdaHandler {
   }
 
   async function doJobs(): Promise<JobsDone> {
-    const { holdfast } = await opened()
-    return keepHouse(holdfast.runtime)
+    const { runtime } = (await opened()).holdfast
+    const done = await keepHouse(runtime)
+    const problems = await runtime.storage.check()
+    if (problems.length > 0) runtime.services.log.error({ problems }, 'storage problem')
+    return { ...done, problems }
   }
 
   return {

@@ -21,6 +21,8 @@ const byCode: Readonly<Record<string, ExitCode>> = {
   /** vantagepoint.md, section 9. */
   seed_name_taken: exitCodes.failed,
   import_not_json: exitCodes.failed,
+  /** fsm.md, section 6. */
+  import_file: exitCodes.usage,
 }
 
 const byKind: Readonly<Partial<Record<ErrorKind, ExitCode>>> = {

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { AppError } from '../kernel/errors.ts'
 import { command } from './command.ts'
 import { exitCodes } from './exit-codes.ts'
+import { addImportFsm } from './import-fsm.ts'
 import { withProgress } from './progress.ts'
 import { table } from './table.ts'
 import { existing } from './users-import.ts'
@@ -25,6 +26,7 @@ export function addImport(program: Command): void {
     .command('import')
     .summary('Bring data of older systems over')
     .description('Brings the data of older systems over. Users from CSV or NDJSON: users import.')
+  addImportFsm(parent)
   const importing = command<ImportOptions>(parent, 'vantagepoint', {
     summary: 'Import the users and leads of an older sales CRM',
     examples: [

@@ -10,9 +10,6 @@ import { historyOf } from '../../tenant/history.ts'
 import { resolveTenant } from '../../tenant/resolve.ts'
 import { type Entry, isTenantKey, type Kept, readEntry } from './entry.ts'
 
-/** Entries that one call takes. */
-export const mostEntries = 1_000
-
 const outcomes = ['created', 'skipped', 'conflict', 'invalid', 'ignored'] as const
 const result = z.object({
   key: z.string(),
@@ -50,19 +47,19 @@ export const importCompanies = operation({
   },
 })
 
-export const totalsOf = (results: readonly EntryResult[]): EntriesReport['totals'] =>
+const totalsOf = (results: readonly EntryResult[]): EntriesReport['totals'] =>
   Object.fromEntries(
     outcomes.map((outcome) => [outcome, results.filter((one) => one.outcome === outcome).length]),
   ) as EntriesReport['totals']
 
-const refused = (message: string) => new AppError('invalid', 'import_entries', message)
+/** A call that is no import at all. */
+export const notImportable = (message: string) => new AppError('invalid', 'import_entries', message)
 
 /** Errors: `import_entries` for what is no list of entries with a text key each. */
 function entriesOf(entries: unknown): Entry[] {
-  if (!Array.isArray(entries)) throw refused('entries must be a list of {key, value}.')
-  if (entries.length > mostEntries) throw refused(`entries holds ${entries.length} entries; a call takes at most ${mostEntries}.`)
+  if (!Array.isArray(entries)) throw notImportable('entries must be a list of {key, value}.')
   const bad = entries.findIndex((entry) => typeof (entry as Entry | null)?.key !== 'string')
-  if (bad !== -1) throw refused(`entries[${bad}] has no key that is a text. Nothing was imported.`)
+  if (bad !== -1) throw notImportable(`entries[${bad}] has no key that is a text. Nothing was imported.`)
   return entries as Entry[]
 }
 

@@ -1,5 +1,5 @@
 import { type Route, route, type WireRequest } from '../../http/route.ts'
-import { entriesReport, importCompanies } from '../../import/fsm/import.ts'
+import { entriesReport, importCompanies, notImportable } from '../../import/fsm/import.ts'
 import { admitSetup } from '../../session/setup-limit.ts'
 import { createCompany } from '../../tenant/create-company.ts'
 import { fetchPartnerToken } from '../../tenant/partner-token.ts'
@@ -8,6 +8,9 @@ import { rotateSecret, updateCompany } from '../../tenant/update-company.ts'
 import { bodyOf } from './body.ts'
 import { outlineShape, tenantShape } from './shapes.ts'
 import * as described from './tenants-described.ts'
+
+/** What one call takes, beside its size; the command line takes any number. */
+const mostEntries = 1_000
 
 type Row = Parameters<typeof tenantShape>[0]
 
@@ -77,7 +80,12 @@ export const tenantRoutes: readonly Route[] = [
   route('POST', '/fsm/import', importCompanies, {
     ...described.importing,
     bodyLimit: 16 * 1024 * 1024,
-    input: bodyOf,
+    input(request) {
+      const body = bodyOf(request)
+      if (Array.isArray(body.entries) && body.entries.length > mostEntries)
+        throw notImportable(`entries holds ${body.entries.length} entries; a call takes at most ${mostEntries}.`)
+      return body
+    },
     responseSchema: entriesReport,
   }),
 ]

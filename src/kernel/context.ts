@@ -31,6 +31,8 @@ export type Principal = {
   sessionId: string | null
   mustChangePassword: boolean
   user: PrincipalUser | null
+  /** Its tenant, where the guard read it on this very request. */
+  tenant?: { name: string; key: string | null }
 }
 
 export const anonymous: Principal = {

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import type { TenantStore } from '../storage/port.ts'
 import { sha256 } from './canonical.ts'
 import { type Change, create, insert, patched, update } from './change.ts'
 import type { Principal } from './context.ts'
@@ -51,22 +50,17 @@ export function replayOf(
 
 const placeOf = (tenant: string, id: string) => ({ tenant, entity: Idempotency.name, id, field: 'body' })
 
-/** The change that keeps this answer for 24 hours. */
-export async function keepReply(
-  store: TenantStore,
-  kept: { id: string; call: IdempotencyCall; reply: StoredReply },
-  sealer: Sealer,
-  realMs: number,
-): Promise<Change> {
-  const { id, call, reply } = kept
+type Keep = { id: string; call: IdempotencyCall; reply: StoredReply; before: Entity<typeof Idempotency> | null }
+
+/** The change that keeps this answer for 24 hours, in place of an expired one. */
+export function keepReply(tenantId: string, { id, call, reply, before }: Keep, sealer: Sealer, realMs: number): Change {
   const now = new Date(realMs).toISOString()
   const fields = {
     requestDigest: call.bodyDigest,
     status: reply.status,
-    body: sealer.seal(JSON.stringify({ body: reply.body, headers: reply.headers ?? {} }), placeOf(store.tenantId, id)),
+    body: sealer.seal(JSON.stringify({ body: reply.body, headers: reply.headers ?? {} }), placeOf(tenantId, id)),
     expiresAt: new Date(realMs + keptMs).toISOString(),
   }
-  const expired = await store.get(Idempotency, id)
-  if (expired !== null) return update(Idempotency, expired, patched(Idempotency, expired, fields, now))
+  if (before !== null) return update(Idempotency, before, patched(Idempotency, before, fields, now))
   return insert(Idempotency, create(Idempotency, id, fields, now))
 }

@@ -3,6 +3,7 @@ import { isPeopleOnly, type Scope, scopeOf } from '../access/permissions.ts'
 import { Conflict, platformTenant, type Receipt, type TenantStore } from '../storage/port.ts'
 import { toTime } from './clock.ts'
 import type { Context, Origin, Principal, Runtime } from './context.ts'
+import type { Entity } from './entity.ts'
 import { AppError } from './errors.ts'
 import { createGate } from './gate.ts'
 import { Idempotency, type IdempotencyCall, idempotencyId, isExpired, keepReply, replayOf, type StoredReply } from './idempotency.ts'
@@ -139,8 +140,9 @@ async function attemptOnce<I extends z.ZodType, O extends z.ZodType>(
   const { idempotency } = call
   const { sealer } = runtime.services
   const id = idempotency === undefined ? null : idempotencyId(call.actor, idempotency)
-  if (idempotency !== undefined && id !== null) {
-    const stored = await storedReply(runtime, operation.elsewhere === true, context.store, { id, idempotency, realMs: context.realMs })
+  const kept = id === null ? null : await keptRow(runtime, operation.elsewhere === true, context.store, { id, realMs: context.realMs })
+  if (idempotency !== undefined && kept !== null) {
+    const stored = replayOf(kept.row, idempotency, { tenant: kept.tenantId, sealer, realMs: context.realMs })
     if (stored !== null) return { ...stored, receipt: null, replayed: true, context }
   }
   const outcome: Outcome<z.input<O>> = await operation.run(context, input)
@@ -153,7 +155,14 @@ async function attemptOnce<I extends z.ZodType, O extends z.ZodType>(
   const reply = replyOf(operation.output, outcome.output, call)
   const changes = [...(outcome.changes ?? [])]
   if (idempotency !== undefined && id !== null && operation.readOnly !== true)
-    changes.push(await keepReply(store, { id, call: idempotency, reply }, sealer, context.realMs))
+    changes.push(
+      keepReply(
+        store.tenantId,
+        { id, call: idempotency, reply, before: await beforeIn(store, kept, context.store, id) },
+        sealer,
+        context.realMs,
+      ),
+    )
   const receipt = changes.length === 0 && outcome.logged !== true ? null : await store.commit(changes, meta())
   outcome.after?.()
   return { ...reply, receipt, replayed: false, context }
@@ -167,19 +176,30 @@ function replyOf<O>(schema: z.ZodType, output: unknown, { encode, wrap }: Call<O
   return wrap(isTest ? JSON.stringify(schema.parse(output)) : serialise(schema, output), output as O)
 }
 
-type Kept = { id: string; idempotency: IdempotencyCall; realMs: number }
+type IdempotencyRow = Entity<typeof Idempotency>
+type Kept = { tenantId: string; row: IdempotencyRow }
 
-async function storedReply(
-  { storage, services }: Runtime,
+/** The row under an idempotency key, expired ones too: of operations that write elsewhere, whichever tenant holds a good one, else this one's own. */
+async function keptRow(
+  { storage }: Runtime,
   isElsewhere: boolean,
   store: TenantStore,
-  { id, idempotency, realMs }: Kept,
-): Promise<StoredReply | null> {
+  { id, realMs }: { id: string; realMs: number },
+): Promise<Kept | null> {
+  const { tenantId } = store
+  if (!isElsewhere) {
+    const row = await store.get(Idempotency, id)
+    return row === null ? null : { tenantId, row }
+  }
+  const candidates = await storage.platform().lookup(Idempotency, 'byId', [id])
   // an expired one may still lie in another tenant than the next one does
-  const candidates = isElsewhere ? await storage.platform().lookup(Idempotency, 'byId', [id]) : []
-  const found = candidates.find(({ row }) => !isExpired(row, realMs))
-  const row = found?.row ?? (await store.get(Idempotency, id))
-  return replayOf(row, idempotency, { tenant: found?.tenantId ?? store.tenantId, sealer: services.sealer, realMs })
+  return candidates.find(({ row }) => !isExpired(row, realMs)) ?? candidates.find((one) => one.tenantId === tenantId) ?? null
+}
+
+/** What lies under the key in the tenant that is written to, so that the new answer takes its place. The commit's guard finds out whether that has changed meanwhile. */
+async function beforeIn(to: TenantStore, kept: Kept | null, read: TenantStore, id: string): Promise<IdempotencyRow | null> {
+  if (kept?.tenantId === to.tenantId) return kept.row
+  return to.tenantId === read.tenantId ? null : to.get(Idempotency, id)
 }
 
 /** Every 403 leaves one entry in the tenant of the one who was refused (contracts/README.md). Doors that refuse before an operation is known call this too. */

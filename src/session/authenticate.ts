@@ -60,6 +60,7 @@ async function byToken({ storage, clock }: Runtime, keys: KeyRing, token: string
       sessionId: session.id,
       mustChangePassword: credential.mustChangePassword,
       user: isStaff ? null : user,
+      ...(tenant == null ? {} : { tenant: { name: tenant.name, key: tenant.key } }),
     },
   }
 }
@@ -82,6 +83,7 @@ async function byKey({ storage, clock }: Runtime, text: string): Promise<Authent
       sessionId: null,
       mustChangePassword: false,
       user: null,
+      tenant: { name: tenant.name, key: tenant.key },
     },
   }
 }

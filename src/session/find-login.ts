@@ -25,10 +25,14 @@ export type Found = { candidate: Candidate | null; place: string }
 export async function findLogin(context: Context, login: string, tenant: string | null): Promise<Found> {
   const folded = fold(login)
   if (tenant === platformTenant) return { candidate: await findStaff(context, folded), place: platformTenant }
-  const tenantId = tenant === null ? await onlyTenant(context) : ((await resolveTenant(context, tenant))?.id ?? null)
-  if (tenantId !== null) return { candidate: await withinTenant(context, tenantId, folded), place: tenantId }
-  if (tenant !== null) return { candidate: null, place: tenant }
-  return { candidate: await theOne(context, await acrossTenants(context, folded)), place: '' }
+  if (tenant !== null) {
+    const tenantId = (await resolveTenant(context, tenant))?.id ?? null
+    if (tenantId === null) return { candidate: null, place: tenant }
+    return { candidate: await withinTenant(context, tenantId, folded), place: tenantId }
+  }
+  // who is found over all tenants is found in the only one, so tenants are counted for those alone who are not
+  const candidate = await theOne(context, await acrossTenants(context, folded))
+  return { candidate, place: candidate?.tenantId ?? (await onlyTenant(context)) ?? '' }
 }
 
 async function theOne(context: Context, found: readonly Candidate[]): Promise<Candidate | null> {
@@ -62,10 +66,11 @@ async function withinTenant({ runtime }: Context, tenantId: string, folded: stri
 
 async function acrossTenants({ runtime }: Context, folded: string): Promise<Candidate[]> {
   const platform = runtime.storage.platform()
-  const byName = await platform.lookup(User, 'byUsername', [folded])
+  const [byName, byAddress] = await Promise.all([
+    platform.lookup(User, 'byUsername', [folded]),
+    folded.includes('@') ? platform.lookup(User, 'byEmail', [folded]) : [],
+  ])
   const taken = new Set(byName.map((found) => found.tenantId))
-  const byMail = folded.includes('@')
-    ? (await platform.lookup(User, 'byEmail', [folded])).filter((found) => !taken.has(found.tenantId))
-    : []
+  const byMail = byAddress.filter((found) => !taken.has(found.tenantId))
   return [...byName, ...byMail].map(({ tenantId, row }) => ({ tenantId, entity: User, row }))
 }

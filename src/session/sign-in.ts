@@ -4,10 +4,9 @@ import type { Context } from '../kernel/context.ts'
 import type { Entity } from '../kernel/entity.ts'
 import { AppError } from '../kernel/errors.ts'
 import { type Outcome, operation } from '../kernel/operation.ts'
-import { Tenant } from '../tenant/entity.ts'
 import { licenceProblem } from '../tenant/licence.ts'
 import { Credential, User } from '../user/entity.ts'
-import { type Attempt, attemptOf, endSeries, seriesOf } from './attempt.ts'
+import { type Attempt, endSeries, foreseeAttempt, takeAttempt } from './attempt.ts'
 import { Throttle } from './entity.ts'
 import type { Candidate } from './find-login.ts'
 import { countNetworkFailure, signInFailures, withinNetwork } from './network-throttle.ts'
@@ -42,16 +41,15 @@ export const createSession = operation({
   input,
   output: sessionTokens,
   async serial(context, { login, tenant }) {
-    const { id, row } = await seriesOf(await attemptOf(context, login, tenant ?? null))
+    const { id, row } = (await foreseeAttempt(context, login, tenant ?? null)).series
     return { key: `sign-in ${id}`, width: Math.max(1, freeFailures - (row?.failures ?? 0)), waiting }
   },
   run: (context, given) => withinNetwork(context, signInFailures, () => signIn(context, given)),
 })
 
 async function signIn(context: Context, { login, password, tenant, code }: z.output<typeof input>): Promise<Outcome<SessionTokens>> {
-  const attempt = await attemptOf(context, login, tenant ?? null)
-  const { candidate, credential, store } = attempt
-  const series = await seriesOf(attempt)
+  const attempt = await takeAttempt(context, login, tenant ?? null)
+  const { candidate, credential, store, series } = attempt
   const held = heldForMs(series.row, context.runtime.clock.realMs())
   if (held > 0) {
     await context.once('network', () => countNetworkFailure(context, signInFailures))
@@ -78,7 +76,7 @@ async function signIn(context: Context, { login, password, tenant, code }: z.out
   }
   const { row } = candidate
   const actor = { id: row.id, kind: candidate.entity === User ? 'user' : 'platform', name: row.username } as const
-  const denied = await denialOf(context, attempt)
+  const denied = denialOf(context, attempt)
   if (denied !== null)
     return { refuse: denied, store, actor, action: 'access.denied', detail: { operation: 'session.create', code: denied.code } }
 
@@ -107,10 +105,10 @@ function isPassword(context: Context, { candidate, credential }: Attempt, passwo
 }
 
 /** Why someone who has proved who they are may still not come in, or null. */
-async function denialOf({ runtime, nowMs, origin }: Context, { candidate, credential, store }: Attempt): Promise<AppError | null> {
-  const tenant = candidate?.entity === User ? await runtime.storage.tenant(store.tenantId).get(Tenant, store.tenantId) : undefined
-  if (tenant === null) return new AppError('forbidden', 'tenant_inactive', 'Tenant is inactive')
-  const licence = tenant === undefined ? null : licenceProblem(tenant, nowMs)
+function denialOf({ nowMs, origin }: Context, { candidate, credential, tenant }: Attempt): AppError | null {
+  const isUser = candidate?.entity === User
+  if (isUser && tenant === null) return new AppError('forbidden', 'tenant_inactive', 'Tenant is inactive')
+  const licence = isUser && tenant !== null ? licenceProblem(tenant, nowMs) : null
   if (licence !== null) return licence
   const mustChange = credential?.mustChangePassword === true && refusedWhileMustChange.has(origin.surface)
   return mustChange ? new AppError('forbidden', 'password_change_required', 'Change your password first.') : null

@@ -35,7 +35,7 @@ export type NewUser = {
   createdAt?: string
 }
 
-/** Everything that makes a user, ready for one commit: the user, the credential, and the owners' count. Errors: `role_not_grantable`, `weak_password`, `manager_invalid`. */
+/** Everything that makes a user, ready for one commit: the rows, and the owners' count. Errors: `role_not_grantable`, `weak_password`, `manager_invalid`. */
 export async function planUser(context: Context, input: NewUser): Promise<{ user: UserRow; changes: Change[] }> {
   const { store, now } = context
   const role = input.role ?? 'member'
@@ -65,14 +65,19 @@ type UserFields = Pick<
   'number' | 'username' | 'email' | 'fullName' | 'role' | 'managerId' | 'isActive' | 'legacyId' | 'createdAt'
 > & { passwordHash: string | null; mustChangePassword: boolean }
 
-/** The rows that make a user: the user and the credential. Nothing is checked here, and an owner has still to be counted. */
+/**
+ * The rows that make a user: the user, and the credential where there is anything to say. Someone invited has none until there is a password (credential.ts): it would be a third of the
+ * writer's work. Nothing is checked here, and an owner has still to be counted.
+ */
 export function userRows(
   { newId, now }: Pick<Context, 'newId' | 'now'>,
   { passwordHash, mustChangePassword, createdAt, ...fields }: UserFields,
 ): { user: UserRow; changes: Change[] } {
   const user = create(User, newId(), fields, createdAt)
-  const credential = newCredential(user.id, { passwordHash, mustChangePassword, now })
-  return { user, changes: [insert(User, user), insert(Credential, credential)] }
+  const changes = [insert(User, user)]
+  if (passwordHash !== null || mustChangePassword)
+    changes.push(insert(Credential, newCredential(user.id, { passwordHash, mustChangePassword, now })))
+  return { user, changes }
 }
 
 export function assertMayGrant(giver: AnyRole | null, role: Role): void {
@@ -110,7 +115,8 @@ export async function assertGoodPassword(
   password: string,
   owner: { username: string; fullName: string | null; email: string | null },
 ): Promise<void> {
-  const tenant = await context.store.get(Tenant, context.store.tenantId)
+  const { actor, store } = context
+  const tenant = actor.tenantId === store.tenantId && actor.tenant !== undefined ? actor.tenant : await store.get(Tenant, store.tenantId)
   const own = [owner.username, owner.fullName, owner.email, tenant?.name, tenant?.key].filter((text) => typeof text === 'string')
   const problem = passwordProblem(password, { minLength: 12, own })
   if (problem !== null)

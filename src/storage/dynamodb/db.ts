@@ -44,6 +44,45 @@ export function database(client: DynamoDBClient, definitions: readonly TableDefi
     return found
   }
 
+  async function getOne(place: Place): Promise<Map<string, Item>> {
+    const asked = { TableName: place.table.name, Key: place.key, ConsistentRead: true }
+    const { Item: item } = await send(() => client.send(new GetItemCommand(asked)))
+    return new Map(item === undefined ? [] : [[placeId(place), item as Item]])
+  }
+
+  async function fetch(places: readonly Place[]): Promise<Map<string, Item>> {
+    const [only] = places
+    if (only !== undefined && places.length === 1) return getOne(only)
+    const chunks = Array.from({ length: Math.ceil(places.length / batchKeys) }, (_, n) => places.slice(n * batchKeys, (n + 1) * batchKeys))
+    const found = await Promise.all(chunks.map(getSome))
+    return new Map(found.flatMap((some) => [...some]))
+  }
+
+  let asked: { places: readonly Place[]; resolve: (found: Map<string, Item>) => void; reject: (error: unknown) => void }[] = []
+
+  /** What is asked for in one turn of the event loop, by whichever request, is one call for each hundred items. */
+  function ask(places: readonly Place[]): Promise<Map<string, Item>> {
+    if (places.length === 0) return Promise.resolve(new Map())
+    return new Promise((resolve, reject) => {
+      if (asked.length === 0) setImmediate(flush)
+      asked.push({ places, resolve, reject })
+    })
+  }
+
+  function flush(): void {
+    const all = asked
+    asked = []
+    const distinct = new Map(all.flatMap(({ places }) => places.map((place) => [placeId(place), place])))
+    fetch([...distinct.values()]).then(
+      (found) => {
+        for (const { places, resolve } of all) resolve(pick(found, places))
+      },
+      (error: unknown) => {
+        for (const { reject } of all) reject(error)
+      },
+    )
+  }
+
   return {
     client,
     /** Items of one transaction: AWS's bound, until an older endpoint says that it takes fewer. */
@@ -58,24 +97,24 @@ export function database(client: DynamoDBClient, definitions: readonly TableDefi
       if (table === undefined) throw new Error(`The engine was not told of the entity ${type.name}`)
       return table
     },
-    async getItem({ table, key }: Place): Promise<Item | null> {
-      const { Item: item } = await send(() => client.send(new GetItemCommand({ TableName: table.name, Key: key, ConsistentRead: true })))
-      return item ?? null
-    },
-    /** Items by their places' names; one call for each hundred. */
-    async getItems(places: readonly Place[]): Promise<Map<string, Item>> {
-      const distinct = [...new Map(places.map((place) => [placeId(place), place])).values()]
-      const chunks = Array.from({ length: Math.ceil(distinct.length / batchKeys) }, (_, n) =>
-        distinct.slice(n * batchKeys, (n + 1) * batchKeys),
-      )
-      const found = await Promise.all(chunks.map(getSome))
-      return new Map(found.flatMap((some) => [...some]))
-    },
+    getItem: async (place: Place): Promise<Item | null> => (await ask([place])).get(placeId(place)) ?? null,
+    /** Items by their places' names. */
+    getItems: ask,
     async query(input: Omit<QueryCommandInput, 'TableName' | 'ConsistentRead'>, table: TableDefinition) {
       const page = await send(() => client.send(new QueryCommand({ ...input, TableName: table.name, ConsistentRead: true })))
       return { items: (page.Items ?? []) as Item[], next: (page.LastEvaluatedKey ?? null) as Item | null }
     },
   }
+}
+
+function pick(found: ReadonlyMap<string, Item>, places: readonly Place[]): Map<string, Item> {
+  return new Map(
+    places.flatMap((place) => {
+      const id = placeId(place)
+      const item = found.get(id)
+      return item === undefined ? [] : [[id, item]]
+    }),
+  )
 }
 
 export type Database = ReturnType<typeof database>

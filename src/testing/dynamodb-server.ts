@@ -82,19 +82,32 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0
 }
 
-/** The calls that go through a proxy to a DynamoDB, by name, until they are taken. */
-export type CallCounter = { endpoint: string; take(): Record<string, number>; stop(): Promise<void> }
+/** The calls that went through a proxy to a DynamoDB, by name, and the bytes of their answers. */
+export type Counted = { calls: Record<string, number>; bytes: number }
+
+/** `take` tells what was counted since it was last asked. `cut` lets the next call of a name reach the server and breaks the connection before its answer comes back. */
+export type CallCounter = { endpoint: string; take(): Counted; cut(name: string): void; stop(): Promise<void> }
 
 /** A proxy that counts calls: what an operation costs is told by who serves it, not by who asks. */
 export async function countCalls(endpoint: string): Promise<CallCounter> {
   const { hostname, port } = new URL(endpoint)
-  let calls: Record<string, number> = {}
+  let counted: Counted = { calls: {}, bytes: 0 }
+  const cuts = new Set<string>()
   const server = createHttpServer((incoming, reply) => {
     const name = String(incoming.headers['x-amz-target']).split('.')[1] ?? 'unknown'
-    calls[name] = (calls[name] ?? 0) + 1
+    counted.calls[name] = (counted.calls[name] ?? 0) + 1
+    const isCut = cuts.delete(name)
     const { method, url, headers } = incoming
     const onward = request({ hostname, port, method, path: url, headers }, (answer) => {
+      if (isCut) {
+        answer.resume()
+        reply.destroy()
+        return
+      }
       reply.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.on('data', (chunk: Buffer) => {
+        counted.bytes += chunk.length
+      })
       answer.pipe(reply)
     })
     onward.on('error', () => reply.destroy())
@@ -105,10 +118,11 @@ export async function countCalls(endpoint: string): Promise<CallCounter> {
   return {
     endpoint: `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`,
     take() {
-      const taken = calls
-      calls = {}
+      const taken = counted
+      counted = { calls: {}, bytes: 0 }
       return taken
     },
+    cut: (name) => void cuts.add(name),
     async stop() {
       server.closeAllConnections()
       server.close()

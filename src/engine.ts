@@ -36,6 +36,10 @@ export async function openView({ storage, dataFolder, entities }: Omit<EngineOpt
       const { sqliteView } = await import('./storage/sqlite/view.ts')
       return sqliteView(storage.folder ?? dataFolder, entities)
     }
+    case 'postgres': {
+      const { postgresView } = await import('./storage/postgres/transfer.ts')
+      return postgresView(storage.url, entities)
+    }
     default:
       throw new Error(`There is no view of ${storage.engine} yet`)
   }

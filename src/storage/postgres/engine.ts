@@ -45,7 +45,7 @@ export function postgres({ url, entities: declared, onProblem = () => {}, connec
   const listeners = new Set<(commit: Committed) => void>()
   const stores = new Map<string, TenantStore>()
   const platform = platformStore(current)
-  const transfer = postgresTransfer({ pool: () => current().pool, roles: () => current().roles, entities })
+  const transfer = postgresTransfer({ pool: () => current().pool, roles: () => current().roles, entities, shapes })
   let signing: Signing | null = null
   let running: Open | null = null
   let opening: Promise<Open> | null = null

@@ -32,7 +32,7 @@ function headOf([stream, tenantId, sequence, hash, time, leaves, kid, signature]
 }
 
 /** Heads at sequence 0 are streams that wait for their first entry. */
-export function headReader({ tenant: ask, directory: askAll }: Reads) {
+export function headReader({ tenant: ask, directory: askAll }: Pick<Reads, 'tenant' | 'directory'>) {
   return {
     async head(tenant: string, stream: string): Promise<Head | null> {
       const text = `SELECT ${columns} FROM heads WHERE stream = $1 AND tenant_id = $2 AND kid <> ''`

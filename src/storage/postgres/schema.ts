@@ -197,9 +197,10 @@ export const plainTables: readonly {
   "table_name" text NOT NULL,
   "tenant_id" text NOT NULL,
   "id" text NOT NULL,
+  "was" json NOT NULL,
   PRIMARY KEY ("table_name", "tenant_id", "id")
 )`,
-    grants: { app: [], transfer: ['SELECT', 'INSERT', 'DELETE'] },
+    grants: { app: [], transfer: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] },
   },
   {
     name: 'leases',

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { patched, remove, update } from '../kernel/change.ts'
+import { checkAbsent, patched, remove, update } from '../kernel/change.ts'
 import type { Entity } from '../kernel/entity.ts'
 import { notFound } from '../kernel/errors.ts'
 import { operation } from '../kernel/operation.ts'
@@ -120,9 +120,14 @@ export const revokeSessionsOf = operation({
       { type: User, id },
       { type: Credential, id },
     ])) as [Entity<typeof User> | null, Entity<typeof Credential> | null]
-    if (user === null || credential === null) throw notFound()
+    if (user === null) throw notFound()
     assertMayGrant(actor.role, user.role)
-    const changes = [update(Credential, credential, patched(Credential, credential, { sessionEpoch: credential.sessionEpoch + 1 }, now))]
+    // someone invited has no session to end
+    const change =
+      credential === null
+        ? checkAbsent(Credential, id)
+        : update(Credential, credential, patched(Credential, credential, { sessionEpoch: credential.sessionEpoch + 1 }, now))
+    const changes = [change]
     return { output: null, changes, action: 'session.revoke', entity: { type: User.name, id }, detail: { all: true } }
   },
 })

@@ -6,6 +6,7 @@ import type { Entity } from '../kernel/entity.ts'
 import { notFound } from '../kernel/errors.ts'
 import { type Outcome, operation } from '../kernel/operation.ts'
 import type { TenantStore } from '../storage/port.ts'
+import { credentialOf } from '../user/credential.ts'
 import { Credential, User } from '../user/entity.ts'
 import { password } from '../user/input.ts'
 import { planPassword } from '../user/password.ts'
@@ -69,11 +70,11 @@ type Usable = Person & { reset: Entity<typeof PasswordReset>; store: TenantStore
 
 /** Whoever is active. */
 async function userWithCredential(store: TenantStore, id: string): Promise<Person | null> {
-  const [user, credential] = (await store.read([
+  const [user, stored] = (await store.read([
     { type: User, id },
     { type: Credential, id },
   ])) as [Person['user'] | null, Person['credential'] | null]
-  return user?.isActive && credential !== null ? { user, credential } : null
+  return user?.isActive ? { user, credential: credentialOf(user, stored) } : null
 }
 
 async function usable({ runtime, realMs }: Context, token: string): Promise<Usable | null> {

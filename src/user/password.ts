@@ -9,6 +9,7 @@ import { Session } from '../session/entity.ts'
 import { proveOwnPassword } from '../session/own-password.ts'
 import { StaffMember } from '../session/staff.ts'
 import { platformTenant } from '../storage/port.ts'
+import { credentialOf, renewedCredential } from './credential.ts'
 import { Credential, User } from './entity.ts'
 import { password } from './input.ts'
 import { assertGoodPassword, assertMayGrant } from './plan.ts'
@@ -38,13 +39,12 @@ export async function planPassword(
 ): Promise<Change[]> {
   const { store, now } = context
   const patch = await passwordPatch(context, owner, newPassword)
-  const credential = proved ?? (await store.get(Credential, owner.id))
-  if (credential === null) throw notFound()
-  const next = patched(Credential, credential, { ...patch, sessionEpoch: credential.sessionEpoch + 1 }, now)
+  const before = proved ?? credentialOf({ id: owner.id, createdAt: now }, await store.get(Credential, owner.id))
+  const { credential, change } = renewedCredential(before, { ...patch, sessionEpoch: before.sessionEpoch + 1 }, now)
   const session = keep === null ? null : await store.get(Session, keep)
   return [
-    update(Credential, credential, next),
-    ...(session === null ? [] : [update(Session, session, patched(Session, session, { epoch: next.sessionEpoch }, now))]),
+    change,
+    ...(session === null ? [] : [update(Session, session, patched(Session, session, { epoch: credential.sessionEpoch }, now))]),
   ]
 }
 

@@ -1,8 +1,8 @@
 import type { z } from 'zod'
-import { add, type Change, check, patched, update } from '../kernel/change.ts'
+import { add, type Change, check, checkAbsent, patched, update } from '../kernel/change.ts'
 import type { Context } from '../kernel/context.ts'
-import type { Entity } from '../kernel/entity.ts'
-import { AppError, notFound } from '../kernel/errors.ts'
+import { AppError } from '../kernel/errors.ts'
+import { credentialOf, renewedCredential } from './credential.ts'
 import { Credential, ownersCounter, User } from './entity.ts'
 import type { patchFields } from './input.ts'
 import { passwordPatch } from './password.ts'
@@ -40,11 +40,12 @@ export async function planUpdate(
 
 /** The end of every session, with a new password or without. */
 async function renewed(context: Context, user: UserRow, newPassword: string | null): Promise<Change[]> {
-  const credential: Entity<typeof Credential> | null = await context.store.get(Credential, user.id)
-  if (credential === null) throw notFound()
+  const stored = await context.store.get(Credential, user.id)
+  // someone invited has no session to end
+  if (stored === null && newPassword === null) return [checkAbsent(Credential, user.id)]
+  const credential = credentialOf(user, stored)
   const patch = newPassword === null ? {} : await passwordPatch(context, user, newPassword)
-  const next = patched(Credential, credential, { ...patch, sessionEpoch: credential.sessionEpoch + 1 }, context.now)
-  return [update(Credential, credential, next)]
+  return [renewedCredential(credential, { ...patch, sessionEpoch: credential.sessionEpoch + 1 }, context.now).change]
 }
 
 /** Every row on the way up is pinned, so that two changes at once cannot close a circle. */

@@ -19,6 +19,8 @@ export type S3Server = {
   fault: ((request: Seen) => Fault | null) | null
   /** Added to the time by which signatures are judged. */
   aheadMs: number
+  /** No page has more than this, whatever is asked for. */
+  mostOnPage: number
   /** Changes the bytes of what is stored, as a bad disk would. */
   damage(bucket: string, key: string): void
   bucket(name: string): Bucket
@@ -34,6 +36,7 @@ type Request = {
   payload: string
   bucket: Bucket
   key: string
+  mostOnPage: number
 }
 
 /**
@@ -57,6 +60,7 @@ export async function startS3Server(buckets: Readonly<Record<string, BucketOptio
     seen: [],
     fault: null,
     aheadMs: 0,
+    mostOnPage: 1_000,
     damage(bucket, key) {
       const stored = bucketOf(bucket).get(key, null)
       if (stored === null) throw new Error(`nothing at ${key}`)
@@ -104,7 +108,7 @@ export async function startS3Server(buckets: Readonly<Record<string, BucketOptio
       const key = rest.join('/')
       if (isForm) return await form(bucket, { headers, bytes }, verifier)
       const handle = key === '' ? ofBucket : ofObject
-      return handle({ method, url, headers, bytes, payload, bucket, key }, bucketOf)
+      return handle({ method, url, headers, bytes, payload, bucket, key, mostOnPage: own.mostOnPage }, bucketOf)
     } catch (error) {
       if (error instanceof S3Error) return refusal(error)
       throw error
@@ -131,14 +135,14 @@ const xml = (name: string, inside: string): Reply => ({
   body: `<?xml version="1.0" encoding="UTF-8"?><${name} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${inside}</${name}>`,
 })
 
-function ofBucket({ method, url, bucket }: Request): Reply {
+function ofBucket({ method, url, bucket, mostOnPage }: Request): Reply {
   const get = (name: string): string | null => url.searchParams.get(name)
   if (method === 'HEAD') return { status: 200 }
   if (method !== 'GET') throw new S3Error(501, 'NotImplemented')
   if (get('versioning') !== null)
     return xml('VersioningConfiguration', bucket.options.versioned === false ? '' : '<Status>Enabled</Status>')
   const prefix = get('prefix') ?? ''
-  const most = Number(get('max-keys') ?? 1_000)
+  const most = Math.min(Number(get('max-keys') ?? 1_000), mostOnPage)
   if (get('versions') !== null) {
     const after = get('key-marker') ?? ''
     const all = bucket.versions(prefix)

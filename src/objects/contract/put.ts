@@ -100,6 +100,22 @@ export const putLaws = (open: OpenSubject): void =>
       expect(await ours().stat(key)).toBeNull()
     })
 
+    test('reads no further once a stream is longer than announced', async () => {
+      const { key, described } = aFile()
+      let given = 0
+      async function* endless(): AsyncGenerator<Uint8Array> {
+        for (;;) {
+          given += 1
+          yield Buffer.alloc(1_000)
+        }
+      }
+
+      await expect(ours().put(key, endless(), described)).rejects.toMatchObject({ code: 'object_mismatch' })
+
+      expect(given).toBe(2)
+      expect(await ours().stat(key)).toBeNull()
+    })
+
     test('stores bytes and streams of every size, with what describes them', async () => {
       for (const size of [0, 1, 299, 300, 70_000, 3_000_000]) {
         for (const streamed of [false, true]) {

@@ -16,9 +16,10 @@ await objects.tenant('t').remove('a/b')
 writeSync(1, 'removed\\n')
 `
 
+const strace = 'strace'
 /** `kill -9` alone does not test durability: what was asked of the kernel does, and in which order. */
 test('asks the kernel for durability in the right order before it acknowledges', (context) => {
-  if (spawnSync('strace', ['-V']).status !== 0) {
+  if (spawnSync(strace, ['-V']).status !== 0) {
     console.warn('NOT RUN: the order of system calls of the objects folder needs strace')
     return context.skip()
   }
@@ -27,7 +28,7 @@ test('asks the kernel for durability in the right order before it acknowledges',
   const trace = join(parent, 'trace')
   const calls = ['openat', 'mkdir', 'fsync', 'fdatasync', 'link', 'linkat', 'unlink', 'write'].join(',')
   const args = ['-f', '-y', '-o', trace, '-e', `trace=${calls}`, process.execPath, '--input-type=module', '-e', script, folder]
-  const { status } = spawnSync('strace', args, { env: { ...process.env, UV_USE_IO_URING: '0' } })
+  const { status } = spawnSync(strace, args, { env: { ...process.env, UV_USE_IO_URING: '0' } })
   const lines = readFileSync(trace, 'utf8').split('\n')
   rmSync(parent, { recursive: true })
   expect(status).toBe(0)

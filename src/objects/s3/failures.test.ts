@@ -186,6 +186,7 @@ test('removes so that older versions stay, and erases so that none does', async 
     await tenant.remove(key)
   }
   await tenant.put(`${key}x`, bytes, described)
+  server.mostOnPage = 2
   expect(server.bucket('files').versions(`t/${key}`)).toHaveLength(7)
 
   await tenant.erase(key)

@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import {
   CopyObjectCommand,
   DeleteObjectCommand,
@@ -8,16 +8,16 @@ import {
   HeadObjectCommand,
   ListObjectsV2Command,
   ListObjectVersionsCommand,
-  PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3'
 import { AppError } from '../../kernel/errors.ts'
-import { boundsOf, checkedDescription, damaged, exists, isSame, verified } from '../described.ts'
+import { boundsOf, checkedDescription, damaged, exists, isSame } from '../described.ts'
 import { afterOf, checkedBound, checkedKey, checkedPrefix, checkedTenant, cursorAfter } from '../key.ts'
 import type { Described, ObjectBody, ObjectStat, Objects, TenantObjects } from '../port.ts'
-import { base64Of, hexOf, proven } from './bytes.ts'
+import { hexOf, proven } from './bytes.ts'
 import { isLoopback, type S3Options, s3Client } from './client.ts'
 import { isAnswer, refusalOf, reported, statusIs } from './failures.ts'
+import { putCommand, sendingOf } from './send.ts'
 import { signGet, signPost, signPut } from './sign.ts'
 
 /** Objects in one bucket, under `prefix/tenant/key`. */
@@ -207,46 +207,6 @@ function tenantObjects(tenantId: string, client: S3Client, options: S3Options): 
   }
 
   return store
-}
-
-type Sending = { body: Uint8Array | Readable; signal: AbortSignal; end(): void }
-
-/** Bytes are checked before they are sent and can be sent again; a stream is checked while it is sent, and cannot. Where it fails, the request is given up and the signal's reason says why. */
-async function sendingOf(body: ObjectBody, described: Described): Promise<Sending> {
-  const giveUp = new AbortController()
-  const { signal } = giveUp
-  const checked = verified(body, described)
-  if (body instanceof Uint8Array) {
-    await checked.next()
-    return { body, signal, end: () => {} }
-  }
-  const stream = Readable.from(checked)
-  stream.on('error', (error) => giveUp.abort(error))
-  return { body: stream, signal, end: () => void stream.destroy() }
-}
-
-function putCommand(
-  place: { Bucket: string; Key: string },
-  Body: Uint8Array | Readable,
-  { size, sha256, type }: Described,
-): PutObjectCommand {
-  const command = new PutObjectCommand({
-    ...place,
-    Body,
-    ContentLength: size,
-    ContentType: type,
-    ChecksumSHA256: base64Of(sha256),
-    IfNoneMatch: '*',
-  })
-  // the digest is known, so the signature covers the bytes of a stream too, which the SDK would leave out
-  command.middlewareStack.add(
-    (next) => (args) => {
-      ;(args.request as { headers: Record<string, string> }).headers['x-amz-content-sha256'] = sha256
-      return next(args)
-    },
-    { step: 'build', name: 'signedDigest' },
-  )
-  return command
 }
 
 type Answered = {

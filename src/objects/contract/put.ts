@@ -100,6 +100,22 @@ export const putLaws = (open: OpenSubject): void =>
       expect(await ours().stat(key)).toBeNull()
     })
 
+    test('shows nothing of an object while it is being put', async () => {
+      const { key, bytes, described } = aFile(300_000)
+      const seen: unknown[] = []
+      async function* watched(): AsyncGenerator<Uint8Array> {
+        for await (const chunk of inChunks(bytes, 100_000)) {
+          seen.push(await ours().stat(key), await ours().open(key), (await ours().list(key)).items)
+          yield chunk
+        }
+      }
+
+      await ours().put(key, watched(), described)
+
+      expect(seen).toEqual([null, null, [], null, null, [], null, null, []])
+      expect(await ours().stat(key)).not.toBeNull()
+    })
+
     test('reads no further once a stream is longer than announced', async () => {
       const { key, described } = aFile()
       let given = 0

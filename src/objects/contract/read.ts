@@ -80,6 +80,18 @@ export const readLaws = (open: OpenSubject): void =>
       expect((await read(await ours().open(to.key))).equals(to.bytes)).toBe(true)
     })
 
+    test('lets exactly one of several copies win that aim at one key', async () => {
+      const files = Array.from({ length: 6 }, () => aFile())
+      for (const { key, bytes, described } of files) await ours().put(key, bytes, described)
+      const to = `confirmed/${newId()}`
+
+      const results = await Promise.allSettled(files.map(({ key }) => ours().copy(key, to)))
+
+      const winners = files.filter((_, n) => results[n]?.status === 'fulfilled')
+      expect(winners).toHaveLength(1)
+      expect(await ours().stat(to)).toMatchObject(winners[0]?.described ?? {})
+    })
+
     test.each(['remove', 'erase'] as const)(
       'has no object after %s, and takes another under the key, with another version',
       async (verb) => {

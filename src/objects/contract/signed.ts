@@ -14,6 +14,13 @@ export const signedLaws = (open: OpenSubject): void =>
         await expect(ours().signUpload(key, described, { method: 'PUT', expiresInSeconds })).rejects.toThrow('1 to 3600')
       for (const expiresInSeconds of [0, 86_401])
         await expect(ours().signDownload(key, { ...download, expiresInSeconds })).rejects.toThrow('1 to 86400')
+      const leftMs = ({ expiresAt }: { expiresAt: string }): number => Date.parse(expiresAt) - Date.now()
+      for (const method of methods) {
+        const longest = await ours().signUpload(key, described, { method, expiresInSeconds: 3_600 })
+        expect(leftMs(longest)).toSatisfy((ms: number) => ms > 3_595_000 && ms <= 3_600_000)
+      }
+      const longest = await ours().signDownload(key, { ...download, expiresInSeconds: 86_400 })
+      expect(leftMs(longest)).toSatisfy((ms: number) => ms > 86_395_000 && ms <= 86_400_000)
     })
 
     test.each(methods)('%s: keeps nothing of any other length, bytes, type or key', async (method) => {

@@ -115,6 +115,26 @@ test('finds a file that was cut, lengthened, altered in its first line, moved to
   await expect(objects.tenant('u').stat('away')).rejects.toMatchObject({ code: 'object_damaged' })
 })
 
+test('keeps no file open that nobody reads any more', async () => {
+  const tenant = openAt(newFolder()).tenant('t')
+  const { bytes, described } = aFile(300_000)
+  await tenant.put('a', bytes, described)
+  const open = (): number => readdirSync('/proc/self/fd').length
+  const before = open()
+  for (let n = 0; n < 20; n += 1) {
+    for (const range of [undefined, { start: 5, length: 100_000 }]) {
+      ;(await tenant.open('a', range))?.body.destroy()
+      await read(await tenant.open('a', range))
+    }
+    await tenant.stat('a')
+    await tenant.list('')
+    await expect(tenant.open('a', { start: 300_000, length: 1 })).rejects.toMatchObject({ code: 'range_invalid' })
+    await expect(tenant.put('a', Buffer.alloc(3), described)).rejects.toMatchObject({ code: 'object_mismatch' })
+  }
+
+  await expect.poll(open).toBeLessThanOrEqual(before + 2)
+})
+
 test('says unavailable, never absent, when the folder cannot be used', async () => {
   const folder = join(newFolder(), 'objects')
   writeFileSync(folder, 'a file where the folder should be')

@@ -165,6 +165,18 @@ test('puts and copies once when the answer is lost', async () => {
   expect(server.bucket('files').versions('')).toHaveLength(2)
 })
 
+test('sends a stream once: what was read of it cannot be sent again', async () => {
+  const { server, objects } = await serve()
+  const { key, bytes, described } = aFile()
+  let left = 1
+  server.fault = () => (left-- > 0 ? { status: 503, code: 'SlowDown' } : null)
+
+  await expect(objects.tenant('t').put(key, inChunks(bytes), described)).rejects.toMatchObject({ code: 'objects_unavailable' })
+
+  expect(server.seen).toHaveLength(1)
+  expect(server.bucket('files').keys('')).toEqual([])
+})
+
 test('gets through a short outage by itself', async () => {
   const { server, objects } = await serve()
   const { key, bytes, described } = aFile()

@@ -13,7 +13,7 @@ import {
 import { AppError } from '../../kernel/errors.ts'
 import { boundsOf, checkedDescription, damaged, exists, isSame } from '../described.ts'
 import { afterOf, checkedBound, checkedKey, checkedPrefix, checkedTenant, cursorAfter } from '../key.ts'
-import type { Described, ObjectBody, ObjectStat, Objects, TenantObjects } from '../port.ts'
+import type { Described, ObjectStat, Objects, TenantObjects } from '../port.ts'
 import { hexOf, proven } from './bytes.ts'
 import { isLoopback, type S3Options, s3Client } from './client.ts'
 import { isAnswer, refusalOf, reported, statusIs } from './failures.ts'

@@ -2,10 +2,10 @@ import { entryProblem, firstHash } from '../audit/chain.ts'
 import type { AnyEntity } from '../kernel/entity.ts'
 import { AppError } from '../kernel/errors.ts'
 import type { Page } from '../kernel/page.ts'
-import type { Storage, StoredRow } from '../storage/port.ts'
+import type { SequenceValue, Storage, StoredRow } from '../storage/port.ts'
 import { rowText } from './digest.ts'
 import type { Watched } from './follow.ts'
-import { currentRows, pageRows } from './rows.ts'
+import { currentRows, pageRows, sequencesOf } from './rows.ts'
 import { breathe, headsOf } from './streams.ts'
 import type { Touched } from './touched.ts'
 
@@ -110,21 +110,12 @@ export async function compareHeads({ source, target }: Sides): Promise<void> {
   for (const stream of ours.keys()) throw differs('log', '', stream)
 }
 
-/** No sequence of the target is below the source's. Errors: `move_differs`. */
-export async function compareSequences({ source, target }: Sides): Promise<void> {
-  const valuesOf = async (storage: Storage) => {
-    const values = new Map<string, { tenantId: string; sequence: string; value: number }>()
-    for (let cursor: string | null = null; ; ) {
-      const { items, nextCursor } = await storage.transfer().sequences({ cursor, limit: 1_000 })
-      for (const one of items) values.set(`${one.tenantId}\n${one.sequence}`, one)
-      if (nextCursor === null) return values
-      cursor = nextCursor
-      await breathe()
-    }
-  }
-  const [ours, theirs] = [await valuesOf(source), await valuesOf(target)]
-  for (const [key, { tenantId, sequence, value }] of ours)
-    if ((theirs.get(key)?.value ?? 0) < value) throw differs('sequence', tenantId, sequence)
+/** No sequence of the target is below what was copied. Errors: `move_differs`. */
+export async function compareSequences(target: Storage, copied: readonly SequenceValue[]): Promise<void> {
+  const there = new Map<string, number>()
+  for await (const { tenantId, sequence, value } of sequencesOf(target)) there.set(`${tenantId}\n${sequence}`, value)
+  for (const { tenantId, sequence, value } of copied)
+    if ((there.get(`${tenantId}\n${sequence}`) ?? 0) < value) throw differs('sequence', tenantId, sequence)
 }
 
 const differs = (entity: string, tenantId: string, id: string) =>

@@ -1,6 +1,6 @@
 import type { AnyEntity } from '../kernel/entity.ts'
 import type { Page } from '../kernel/page.ts'
-import type { Load, Storage, StoredRow } from '../storage/port.ts'
+import type { Load, SequenceValue, Storage, StoredRow } from '../storage/port.ts'
 import { rowText, type Sums } from './digest.ts'
 import { breathe } from './streams.ts'
 import type { Place, Touched } from './touched.ts'
@@ -65,13 +65,20 @@ export async function refreshRows({ source, target, load, sums }: Refresh, touch
   for (let start = 0; start < sequences.length; start += pageRows) await load({ sequences: sequences.slice(start, start + pageRows) })
 }
 
-/** Copies every sequence. Whoever runs this while the source is written to raises later what inserts carry (`refreshRows`). */
-export async function copySequences(source: Storage, load: (batch: Load) => Promise<void>): Promise<void> {
+export async function* sequencesOf(storage: Storage): AsyncGenerator<SequenceValue> {
   for (let cursor: string | null = null; ; ) {
-    const { items, nextCursor } = await source.transfer().sequences({ cursor, limit: 1_000 })
-    if (items.length > 0) await load({ sequences: items })
-    if (nextCursor === null) return
-    cursor = nextCursor
+    const page: Page<SequenceValue> = await storage.transfer().sequences({ cursor, limit: pageRows })
+    yield* page.items
+    if (page.nextCursor === null) return
+    cursor = page.nextCursor
     await breathe()
   }
+}
+
+/** Copies every sequence, and tells what it copied. Numbers that inserts carry from now on come with their entries (`refreshRows`). */
+export async function copySequences(source: Storage, load: (batch: Load) => Promise<void>): Promise<SequenceValue[]> {
+  const all: SequenceValue[] = []
+  for await (const one of sequencesOf(source)) all.push(one)
+  for (let start = 0; start < all.length; start += pageRows) await load({ sequences: all.slice(start, start + pageRows) })
+  return all
 }

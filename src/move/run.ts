@@ -1,13 +1,13 @@
 import type { AnyEntity } from '../kernel/entity.ts'
 import { AppError } from '../kernel/errors.ts'
-import type { Load, Storage } from '../storage/port.ts'
+import type { Load, SequenceValue, Storage } from '../storage/port.ts'
 import { checkLog, compareHeads, compareRows, compareSequences, settle } from './compare.ts'
 import { likeness } from './confirm.ts'
 import { createSums, type Sums } from './digest.ts'
 import { createFollower, type Follower, type Watched } from './follow.ts'
 import { type Mark, readMark, writeMark } from './mark.ts'
 import { type Counter, createProgress, type Progress } from './progress.ts'
-import { copyRows, copySequences } from './rows.ts'
+import { copyRows, copySequences, sequencesOf } from './rows.ts'
 import { headsOf } from './streams.ts'
 import { createTouched } from './touched.ts'
 
@@ -60,15 +60,15 @@ export async function moveStorage(move: Move): Promise<Moved> {
   const load = (batch: Load): Promise<void> => transfer.load(batch)
   const follower = createFollower({ ...move, isNew: state === 'empty', load, copied: count.entries })
   const run: Run = { ...move, origin, load, count, follower }
-  await copyAll(run, mark)
-  const watched = await compareAll(run)
+  const sequences = await copyAll(run, mark)
+  const watched = await compareAll(run, sequences)
   await follower.catchUp(watched)
   const pausedMs = await switchOver(run, watched)
   return report(run, watched.sums, { pausedMs, resumed: state === 'loading' })
 }
 
 /** Log first, rows after it: every write that a row's copy may have missed is in an entry behind the copied log. */
-async function copyAll({ entities, source, follower, load, origin, count }: Run, mark: Mark | null): Promise<void> {
+async function copyAll({ entities, source, follower, load, origin, count }: Run, mark: Mark | null): Promise<SequenceValue[]> {
   const note = (phase: Mark['phase'], entity: AnyEntity | undefined, cursor: string | null): string =>
     writeMark({ source: origin, phase, entity: entity?.name ?? null, cursor })
   if (mark === null || mark.phase === 'log') {
@@ -85,16 +85,20 @@ async function copyAll({ entities, source, follower, load, origin, count }: Run,
     }
     await load({ mark: note('follow', undefined, null) })
   }
-  await copySequences(source, load)
+  const sequences = await copySequences(source, load)
   await follower.catchUp()
+  return sequences
 }
 
 /** Everything while the source is written to: what differs now, and what is written from now on, is left open for the pause. */
-async function compareAll({ source, target, entities, count }: Pick<Run, 'source' | 'target' | 'entities' | 'count'>): Promise<Watched> {
+async function compareAll(
+  { source, target, entities, count }: Move & { count: Counter },
+  sequences: readonly SequenceValue[],
+): Promise<Watched> {
   const watched: Watched = { sums: createSums(), open: createTouched(entities) }
   for (const type of entities) count.done(await compareRows({ source, target }, type, watched))
   await checkLog(target, count.done)
-  await compareSequences({ source, target })
+  await compareSequences(target, sequences)
   return watched
 }
 
@@ -124,7 +128,7 @@ async function confirm(run: Move & { count: Counter }): Promise<Moved> {
   const startedMs = performance.now()
   const held = await pause()
   try {
-    const { sums, open } = await compareAll(run)
+    const { sums, open } = await compareAll(run, await Array.fromAsync(sequencesOf(source)))
     await settle({ source, target }, open)
     await compareHeads({ source, target })
     await check(target)

@@ -54,6 +54,8 @@ export function sqliteTransfer({ current, entities, openLoader }: Parts): Transf
       const running = current()
       loading().finish()
       running.isLoading = false
+      // a read of this very turn would hold up the last checkpoint, which waits for it in vain
+      running.turn.end()
       running.loader?.close()
       running.loader = null
       running.numbers.forget()

@@ -85,33 +85,59 @@ async function freePort(): Promise<number> {
 /** The calls that went through a proxy to a DynamoDB, by name, and the bytes of their answers. */
 export type Counted = { calls: Record<string, number>; bytes: number }
 
-/** `take` tells what was counted since it was last asked. `cut` lets the next call of a name reach the server and breaks the connection before its answer comes back. */
-export type CallCounter = { endpoint: string; take(): Counted; cut(name: string): void; stop(): Promise<void> }
+type Said = { status?: number; body: object }
 
-/** A proxy that counts calls: what an operation costs is told by who serves it, not by who asks. */
-export async function countCalls(endpoint: string): Promise<CallCounter> {
+export type DynamoProxy = {
+  endpoint: string
+  /** What was counted since this was last asked. */
+  take(): Counted
+  /** Lets the next call of a name reach the server, and breaks the connection before its answer comes back. */
+  cut(name: string): void
+  /** Lets the next call of a name reach the server, and nothing after it: to whoever uses the proxy its process has died there. */
+  dieAfter(name: string): void
+  /** Answers calls of a name in the server's place, or lets them pass where `answer` has nothing to say. */
+  say(name: string, answer: (request: { TableName?: string }) => Said | null): void
+  stop(): Promise<void>
+}
+
+/** A proxy that counts calls, because what an operation costs is told by who serves it and not by who asks; and in which connections break where a test wants them to. */
+export async function startProxy(endpoint: string): Promise<DynamoProxy> {
   const { hostname, port } = new URL(endpoint)
   let counted: Counted = { calls: {}, bytes: 0 }
+  let isDead = false
   const cuts = new Set<string>()
-  const server = createHttpServer((incoming, reply) => {
+  const deaths = new Set<string>()
+  const said = new Map<string, (request: { TableName?: string }) => Said | null>()
+
+  const server = createHttpServer(async (incoming, reply) => {
     const name = String(incoming.headers['x-amz-target']).split('.')[1] ?? 'unknown'
+    const chunks: Buffer[] = []
+    for await (const chunk of incoming) chunks.push(chunk as Buffer)
+    const body = Buffer.concat(chunks)
+    if (isDead) return void reply.destroy()
     counted.calls[name] = (counted.calls[name] ?? 0) + 1
+    const answer = said.get(name)?.(JSON.parse(body.toString()) as { TableName?: string }) ?? null
+    if (answer !== null) {
+      reply.writeHead(answer.status ?? 200, { 'content-type': 'application/x-amz-json-1.0' })
+      return void reply.end(JSON.stringify(answer.body))
+    }
     const isCut = cuts.delete(name)
+    if (deaths.delete(name)) isDead = true
     const { method, url, headers } = incoming
-    const onward = request({ hostname, port, method, path: url, headers }, (answer) => {
-      if (isCut) {
-        answer.resume()
-        reply.destroy()
+    const onward = request({ hostname, port, method, path: url, headers }, (passed) => {
+      if (isCut || isDead) {
+        passed.resume()
+        passed.on('end', () => reply.destroy())
         return
       }
-      reply.writeHead(answer.statusCode ?? 502, answer.headers)
-      answer.on('data', (chunk: Buffer) => {
+      reply.writeHead(passed.statusCode ?? 502, passed.headers)
+      passed.on('data', (chunk: Buffer) => {
         counted.bytes += chunk.length
       })
-      answer.pipe(reply)
+      passed.pipe(reply)
     })
     onward.on('error', () => reply.destroy())
-    incoming.pipe(onward)
+    onward.end(body)
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
@@ -123,6 +149,8 @@ export async function countCalls(endpoint: string): Promise<CallCounter> {
       return taken
     },
     cut: (name) => void cuts.add(name),
+    dieAfter: (name) => void deaths.add(name),
+    say: (name, answer) => void said.set(name, answer),
     async stop() {
       server.closeAllConnections()
       server.close()

@@ -1,21 +1,21 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { insert } from '../../kernel/change.ts'
-import { type CallCounter, countCalls, type DynamoServer, hasDynamo, startDynamo } from '../../testing/dynamodb-server.ts'
+import { type DynamoProxy, type DynamoServer, hasDynamo, startDynamo, startProxy } from '../../testing/dynamodb-server.ts'
 import { startTestServer, type TestServer } from '../../testing/server.ts'
 import { aMember, entities, Member, meta, newId, newSigner } from '../contract/harness.ts'
 import type { Storage } from '../port.ts'
 import { dynamodb } from './engine.ts'
 
 let dynamo: DynamoServer
-let counter: CallCounter
+let counter: DynamoProxy
 
 const total = (calls: Record<string, number>): number => Object.values(calls).reduce((sum, n) => sum + n, 0)
 
 describe.runIf(hasDynamo())('calls to DynamoDB', () => {
   beforeAll(async () => {
     dynamo = await startDynamo()
-    counter = await countCalls(dynamo.endpoint)
+    counter = await startProxy(dynamo.endpoint)
   }, 60_000)
   afterAll(async () => {
     await counter.stop()

@@ -156,7 +156,10 @@ export function stager(db: Database, forms: Forms) {
           if (misses.length > 0) return
           held.push(touched)
           const outcome = await hold(id, touched)
-          if (outcome.missed && holderOf(outcome.found ?? {}) !== id) misses.push({ touched, found: outcome.found })
+          if (!outcome.missed) return
+          // an older endpoint does not tell what was there
+          const found = outcome.found ?? (await db.getItem(touched.place))
+          if (found === null || holderOf(found) !== id) misses.push({ touched, found })
         })
         while (misses.length === 0) {
           result = await transact(db, [decide(id, 'committed'), ...(await entries())])

@@ -1,0 +1,171 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { sha256 } from '../../kernel/canonical.ts'
+import { add, Counter, insert, patched, remove, update } from '../../kernel/change.ts'
+import { type DynamoServer, hasDynamo, startDynamo } from '../../testing/dynamodb-server.ts'
+import { aMember, aNote, entities, Member, meta, Note, newId, newSigner, now } from '../contract/harness.ts'
+import { Conflict, type Receipt, type Storage, type TenantStore } from '../port.ts'
+import { dynamodb } from './engine.ts'
+
+let server: DynamoServer
+const engines: Storage[] = []
+
+const won = (results: readonly PromiseSettledResult<unknown>[]) => results.filter(({ status }) => status === 'fulfilled').length
+
+function expectConflicts(results: readonly PromiseSettledResult<unknown>[]): void {
+  for (const result of results) if (result.status === 'rejected') expect(result.reason).toBeInstanceOf(Conflict)
+}
+
+/** One tenant as two processes see it. */
+function both(): [TenantStore, TenantStore] {
+  const id = newId()
+  return engines.map((engine) => engine.tenant(id)) as [TenantStore, TenantStore]
+}
+
+describe.runIf(hasDynamo())('two processes on one DynamoDB', () => {
+  beforeAll(async () => {
+    server = await startDynamo()
+    const prefix = `t-${randomUUID()}`
+    for (let n = 0; n < 2; n += 1) {
+      const engine = dynamodb({ region: 'eu-central-1', prefix, endpoint: server.endpoint, tables: {}, entities })
+      await engine.open()
+      await engine.setSigner(newSigner(`k-${n}`))
+      engines.push(engine)
+    }
+  }, 60_000)
+  afterAll(async () => {
+    for (const engine of engines) await engine.close()
+    await server.stop()
+  })
+
+  test('let one of all who take a name win', async () => {
+    const stores = both()
+    const results = await Promise.allSettled(
+      Array.from({ length: 24 }, (_, n) => stores[n % 2]?.commit([insert(Member, aMember({ email: 'wanted@example.org' }))], meta)),
+    )
+
+    expect(won(results)).toBe(1)
+    expectConflicts(results)
+    expect(await stores[0].count(Member, {})).toBe(1)
+    expect(await stores[1].log(null, 0, 100)).toHaveLength(1)
+  })
+
+  test('never let the last owner go', async () => {
+    const stores = both()
+    await stores[0].commit([add('owners', 2, now)], meta)
+    const results = await Promise.allSettled(
+      Array.from({ length: 8 }, (_, n) => stores[n % 2]?.commit([add('owners', -1, now, { min: 1 })], meta)),
+    )
+
+    expect(won(results)).toBe(1)
+    expectConflicts(results)
+    expect((await stores[1].get(Counter, 'owners'))?.value).toBe(1)
+  })
+
+  test('let one of two who change a version win, and the other hear of it', async () => {
+    const stores = both()
+    let note = aNote('n', '0')
+    await stores[0].commit([insert(Note, note)], meta)
+    for (let round = 1; round <= 10; round += 1) {
+      const next = stores.map((_, n) => patched(Note, note, { text: `${round}-${n}` }, now))
+      const results = await Promise.allSettled(stores.map((store, n) => store.commit([update(Note, note, next[n] as Note)], meta)))
+      expect(won(results)).toBe(1)
+      expectConflicts(results)
+      note = (await stores[round % 2]?.get(Note, 'n')) as Note
+      expect(note).toEqual(next[results.findIndex(({ status }) => status === 'fulfilled')])
+    }
+  })
+
+  test('write one log without a gap, each entry behind the other, and every receipt true', async () => {
+    const stores = both()
+    const receipts = (await Promise.all(
+      Array.from({ length: 80 }, (_, n) => stores[n % 2]?.commit([insert(Note, aNote(`${n}`))], meta)),
+    )) as Receipt[]
+    const entries = await stores[0].log(null, 0, 1_000)
+
+    expect(entries.map(({ entry }) => entry.sequence)).toEqual(Array.from({ length: 80 }, (_, n) => n + 1))
+    let previous = '0'.repeat(64)
+    for (const { entry, text, hash } of entries) {
+      expect(entry.previousHash).toBe(previous)
+      expect(hash).toBe(sha256(previous + text))
+      previous = hash
+    }
+    for (const { sequence, hash } of receipts) expect(entries[sequence - 1]?.hash).toBe(hash)
+    expect(await stores[1].head()).toMatchObject({ sequence: 80, hash: previous })
+  })
+
+  test('lose no addition', async () => {
+    const stores = both()
+    await Promise.all(Array.from({ length: 40 }, (_, n) => stores[n % 2]?.commit([add('sum', n % 2 === 0 ? 3 : -1, now)], meta)))
+
+    expect(await stores[1].get(Counter, 'sum')).toMatchObject({ value: 40, version: 40 })
+  })
+
+  test('give no number twice, also where an insert carried one', async () => {
+    const stores = both()
+    const given = await Promise.all(Array.from({ length: 40 }, (_, n) => stores[n % 2]?.next('member') as Promise<number>))
+    expect(new Set(given).size).toBe(40)
+
+    await stores[0].commit([insert(Member, aMember({ number: 900 }))], meta)
+    expect(await stores[1].next('member')).toBeGreaterThan(900)
+  })
+
+  test('see a commit of more items than a transaction takes whole from the moment its entry is in the log', async () => {
+    const stores = both()
+    const notes = Array.from({ length: 150 }, (_, n) => aNote(`${n}`))
+    const partial: number[] = []
+    let isDone = false
+    const looking = (async () => {
+      for (let isLogged = false; !isDone; isLogged = (await stores[1].head()) !== null) {
+        const count = await stores[1].count(Note, {})
+        const rows = await stores[1].read(notes.map(({ id }) => ({ type: Note, id })))
+        if (isLogged) partial.push(150 - count, rows.filter((row) => row === null).length)
+      }
+    })()
+    await stores[0].commit(
+      notes.map((note) => insert(Note, note)),
+      meta,
+    )
+    expect(await stores[1].count(Note, {})).toBe(150)
+    isDone = true
+    await looking
+
+    expect(partial.filter((missing) => missing !== 0)).toEqual([])
+  })
+
+  test('let a large commit and a small one that meet both keep their promise', async () => {
+    const stores = both()
+    const notes = Array.from({ length: 40 }, (_, n) => aNote(`${n}`))
+    await stores[0].commit(
+      notes.map((note) => insert(Note, note)),
+      meta,
+    )
+    const results = await Promise.allSettled([
+      stores[0].commit(
+        notes.map((note) => update(Note, note, patched(Note, note, { text: 'all' }, now))),
+        meta,
+      ),
+      stores[1].commit([remove(Note, notes[20] as Note)], meta),
+    ])
+
+    expect(won(results)).toBe(1)
+    expectConflicts(results)
+    const texts = new Set((await stores[1].list(Note, { limit: 200 })).items.map(({ text }) => text))
+    expect([...texts]).toEqual(results[0].status === 'fulfilled' ? ['all'] : [''])
+    expect(await stores[1].count(Note, {})).toBe(results[0].status === 'fulfilled' ? 40 : 39)
+  })
+
+  test('tell a watcher of what the other one wrote, while somebody follows the log', async () => {
+    const stores = both()
+    await stores[0].commit([], meta)
+    const told: number[] = []
+    const stop = engines[1]?.watch(({ tenantId, sequence }) => {
+      if (tenantId === stores[1].tenantId) told.push(sequence)
+    })
+    await stores[1].log(null, 0, 10)
+    await stores[0].commit([], meta)
+
+    await expect.poll(() => told, { timeout: 5_000 }).toEqual([2])
+    stop?.()
+  })
+})

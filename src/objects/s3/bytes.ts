@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { PassThrough, type Readable } from 'node:stream'
 import { damaged } from '../described.ts'
-import type { S3Options } from './client.ts'
-import { failureOf } from './failures.ts'
+import type { S3Options } from '../s3-client.ts'
+import { failureOf } from '../s3-failures.ts'
 
 export const base64Of = (sha256: string): string => Buffer.from(sha256, 'hex').toString('base64')
 

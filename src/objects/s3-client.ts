@@ -7,6 +7,8 @@ export type S3Options = {
   endpoint: string | null
   /** Before every key, without slashes at its ends; may be empty. */
   prefix: string
+  /** The setting that names the bucket, for what an operator is told. Default: `HOLDFAST_OBJECTS`. */
+  setting?: string
   /** Default: what the SDK finds (environment, profile, role of the machine or function). */
   credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string }
   /** Milliseconds a connection may take to be made, and may then be silent. */

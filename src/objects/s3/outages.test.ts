@@ -2,7 +2,7 @@ import { afterEach, expect, test } from 'vitest'
 import { type S3Server, startS3Server } from '../../testing/s3-server.ts'
 import { aFile, inChunks, read } from '../contract/harness.ts'
 import type { Objects } from '../port.ts'
-import { isLoopback, type S3Options } from './client.ts'
+import { isLoopback, type S3Options } from '../s3-client.ts'
 import { s3Objects } from './objects.ts'
 
 const ends: (() => unknown)[] = []

@@ -1,6 +1,6 @@
-import { AppError } from '../../kernel/errors.ts'
-import { mismatch } from '../described.ts'
-import type { S3Options } from './client.ts'
+import { AppError } from '../kernel/errors.ts'
+import { mismatch } from './described.ts'
+import type { S3Options } from './s3-client.ts'
 
 type Answer = { name: string; status: number | null; message: string; region: string | null }
 
@@ -33,26 +33,20 @@ const unavailable = (cause: unknown): AppError =>
   })
 
 /** What an operator is told: the thing, and what to do. Null for what is no failure of S3. */
-export function refusalOf(error: unknown, { bucket, region, endpoint }: S3Options): AppError | null {
+export function refusalOf(error: unknown, { bucket, region, endpoint, setting = 'HOLDFAST_OBJECTS' }: S3Options): AppError | null {
   const answer = answerOf(error)
   if (answer === null) return null
   const { name, status } = answer
   const place = endpoint === null ? `region ${region}` : `${region} at ${new URL(endpoint).host}`
   if (name === 'NoSuchBucket')
-    return new AppError(
-      'unavailable',
-      'bucket_missing',
-      `There is no bucket ${bucket} (${place}). Create it, or correct HOLDFAST_OBJECTS.`,
-      { cause: error },
-    )
+    return new AppError('unavailable', 'bucket_missing', `There is no bucket ${bucket} (${place}). Create it, or correct ${setting}.`, {
+      cause: error,
+    })
   if (status === 301 || /^(PermanentRedirect|AuthorizationHeaderMalformed|IllegalLocationConstraintException)$/.test(name)) {
     const remedy = answer.region === null ? 'its own region' : `region=${answer.region}`
-    return new AppError(
-      'unavailable',
-      'bucket_region',
-      `The bucket ${bucket} is not in region ${region}. Name ${remedy} in HOLDFAST_OBJECTS.`,
-      { cause: error },
-    )
+    return new AppError('unavailable', 'bucket_region', `The bucket ${bucket} is not in region ${region}. Name ${remedy} in ${setting}.`, {
+      cause: error,
+    })
   }
   if (name === 'CredentialsProviderError' || name === 'TokenProviderError')
     return new AppError(
@@ -71,7 +65,7 @@ export function refusalOf(error: unknown, { bucket, region, endpoint }: S3Option
   return new AppError(
     'unavailable',
     'objects_unavailable',
-    `The bucket ${bucket} (${place}) cannot be reached (${status === null ? name : `HTTP ${status}`}). Check the network and the endpoint in HOLDFAST_OBJECTS.`,
+    `The bucket ${bucket} (${place}) cannot be reached (${status === null ? name : `HTTP ${status}`}). Check the network and the endpoint in ${setting}.`,
     { cause: error, retryAfterSeconds: 5 },
   )
 }

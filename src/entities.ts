@@ -1,6 +1,7 @@
 import { ApiKey } from './apikey/entity.ts'
 import { Appointment, NewestAppointment } from './appointment/entity.ts'
 import { Contact } from './contact/entity.ts'
+import { Employee } from './employee/entity.ts'
 import { Counter } from './kernel/change.ts'
 import type { AnyEntity } from './kernel/entity.ts'
 import { Idempotency } from './kernel/idempotency.ts'
@@ -14,6 +15,7 @@ export const entities: readonly AnyEntity[] = [
   Tenant,
   User,
   Credential,
+  Employee,
   Contact,
   Appointment,
   NewestAppointment,

@@ -5,6 +5,7 @@ import { listAppointments } from './appointment/list.ts'
 import { respondToAppointment } from './appointment/respond.ts'
 import { followEvents } from './audit/follow.ts'
 import { checkIntegrity, exportAudit, listAudit, verifyAudit } from './audit/operations.ts'
+import { createBackup, listBackups, proveBackup, pruneBackups, verifyBackup } from './backup/operations.ts'
 import { changeOwnPassword, getAgent, signIn } from './contact/account.ts'
 import { createLeads } from './contact/bulk.ts'
 import { getCommission } from './contact/commission.ts'
@@ -17,6 +18,7 @@ import { getSummary } from './contact/summary.ts'
 import { getManagerSales, getSalesTeams, listManagers } from './contact/teams.ts'
 import { updateAgent } from './contact/update-agent.ts'
 import { createLead, removeLead, updateLead } from './contact/write-leads.ts'
+import { changeEmployeePassword, signInEmployee } from './employee/account.ts'
 import { importCompanies } from './import/fsm/import.ts'
 import { importUsers } from './import/users.ts'
 import { importVantagepoint } from './import/vantagepoint/import.ts'
@@ -24,6 +26,7 @@ import type { AnyOperation } from './kernel/operation.ts'
 import { seedUsers } from './seed/users.ts'
 import { seedVantagepoint } from './seed/vantagepoint.ts'
 import { listKeys, rotateKeys } from './session/key-operations.ts'
+import { renewSeals } from './session/master-key.ts'
 import { getMe, listSessions, revokeAllSessions, revokeCurrentSession, revokeSession, revokeSessionsOf } from './session/operations.ts'
 import { createPasswordReset, redeemPasswordReset } from './session/password-reset.ts'
 import { refreshSession } from './session/refresh.ts'
@@ -92,12 +95,19 @@ export const operations: readonly AnyOperation[] = [
   createStaff,
   listKeys,
   rotateKeys,
+  renewSeals,
 
   listAudit,
   verifyAudit,
   exportAudit,
   checkIntegrity,
   followEvents,
+
+  createBackup,
+  listBackups,
+  verifyBackup,
+  proveBackup,
+  pruneBackups,
 
   signIn,
   getAgent,
@@ -120,6 +130,9 @@ export const operations: readonly AnyOperation[] = [
   getCommission,
   importVantagepoint,
   seedVantagepoint,
+
+  signInEmployee,
+  changeEmployeePassword,
 
   createAppointments,
   listAppointments,

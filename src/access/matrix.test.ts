@@ -67,9 +67,15 @@ const matrix: Record<string, Row> = {
   'staff.create': peopleOnly(staff),
   'key.list': both(staffReads),
   'key.rotate': peopleOnly(staff),
+  'key.rotate-master': peopleOnly(staff),
   'audit.read': both({ ...readers, ...staffReads }),
   'audit.verify': both({ ...readers, ...staffReads }),
   'audit.export': both({ ...readers, ...staffReads }),
+  'backup.create': both({ owner: 'tenant', ...staff }),
+  'backup.list': both({ owner: 'tenant', ...staffReads }),
+  'backup.verify': both({ owner: 'tenant', ...staffReads }),
+  'backup.prove': both({ owner: 'tenant', ...staff }),
+  'backup.prune': peopleOnly(staff),
   'integrity.check': both({ owner: 'tenant', auditor: 'tenant', ...staffReads }),
   'event.follow': both({ ...everyone, ...staffReads }),
 
@@ -103,6 +109,9 @@ const matrix: Record<string, Row> = {
   'company.rotate-secret': both({ ...administrators, ...staff }),
   'company.token': both(fieldService),
   'company.import': both(staff),
+
+  'employee.sign-in': 'public',
+  'employee.password': peopleOnly(oneself),
 
   'appointment.create': both({ ...fieldService, ...staff }),
   'appointment.list': both({ ...fieldService, auditor: 'tenant', ...staffReads }),
@@ -209,6 +218,7 @@ test('whoever must change the password is refused by every guard but those of th
     if (operation.needs !== 'public' && (await askGuard(operation, actor, surface)) !== 403) open.push(name)
   expect([...new Set(open)].sort()).toEqual([
     'agent.password',
+    'employee.password',
     'session.revoke',
     'session.revoke-all',
     'session.revoke-current',

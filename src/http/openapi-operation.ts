@@ -50,7 +50,11 @@ function inputOf({ method, path, operation, options }: Route, schemas: Schemas):
     required: [...required].filter((name) => name !== 'version' && !names.includes(name)),
   }
   const schema = options.requestSchema === undefined ? withoutEmpty(fields) : schemas.of(options.requestSchema, 'input', operation.name)
-  return { parameters: [...inPath, ...inQuery, ...mapped], hasVersion, body: takesBody ? bodyOf(schema, options.example?.request) : null }
+  return {
+    parameters: [...inPath, ...inQuery, ...mapped],
+    hasVersion,
+    body: takesBody ? (uploadOf(options) ?? bodyOf(schema, options.example?.request)) : null,
+  }
 }
 
 const pathForm = (schema: JsonSchema | undefined): JsonSchema => ({ type: 'string', minLength: 1, ...schema })
@@ -68,6 +72,12 @@ function withoutEmpty(schema: JsonSchema): JsonSchema {
 function bodyOf(schema: JsonSchema, example: unknown): RequestBody {
   const isNeeded = Array.isArray(schema.required) && schema.required.length > 0
   return { required: isNeeded, content: { 'application/json': { schema, ...(example === undefined ? {} : { example }) } } }
+}
+
+function uploadOf({ upload }: Route['options']): RequestBody | null {
+  if (upload === undefined) return null
+  const properties = { [upload.field]: { type: 'string', format: 'binary', description: upload.description } }
+  return { required: true, content: { 'multipart/form-data': { schema: { type: 'object', required: [upload.field], properties } } } }
 }
 
 const parameter = (name: string): Reference => ({ $ref: `#/components/parameters/${name}` })

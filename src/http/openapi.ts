@@ -64,7 +64,7 @@ const tagOf = (surface: Surface, { operation }: Route): string => `${prefixOf(su
 /** `user.create` of v1 → `userCreate`; other surfaces' begin with their name. A second route of an operation is told apart by the end of its path. */
 function idOf(surface: Surface, { operation, path }: Route, taken: Set<string>): string {
   const base = camel(`${prefixOf(surface)}${operation.name}`)
-  const id = taken.has(base) ? camel(`${base}-${path.split('/').findLast((part) => !part.startsWith(':'))}`) : base
+  const id = taken.has(base) ? camel(`${base}-${path.split('/').findLast((part) => part !== '' && !part.startsWith(':'))}`) : base
   if (taken.has(id)) throw new Error(`two routes would be called ${id}`)
   taken.add(id)
   return id

@@ -11,7 +11,7 @@ export type WireRequest = {
   method: Method
   params: Record<string, string>
   query: Record<string, string>
-  /** Parsed JSON; undefined when there was no body. */
+  /** Parsed JSON, or the bytes of an upload; undefined when there was no body. */
   body: unknown
   headers: Record<string, string | undefined>
   principal: Principal
@@ -34,6 +34,8 @@ export type RouteOptions<O> = {
   reply?(output: O, request: WireRequest): Reply
   /** Body limit in bytes when it is not the surface's. */
   bodyLimit?: number
+  /** The body is a form with a file in this field, not JSON: `input` gets the bytes of the whole body as a Buffer, whatever the media type says. */
+  upload?: { field: string; description: string }
   /** Headers of the reply that depend on the output, such as Location; default ETag when the output has a version. */
   headers?(output: O): Record<string, string>
   /** Compressed when the client asks: for long lists, whose clients choose none of their content. */
@@ -89,6 +91,8 @@ export type Surface = {
   emptyBody: 'undefined' | 'object'
   /** False: only JSON media types are taken (415). True: whatever the type says, the body is read as JSON. */
   anyMediaType: boolean
+  /** Paths that end in a slash work without it too. */
+  slashMayLack?: true
   /** A known path with a method it lacks: 405, or 404 as for an unknown path. */
   wrongMethod: 405 | 404
   /** A credential that comes along to a public route is looked at: a bad one is refused, a good one says who asks. Absent: public routes look at none. */

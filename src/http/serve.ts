@@ -31,7 +31,7 @@ export function addRoute(app: FastifyInstance, parts: ServerParts, { surface, ro
     throw licence
   }
 
-  app.route({
+  const declared: RouteOptionsOf = {
     method: route.method,
     url: route.path,
     bodyLimit: options.bodyLimit ?? surface.bodyLimit,
@@ -48,8 +48,15 @@ export function addRoute(app: FastifyInstance, parts: ServerParts, { surface, ro
       await options.admit?.({ runtime: parts.runtime, principal, origin: holdfast.origin })
     },
     handler: (request, reply) => serve(parts, { surface, route }, request, reply),
-  })
+  }
+  for (const url of addressesOf(surface, route)) app.route({ ...declared, url })
 }
+
+type RouteOptionsOf = Parameters<FastifyInstance['route']>[0]
+
+/** The addresses of a route: where the surface says so, also the one without the slash at its end. */
+const addressesOf = (surface: Surface, { path }: Pick<Route, 'path'>): string[] =>
+  surface.slashMayLack === true && path.endsWith('/') ? [path, path.slice(0, -1)] : [path]
 
 async function serve(
   parts: ServerParts,
@@ -132,7 +139,7 @@ export function refuseOtherMethods(
     const others = (['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const).filter((method) => !methods.has(method))
     const allow = [...methods].sort().join(', ')
     if (others.length === 0) continue
-    app.route({
+    const refusal: RouteOptionsOf = {
       method: others,
       url,
       onRequest: async (request, reply) => {
@@ -142,6 +149,7 @@ export function refuseOtherMethods(
         throw new AppError('method', 'method_not_allowed', `This address knows only ${allow}.`)
       },
       handler: async () => undefined,
-    })
+    }
+    for (const address of addressesOf(surface, { path: url })) app.route({ ...refusal, url: address })
   }
 }

@@ -24,6 +24,7 @@ export function wireRequest(
 
 function bodyOf(request: FastifyRequest, surface: Surface, route: Route): unknown {
   const bytes = request.body as Buffer | undefined
+  if (route.options.upload !== undefined) return bytes ?? Buffer.alloc(0)
   if (bytes === undefined || bytes.length === 0) return surface.emptyBody === 'object' && request.method !== 'GET' ? {} : undefined
   const type = request.headers['content-type'] ?? ''
   const isJson = /^application\/(?:[\w.+-]+\+)?json *(?:;|$)/i.test(type)
@@ -73,6 +74,7 @@ export function idempotencyOf(request: WireRequest, path: string): IdempotencyCa
   if (key === undefined || request.method === 'GET') return null
   if (!/^[\x21-\x7e]{1,255}$/.test(key))
     throw new AppError('unprocessable', 'idempotency_key_invalid', 'Idempotency-Key must be 1 to 255 visible ASCII characters.')
-  const digest = sha256(canonical({ body: (request.body ?? null) as Json, query: request.query }))
+  const body = Buffer.isBuffer(request.body) ? sha256(request.body) : ((request.body ?? null) as Json)
+  const digest = sha256(canonical({ body, query: request.query }))
   return { key, method: request.method, path, bodyDigest: digest }
 }

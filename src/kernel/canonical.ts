@@ -15,4 +15,4 @@ export function canonical(value: Json): string {
   return `{${text}}`
 }
 
-export const sha256 = (text: string): string => hash('sha256', text, 'hex')
+export const sha256 = (text: string | Buffer): string => hash('sha256', text, 'hex')

@@ -1,0 +1,72 @@
+import type { Surface } from '../../http/route.ts'
+import { type AppError, type ErrorKind, statusOf } from '../../kernel/errors.ts'
+import { wireName } from './words.ts'
+
+type Asked = Parameters<Surface['problem']>[1]
+type Said = { status: number; detail: string }
+
+/** The kinds that this dialect answers otherwise than the rest of us. */
+const statuses: Partial<Record<ErrorKind, number>> = { unprocessable: 400, media_type: 400 }
+
+/** Codes that are 400 here, and 409 or 403 on our own interface. */
+const asInvalid: ReadonlySet<string> = new Set(['employee_inactive', 'employee_active', 'wrong_password'])
+/** Codes that keep their status though their kind has another here. */
+const kept: ReadonlySet<string> = new Set(['idempotency_mismatch', 'idempotency_key_invalid'])
+
+const invalidJson = 'Invalid JSON data'
+
+/** Sentences of this dialect for what the door, the frame and shared operations refuse. A code that is not here has its own message. */
+const sentences: Readonly<Record<string, string>> = {
+  malformed_json: invalidJson,
+  bad_json: invalidJson,
+  unsupported_media_type: invalidJson,
+  not_found: 'Not found',
+  unknown_path: 'Not found',
+  wrong_password: 'Current password is incorrect',
+  username_taken: 'Employee ID already exists',
+  email_taken: 'Email already exists',
+}
+
+/** What a 403 says where it is no matter of the role. */
+const ownWords: ReadonlySet<string> = new Set([
+  'password_change_required',
+  'tenant_inactive',
+  'tenant_expired',
+  'employee_protected',
+  'no_tenant',
+])
+
+const refusedSignIn: Said = { status: 401, detail: 'Invalid employee ID or password' }
+const incomplete: Said = { status: 400, detail: 'Please enter both Employee ID and password.' }
+
+/** An error in this dialect: `title`, `detail`, `error` and `message` are one sentence. */
+export function problem(error: AppError, asked: Asked): ReturnType<Surface['problem']> {
+  const { status, detail } = signInProblem(error, asked) ?? plain(error, asked)
+  const errors = error.errors?.map(({ field, message }) => ({ field: wireName(field), message }))
+  const listed = status === 400 && errors !== undefined && errors.length > 0 ? { errors } : {}
+  return { status, title: detail, detail, extra: { success: false, ...listed } }
+}
+
+function plain(error: AppError, asked: Asked): Said {
+  const { code, kind } = error
+  const status = asInvalid.has(code) ? 400 : kept.has(code) ? statusOf[kind] : (statuses[kind] ?? statusOf[kind])
+  if (code === 'throttled' && asked.operation === 'employee.password') return { status: 400, detail: 'Current password is incorrect' }
+  if (status === 403 && !ownWords.has(code)) return { status, detail: 'Access denied' }
+  return { status, detail: sentences[code] ?? sentenceOf(error) }
+}
+
+/** Whoever cannot come in, for whatever reason, hears the same; only a field that was left out is told. */
+function signInProblem({ code, errors = [] }: AppError, { operation }: Asked): Said | null {
+  if (operation !== 'employee.sign-in') return null
+  if (['invalid_credentials', 'throttled', 'network_throttled', 'second_factor_required', 'no_tenant'].includes(code)) return refusedSignIn
+  if (code !== 'validation_failed') return null
+  return errors.some(({ field, message }) => field !== 'tenant' && !message.startsWith('Too big')) ? incomplete : refusedSignIn
+}
+
+/** The message, with fields called as they are called here. */
+function sentenceOf({ code, message, errors = [] }: AppError): string {
+  const [first] = errors
+  return code === 'validation_failed' && first !== undefined && first.field !== ''
+    ? `${wireName(first.field)}: ${first.message}`
+    : message || code
+}

@@ -1,0 +1,16 @@
+import type { Surface } from '../../http/route.ts'
+import { employeeRoutes } from './employees.ts'
+import { problem } from './problem.ts'
+
+/** A field workforce's dialect (contracts/satshine.md). */
+export const satshine: Surface = {
+  name: 'satshine',
+  prefix: '/auth',
+  bodyLimit: 1024 * 1024,
+  emptyBody: 'object',
+  anyMediaType: true,
+  slashMayLack: true,
+  wrongMethod: 405,
+  problem,
+  routes: [...employeeRoutes],
+}

@@ -1,17 +1,16 @@
 import { resolve } from 'node:path'
 import { AppError } from './kernel/errors.ts'
 import type { FsmSettings, TrustProxy } from './kernel/services.ts'
+import { type KeyConfig, readKeys } from './key-config.ts'
 import { type ObjectsConfig, readObjects, readStorage, type StorageConfig } from './storage-config.ts'
 
-export type Config = {
+export type Config = KeyConfig & {
   host: string
   port: number
   /** Absolute path of the data folder. */
   dataFolder: string
   storage: StorageConfig
   objects: ObjectsConfig
-  /** 32 bytes, or null: a file in the data folder holds it. */
-  masterKey: Buffer | null
   firstTenant: string
   ownerUsername: string
   ownerPassword: string | null
@@ -59,7 +58,7 @@ export function readConfig(environment: Environment): Config {
     dataFolder: resolve(text('HOLDFAST_DATA') ?? './data'),
     storage: readStorage(environment),
     objects: readObjects(environment),
-    masterKey: keyOf(text('HOLDFAST_KEY')),
+    ...readKeys(environment),
     firstTenant: text('HOLDFAST_TENANT') ?? 'My organisation',
     ownerUsername: text('HOLDFAST_OWNER_USERNAME') ?? 'owner',
     ownerPassword: environment.HOLDFAST_OWNER_PASSWORD || null,
@@ -91,7 +90,7 @@ export function readConfig(environment: Environment): Config {
 }
 
 const known = new Set(
-  'HOST PORT DATA KEY TENANT OWNER_USERNAME OWNER_PASSWORD STORAGE SURFACES CORS_ORIGINS TRUST_PROXY RATE_LIMIT ACCESS_TOKEN_SECONDS PUBLIC_URL HASH_MEMORY_KIB HASH_ITERATIONS LOG_LEVEL TEST_CLOCK VANTAGEPOINT_TENANT VANTAGEPOINT_DOCS_URL VANTAGEPOINT_DOCS_TOKEN FSM_OPEN_SETUP FSM_SETUP_PER_HOUR FSM_TOKEN_MISSES_PER_MINUTE FSM_TOKEN_URL'
+  'HOST PORT DATA KEY KEY_FORMER KMS_KEY KEY_WRAPPED KEY_WRAPPED_FORMER TENANT OWNER_USERNAME OWNER_PASSWORD STORAGE SURFACES CORS_ORIGINS TRUST_PROXY RATE_LIMIT ACCESS_TOKEN_SECONDS PUBLIC_URL HASH_MEMORY_KIB HASH_ITERATIONS LOG_LEVEL TEST_CLOCK VANTAGEPOINT_TENANT VANTAGEPOINT_DOCS_URL VANTAGEPOINT_DOCS_TOKEN FSM_OPEN_SETUP FSM_SETUP_PER_HOUR FSM_TOKEN_MISSES_PER_MINUTE FSM_TOKEN_URL'
     .split(' ')
     .map((name) => `HOLDFAST_${name}`),
 )
@@ -113,19 +112,6 @@ function oneOf(name: string, given: string | null, allowed: readonly string[]): 
   const value = given ?? allowed[0] ?? ''
   if (allowed.includes(value)) return value
   throw badSetting(name, value, `one of ${allowed.join(', ')}`)
-}
-
-function keyOf(given: string | null): Buffer | null {
-  if (given === null) return null
-  const key = Buffer.from(given, 'base64')
-  // the value is a secret: its text must not be shown
-  if (key.length !== 32)
-    throw new AppError(
-      'invalid',
-      'bad_setting',
-      `HOLDFAST_KEY has ${key.length} bytes, but must be 32 bytes in base64, as \`openssl rand -base64 32\` makes them.`,
-    )
-  return key
 }
 
 function originOf(given: string): string {

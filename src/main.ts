@@ -20,7 +20,7 @@ import { createHub } from './kernel/hub.ts'
 import { idSource } from './kernel/id.ts'
 import { createSealer } from './kernel/seal.ts'
 import type { Logger } from './kernel/services.ts'
-import { loadMasterKey } from './master-key.ts'
+import { openMasterKeys } from './master-key.ts'
 import { ensureFirstTenant, type FirstOwner } from './session/first-start.ts'
 import { createHasher, type Hasher } from './session/hasher.ts'
 import { type KeyRing, openKeyRing } from './session/key-ring.ts'
@@ -59,7 +59,9 @@ export type OpenOptions = {
 export async function openHoldfast(config: Config, log: Logger, options: OpenOptions = {}): Promise<Holdfast> {
   const clock = createClock(config.testClockMs)
   const ids = idSource()
-  const masterKey = loadMasterKey(config.dataFolder, config.masterKey)
+  const { current: masterKey, former } = await openMasterKeys(config)
+  if (former.length > 0)
+    log.warn({ former: former.length }, 'a former master key is still accepted: run `bin/holdfast keys rotate-master` to be done with it')
   const health = createHealth()
   const hasher = createHasher(config.hash)
   const metrics = createMetrics({
@@ -83,7 +85,7 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
   await storage.open()
   try {
     if ((await storage.transfer().state()) === 'loading') throw unfinished()
-    const sealer = createSealer(masterKey)
+    const sealer = createSealer(masterKey, former)
     const keys = await openKeyRing({ storage, sealer, clock, ids, isPassing: options.isPassing ?? false })
     const macKey = Buffer.from(hkdfSync('sha256', masterKey, '', 'holdfast known devices', 32))
     const { accessTokenSeconds, publicUrl, vantagepointTenant, docsUrl, docsToken, fsm } = config

@@ -27,6 +27,7 @@ export const Appointment = entity('appointment', {
   indexes: { byStatus: ['status'], byTtl: ['ttl'] },
   directory: { byToken: { fields: ['customerAccessToken'], unique: true } },
   secret: ['customerAccessToken', 'sealedToken'],
+  sealed: ['sealedToken'],
   internal: ['ttl'],
 })
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { type Answer, command } from './command.ts'
+import { addRotateMaster } from './keys-rotate-master.ts'
 import { table } from './table.ts'
 
 type Keys = { items: { kid: string; purpose: string; createdAt: string; state: string }[] }
@@ -19,6 +20,7 @@ export function addKeys(program: Command): void {
     examples: [['holdfast keys rotate', 'the former keys still verify what they signed, so nobody is signed out']],
     reads: true,
   }).does(async ({ run }) => answerOf(await run('key.rotate', 'platform', {})))
+  addRotateMaster(keys)
 }
 
 const answerOf = (keys: Keys): Answer => ({

@@ -21,6 +21,8 @@ type Options<F extends Fields> = {
   directory?: Record<string, { fields: readonly ((keyof F & string) | 'id')[]; unique?: boolean }>
   /** Fields that never leave: not in responses, not in the audit log (which carries their digest), not in errors. */
   secret?: readonly (keyof F & string)[]
+  /** Secret fields that hold what `Sealer.seal` gave for the tenant, this entity's name, the row's id and the field: a new master key seals them anew. */
+  sealed?: readonly (keyof F & string)[]
   /** Fields that are no secret but of no use outside. */
   internal?: readonly (keyof F & string)[]
   /** Fields computed from the others whenever a row is written: folded keys, search text, sort keys. Internal. */
@@ -47,6 +49,7 @@ export type EntityType<F extends Fields = Fields> = {
   indexes: Readonly<Record<string, readonly string[]>>
   directory: Readonly<Record<string, { fields: readonly string[]; unique: boolean }>>
   secret: ReadonlySet<string>
+  sealed: readonly string[]
   internal: ReadonlySet<string>
   sequence: string | null
   /** Schema of what may leave: the base fields and all that are neither secret nor internal. */
@@ -85,6 +88,7 @@ export function entity<F extends Fields>(name: string, options: Options<F>): Ent
       Object.entries(options.directory ?? {}).map(([key, d]) => [key, { fields: d.fields, unique: d.unique ?? false }]),
     ),
     secret,
+    sealed: options.sealed ?? [],
     internal,
     sequence: options.sequence ?? null,
     // the type promises the secret fields too; callers hand in whole rows, and what is not in the schema is stripped

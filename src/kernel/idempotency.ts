@@ -12,6 +12,7 @@ export const Idempotency = entity('idempotency', {
   id: 'text',
   fields: { requestDigest: z.string(), status: z.int(), body: z.string(), expiresAt: z.iso.datetime({ precision: 3 }) },
   secret: ['body'],
+  sealed: ['body'],
   indexes: { byExpiry: ['expiresAt'] },
   /** For operations that write into a tenant that did not exist when they were called. */
   directory: { byId: { fields: ['id'] } },

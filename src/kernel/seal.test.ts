@@ -107,11 +107,19 @@ test('a value sealed in an earlier version still opens', () => {
   expect(sealer.open(kept, place)).toBe('secret')
 })
 
-test('a value moves to a new master key, and the old one no longer opens it', () => {
-  const next = createSealer(randomBytes(32))
-  const moved = sealer.rewrap(sealer.seal('secret', place), place, next)
+test('values of a former master key open and are renewed once; under the new key alone the old form opens no longer', () => {
+  const old = sealer.seal('secret', place)
+  const next = randomBytes(32)
+  const both = createSealer(next, [master])
+  const moved = both.renewed(old, place)
 
-  expect(next.open(moved, place)).toBe('secret')
-  expect(codeOf(() => sealer.open(moved, place))).toBe('internal wrong_key')
-  expect(codeOf(() => sealer.rewrap(moved, place, next))).toBe('internal wrong_key')
+  expect(both.open(old, place)).toBe('secret')
+  expect(both.kid).toBe(createSealer(next).kid)
+  expect(createSealer(next).open(moved ?? '', place)).toBe('secret')
+  expect(both.renewed(moved ?? '', place)).toBe(null)
+  expect(codeOf(() => sealer.open(moved ?? '', place))).toBe('internal wrong_key')
+  expect(codeOf(() => createSealer(next).open(old, place))).toBe('internal wrong_key')
+  expect(codeOf(() => createSealer(next).renewed(old, place))).toBe('internal wrong_key')
+  expect(codeOf(() => both.renewed(old, { ...place, field: 'other' }))).toBe('internal seal_broken')
+  expect(codeOf(() => createSealer(next, [Buffer.alloc(31)]))).toBe('internal wrong_key')
 })

@@ -14,8 +14,8 @@ export type Sealer = {
    * altered or cut.
    */
   open(sealed: string, place: SealPlace): string
-  /** The same text, sealed for the same place under another master key. Throws like `open`. */
-  rewrap(sealed: string, place: SealPlace, newSealer: Sealer): string
+  /** The same text, sealed for the same place under the current master key, or null when it is so already. Throws like `open`. */
+  renewed(sealed: string, place: SealPlace): string | null
 }
 
 const version = 'hfs1'
@@ -28,13 +28,11 @@ const wrappedBytes = nonceBytes + keyBytes + tagBytes
  * Secrets at rest (SECURITY.md, data): AES-256-GCM under a fresh data key for each value, the data key wrapped by AES-256-GCM under a key
  * derived from the master key. Both carry version, `kid` and place as additional data. The text is `hfs1.<kid>.<base64url>`, the bytes wrap
  * nonce 12 ‖ wrapped data key 32 ‖ tag 16 ‖ nonce 12 ‖ ciphertext ‖ tag 16. Random 96-bit nonces under one master key are safe for 2^32
- * values (NIST SP 800-38D, 8.3). Throws `internal` `wrong_key` unless the master key has 32 bytes.
+ * values (NIST SP 800-38D, 8.3). Values of `former` master keys still open. Throws `internal` `wrong_key` unless each key has 32 bytes.
  */
-export function createSealer(masterKey: Buffer): Sealer {
-  if (masterKey.length !== keyBytes)
-    throw new AppError('internal', 'wrong_key', 'The master key must have 32 bytes: set HOLDFAST_KEY to 32 bytes of base64.')
-  const wrapKey = derive(masterKey, 'holdfast seal: wrap data keys')
-  const kid = createHash('sha256').update(derive(masterKey, 'holdfast seal: key id')).digest('hex').slice(0, 8)
+export function createSealer(masterKey: Buffer, former: readonly Buffer[] = []): Sealer {
+  const { kid, wrapKey } = keyOf(masterKey)
+  const known = new Map([...former.map(keyOf), { kid, wrapKey }].map((key) => [key.kid, key.wrapKey]))
 
   function seal(plaintext: string, place: SealPlace): string {
     const bound = boundTo(kid, place)
@@ -46,7 +44,8 @@ export function createSealer(masterKey: Buffer): Sealer {
   function open(sealed: string, place: SealPlace): string {
     const [form, sealedBy, text, ...rest] = sealed.split('.')
     if (form !== version || sealedBy === undefined || text === undefined || rest.length > 0) throw broken()
-    if (sealedBy !== kid)
+    const openedBy = known.get(sealedBy)
+    if (openedBy === undefined)
       throw new AppError(
         'internal',
         'wrong_key',
@@ -54,15 +53,25 @@ export function createSealer(masterKey: Buffer): Sealer {
       )
     const body = Buffer.from(text, 'base64url')
     if (body.toString('base64url') !== text || body.length < wrappedBytes + nonceBytes + tagBytes) throw broken()
-    const bound = boundTo(kid, place)
+    const bound = boundTo(sealedBy, place)
     try {
-      return decrypt(decrypt(wrapKey, body.subarray(0, wrappedBytes), bound), body.subarray(wrappedBytes), bound).toString()
+      return decrypt(decrypt(openedBy, body.subarray(0, wrappedBytes), bound), body.subarray(wrappedBytes), bound).toString()
     } catch (cause) {
       throw broken(cause)
     }
   }
 
-  return { kid, seal, open, rewrap: (sealed, place, newSealer) => newSealer.seal(open(sealed, place), place) }
+  const isCurrent = (sealed: string): boolean => sealed.startsWith(`${version}.${kid}.`)
+  return { kid, seal, open, renewed: (sealed, place) => (isCurrent(sealed) ? null : seal(open(sealed, place), place)) }
+}
+
+/** The id of a master key, and what wraps data keys under it. */
+function keyOf(masterKey: Buffer): { kid: string; wrapKey: Buffer } {
+  if (masterKey.length !== keyBytes)
+    throw new AppError('internal', 'wrong_key', 'The master key must have 32 bytes: set HOLDFAST_KEY to 32 bytes of base64.')
+  const wrapKey = derive(masterKey, 'holdfast seal: wrap data keys')
+  const kid = createHash('sha256').update(derive(masterKey, 'holdfast seal: key id')).digest('hex').slice(0, 8)
+  return { kid, wrapKey }
 }
 
 const broken = (cause?: unknown) =>

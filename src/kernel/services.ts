@@ -18,8 +18,12 @@ export interface Hasher {
 export type SealedAt = { tenant: string; entity: string; id: string; field: string }
 
 export interface Sealer {
+  /** Names the current master key without telling anything about it. */
+  kid: string
   seal(plaintext: string, at: SealedAt): string
   open(sealed: string, at: SealedAt): string
+  /** Sealed anew under the current master key, or null when it is so already. */
+  renewed(sealed: string, at: SealedAt): string | null
 }
 
 /** Signs access tokens; the keys live in the store (DESIGN.md section 9). */

@@ -34,6 +34,7 @@ export const RefreshToken = entity('refresh_token', {
     expiresAt: time,
   },
   secret: ['successor'],
+  sealed: ['successor'],
   indexes: { byExpiry: ['expiresAt'] },
   directory: { byId: { fields: ['id'] } },
 })
@@ -73,5 +74,6 @@ export const SigningKeyRow = entity('signing_key', {
     state: z.enum(['active', 'retiring']),
   },
   secret: ['privateKey'],
+  sealed: ['privateKey'],
   unique: { kid: ['kid'] },
 })

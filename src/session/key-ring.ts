@@ -144,7 +144,11 @@ export async function openKeyRing(parts: Parts): Promise<KeyRing> {
         createdAt: row.createdAt,
         state: row.state,
       })),
-    rotate,
+    async rotate(by) {
+      // a row may have been sealed anew since it was read
+      await load()
+      await rotate(by)
+    },
     rotateIfDue,
   }
 }

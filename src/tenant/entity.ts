@@ -38,6 +38,7 @@ export const Tenant = entity('tenant', {
     byAccount: { fields: ['accountId', 'key'] },
   },
   secret: ['clientSecret'],
+  sealed: ['clientSecret'],
 })
 
 export type TenantRow = Entity<typeof Tenant>

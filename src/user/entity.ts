@@ -48,6 +48,7 @@ export const Credential = entity('credential', {
     recoveryDigests: z.array(z.string()),
   },
   secret: ['passwordHash', 'totpSecret', 'totpPending', 'recoveryDigests'],
+  sealed: ['totpSecret', 'totpPending'],
   internal: ['mustChangePassword', 'sessionEpoch', 'totpLastStep'],
 })
 

@@ -24,17 +24,25 @@ const port = at(/^src\/(storage|objects)\/port\.ts$|^src\/backup\/target\.ts$/)
 const engine = at(/^src\/(storage|objects|backup)\/[^/]+\//)
 const engineParts = at(/^src\/(storage|objects)\/[^/]+\.ts$/)
 const route = at(/^src\/http\/route\.ts$/)
-const config = at(/^src\/(config|storage-config|backup-config)\.ts$/)
+const config = at(/^src\/(config|storage-config|backup-config|key-config)\.ts$/)
 const main = at(/^src\/main\.ts$/)
+const keyFile = at(/^src\/master-key\.ts$/)
 const deploy = at(/^src\/deploy\//)
-const outer = at(/^src\/(main\.ts|engine\.ts|objects\.ts|config\.ts|storage-config\.ts|backup-config\.ts|backup-worker\.ts|targets\.ts|http|cli|live|surfaces|deploy|storage|objects)/)
+const outer = at(
+  /^src\/(main\.ts|engine\.ts|objects\.ts|config\.ts|storage-config\.ts|backup-config\.ts|key-config\.ts|master-key\.ts|kms\.ts|backup-worker\.ts|targets\.ts|http|cli|live|surfaces|deploy|storage|objects)/,
+)
 const feature = (path: string) => path.startsWith('src/') && !outer(path) && !kernel(path) && !engine(path) && !port(path)
 
 const inside = [feature, kernel, permissions, port]
 
 /** DESIGN in one table: main → http | cli | live | surfaces → features → kernel → storage/port. The first layer that holds a file counts. */
 const layers: readonly Layer[] = [
-  { name: 'the composition', holds: at(/^src\/((main|engine|objects|targets|backup-worker)\.ts$|deploy\/)/), may: [any], says: 'everything' },
+  {
+    name: 'the composition',
+    holds: at(/^src\/((main|master-key|kms|engine|objects|targets|backup-worker)\.ts$|deploy\/)/),
+    may: [any],
+    says: 'everything',
+  },
   { name: 'config', holds: config, may: [config, kernel, permissions], says: 'the kernel' },
   { name: 'the permission table', holds: permissions, may: [], types: [kernel], says: 'types of the kernel' },
   { name: 'a port', holds: port, may: [errors, port], types: [kernel], says: 'types of the kernel and its errors' },
@@ -54,7 +62,7 @@ const layers: readonly Layer[] = [
   {
     name: 'cli',
     holds: at(/^src\/cli\//),
-    may: [main, deploy, config, route, ...inside],
+    may: [main, keyFile, deploy, config, route, ...inside],
     says: 'main.ts, deploy, config.ts, features and the kernel',
   },
   { name: 'a feature', holds: feature, may: inside, says: 'features, the kernel and the ports' },

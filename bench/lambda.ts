@@ -8,11 +8,17 @@ import { startDynamo } from '../src/testing/dynamodb-server.ts'
 
 /**
  * How long the first answer of a fresh process of the packaged function takes, on DynamoDB Local, from the start of the process: Node's own start, the code, opening the store, one request.
- * AWS's own part of a cold start (a new machine, fetching the zip) is not in it.
+ * AWS's own part of a cold start (a new machine, fetching the zip) is not in it. The processor's time says what it costs where other work runs beside it.
  */
 const { values } = parseArgs({ options: { runs: { type: 'string', default: '9' } } })
 const runs = Number(values.runs)
 const most = { coldStartMs: 1500, bytes: 10_000_000 }
+
+/** Fastest, median and slowest, in whole milliseconds. */
+function spread(values: readonly number[]): [number, number, number] {
+  const sorted = values.toSorted((a, b) => a - b).map(Math.round)
+  return [sorted[0] ?? 0, sorted[sorted.length >> 1] ?? 0, sorted.at(-1) ?? 0]
+}
 
 const server = await startDynamo()
 const code = await unpackFunction()
@@ -36,12 +42,16 @@ try {
     ['sign-in', signIn],
   ] as const) {
     const took: number[] = []
-    for (let run = 0; run < runs; run++) took.push((await invokeFunction(code, environment, [event])).firstAnswerMs)
-    took.sort((a, b) => a - b)
-    const [median = 0, slowest = 0] = [took[took.length >> 1], took.at(-1)]
+    const cpu: number[] = []
+    for (let run = 0; run < runs; run++) {
+      const { firstAnswerMs, firstAnswerCpuMs } = await invokeFunction(code, environment, [event])
+      took.push(firstAnswerMs)
+      cpu.push(firstAnswerCpuMs)
+    }
+    const [fastest, median, slowest] = spread(took)
     isMet &&= median <= most.coldStartMs
     console.log(
-      `cold start to the first answer, ${name}: median ${median.toFixed(0)} ms, slowest ${slowest.toFixed(0)} ms (at most ${most.coldStartMs})`,
+      `cold start to the first answer, ${name}: median ${median} ms, ${fastest} to ${slowest} (at most ${most.coldStartMs}); processor ${spread(cpu)[1]} ms`,
     )
   }
   process.exitCode = isMet ? 0 : 1

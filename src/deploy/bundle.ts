@@ -14,8 +14,8 @@ export type Bundle = {
   inputs: readonly string[]
 }
 
-/** Engines that a function cannot use: they need a disk or connections that last. */
-const leftOut = /\/storage\/(sqlite|postgres)\/engine\.ts$/
+/** What a function cannot use, because it needs a disk, connections that last, or time after an answer: other engines, and the shipping of backups. */
+const leftOut = /\/src\/(storage\/sqlite\/engine|storage\/postgres\/engine|backups)\.ts$/
 
 /** The handler as one file of JavaScript, and its worker threads. What is native stays outside. The same sources give the same bytes. */
 export async function bundle(): Promise<Bundle> {
@@ -23,7 +23,7 @@ export async function bundle(): Promise<Bundle> {
   const found = { assets: new Set<string>(), workers: new Set<string>() }
   const inputs = new Set<string>()
   async function add(entry: string, path: string): Promise<void> {
-    const plugins = [addresses(path, found), engines]
+    const plugins = [addresses(path, found), withoutThose]
     const built = await build({ ...settings, entryPoints: [entry], plugins, write: false, metafile: true })
     for (const { contents } of built.outputFiles) code.set(path, contents)
     for (const input of Object.keys(built.metafile.inputs)) inputs.add(input)
@@ -43,11 +43,10 @@ const settings: BuildOptions = {
   format: 'esm',
   mainFields: ['module', 'main'],
   minifySyntax: true,
+  // names stay, for whoever reads a stack
   minifyWhitespace: true,
-  // what is thrown says its name
-  keepNames: true,
   legalComments: 'none',
-  external: ['@node-rs/argon2', 'better-sqlite3', 'pg'],
+  external: ['@node-rs/argon2'],
   // packages of the older module system ask for Node's own modules
   banner: { js: "import{createRequire as requireHere}from'node:module';const require=requireHere(import.meta.url);" },
   logLevel: 'silent',
@@ -75,17 +74,20 @@ function addresses(output: string, found: { assets: Set<string>; workers: Set<st
   }
 }
 
-const engines: Plugin = {
-  name: 'engines left out',
+const withoutThose: Plugin = {
+  name: 'left out',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /\/engine\.ts$/ }, ({ path, resolveDir }) => {
-      const target = join(resolveDir, path)
-      const name = leftOut.exec(target)?.[1]
+    onResolve({ filter: /\/(engine|backups)\.ts$/ }, ({ path, resolveDir }) => {
+      const name = leftOut.exec(join(resolveDir, path))?.[1]
       return name === undefined ? null : { path: name, namespace: 'left-out' }
     })
+    onResolve({ filter: /^(better-sqlite3|pg)$/ }, ({ path }) => ({ path, namespace: 'left-out' }))
     onLoad({ filter: /.*/, namespace: 'left-out' }, ({ path: name }) => {
-      const said = `The ${name} engine is not in the package for AWS Lambda: set HOLDFAST_STORAGE to dynamodb://<region>.`
-      return { contents: `export const ${name} = () => { throw new Error(${JSON.stringify(said)}) }` }
+      const said = `${name} is not in the package for AWS Lambda: set HOLDFAST_STORAGE to dynamodb://<region>.`
+      // in the older module system, so that whatever is asked of it by name is there to fail
+      return {
+        contents: `const refuse = function () { throw new Error(${JSON.stringify(said)}) }; module.exports = new Proxy(refuse, { get: () => refuse })`,
+      }
     })
   },
 }

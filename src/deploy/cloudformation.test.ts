@@ -1,4 +1,7 @@
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { readConfig } from '../config.ts'
 import { entities } from '../entities.ts'
 import { tableDefinitions, tableKeyOf } from '../storage/dynamodb/tables.ts'
 import { readObjects, readStorage } from '../storage-config.ts'
@@ -239,6 +242,38 @@ describe('roles', () => {
     expect(allowedOn('SessionsTable')).toContain('dynamodb:DeleteItem')
   })
 
+  /** What a call of the SDK needs (service authorization reference of Amazon S3 and AWS KMS). */
+  const neededFor: Readonly<Record<string, readonly string[]>> = {
+    PutObjectCommand: ['s3:PutObject'],
+    GetObjectCommand: ['s3:GetObject'],
+    HeadObjectCommand: ['s3:GetObject'],
+    CopyObjectCommand: ['s3:GetObject', 's3:PutObject'],
+    DeleteObjectCommand: ['s3:DeleteObject', 's3:DeleteObjectVersion'],
+    ListObjectsV2Command: ['s3:ListBucket'],
+    ListObjectVersionsCommand: ['s3:ListBucketVersions'],
+    HeadBucketCommand: ['s3:ListBucket'],
+    GetBucketVersioningCommand: ['s3:GetBucketVersioning'],
+    DecryptCommand: ['kms:Decrypt'],
+  }
+
+  test.each([
+    ['objects in S3', 'src/objects/s3/*.ts', 'ObjectsBucket'],
+    ['the master key', 'src/kms.ts', 'MasterKey'],
+  ])('for %s it may do what the code calls, no more and no less', (_, files, resource) => {
+    const root = join(import.meta.dirname, '../..')
+    const code = globSync(files, { cwd: root })
+      .filter((file) => !file.includes('.test.'))
+      .map((file) => readFileSync(join(root, file), 'utf8'))
+      .join()
+    const commands = [...new Set(code.match(/\b[A-Z]\w+Command(?=\()/g))]
+    expect(commands).not.toEqual([])
+    for (const command of commands) expect(neededFor, 'say which permissions it needs').toHaveProperty(command)
+    const allowed = statementsOf('FunctionRole')
+      .filter(({ Resource }) => JSON.stringify(Resource).includes(resource))
+      .flatMap(({ Action }) => Action)
+    expect(allowed.toSorted()).toEqual([...new Set(commands.flatMap((command) => neededFor[command] ?? []))].toSorted())
+  })
+
   test('an index is queried, and nothing else', () => {
     const onIndexes = statementsOf('FunctionRole').filter(({ Resource }) =>
       Resource.some((resource: Json) => resource['Fn::Sub']?.endsWith('/index/*')),
@@ -292,9 +327,28 @@ describe('the function', () => {
       HOLDFAST_BACKUP: { 'Fn::Sub': `s3://${at('BackupsBucket')}?region=${at('AWS::Region')}` },
       HOLDFAST_KMS_KEY: { 'Fn::GetAtt': ['MasterKey', 'Arn'] },
       HOLDFAST_KEY_WRAPPED: { Ref: 'WrappedKey' },
+      HOLDFAST_KEY_WRAPPED_FORMER: { Ref: 'FormerWrappedKeys' },
     })
     expect(dev.Resources.MasterKey).toMatchObject({ Type: 'AWS::KMS::Key', DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' })
     expect(properties('MasterKey').EnableKeyRotation).toBe(true)
+  })
+
+  test('every setting that it is given is one that the server knows', () => {
+    const wrapped = Buffer.alloc(184, 7).toString('base64')
+    const values: Record<string, string> = {
+      NODE_ENV: 'production',
+      HOLDFAST_STORAGE: 'dynamodb://eu-central-1?prefix=holdfast-dev',
+      HOLDFAST_OBJECTS: 's3://objects?region=eu-central-1',
+      HOLDFAST_BACKUP: 's3://backups?region=eu-central-1',
+      HOLDFAST_KMS_KEY: 'arn:aws:kms:eu-central-1:111122223333:key/0192f0c1-2222-7333-8444-555566667777',
+      HOLDFAST_KEY_WRAPPED: wrapped,
+      HOLDFAST_KEY_WRAPPED_FORMER: wrapped,
+      HOLDFAST_TENANT: 'Acme',
+      HOLDFAST_OWNER_USERNAME: 'owner',
+      HOLDFAST_CORS_ORIGINS: 'https://app.example.org',
+    }
+    expect(Object.keys(values).toSorted()).toEqual(Object.keys(functionSettings()).toSorted())
+    expect(readConfig(values).warnings.filter((warning) => warning.includes('no setting'))).toEqual([])
   })
 
   test('has an address that anyone may call, and nothing but the address', () => {

@@ -170,7 +170,8 @@ describe.runIf(hasDynamo())('the packaged function on DynamoDB', () => {
 
   test('without a master key it works for nobody, and the log says which settings it lacks', async () => {
     const { HOLDFAST_KEY: _, ...environment } = await fresh()
-    const { results, log } = await invokeFunction(code, environment, [httpEvent('GET', '/health')])
+    const unwrapped = { ...environment, HOLDFAST_KMS_KEY: 'arn:aws:kms:eu-central-1:111122223333:key/1', HOLDFAST_KEY_WRAPPED: '' }
+    const { results, log } = await invokeFunction(code, unwrapped, [httpEvent('GET', '/health')])
     expect(results[0].statusCode).toBe(503)
     expect(log).toMatch(/missing_key.*HOLDFAST_KEY_WRAPPED/)
   }, 60_000)

@@ -16,8 +16,11 @@ const openStore: typeof openHoldfast = (...given) => {
   )
 }
 
+// the stack is there before its wrapped key is: until then the key that would open it is of no use
+const environment = process.env.HOLDFAST_KEY_WRAPPED ? process.env : { ...process.env, HOLDFAST_KMS_KEY: '' }
+
 const { handle } = createLambdaHandler({
-  environment: process.env,
+  environment,
   logTo: line,
   metricsTo: line,
   openStore,

@@ -15,6 +15,11 @@ export const parameters = {
     Description:
       'The master key, encrypted by the key of this stack (MasterKey). Empty until it was made; the function refuses to work without',
   },
+  FormerWrappedKeys: {
+    Type: 'String',
+    Default: '',
+    Description: 'Master keys from before a rotation, encrypted like WrappedKey, separated by commas; empty when everything is sealed anew',
+  },
   TenantName: { Type: 'String', Default: 'My organisation', Description: 'Name of the first tenant, made in an empty store' },
   OwnerUsername: { Type: 'String', Default: 'owner', Description: "Username of the first tenant's owner" },
   CorsOrigins: { Type: 'String', Default: '', Description: 'Origins whose pages may call, separated by commas' },
@@ -80,6 +85,7 @@ function lambdaFunction({ environment, tableSettings }: Options): Resource {
     HOLDFAST_BACKUP: sub(`s3://${at('BackupsBucket')}?region=${at('AWS::Region')}`),
     HOLDFAST_KMS_KEY: arnOf('MasterKey'),
     HOLDFAST_KEY_WRAPPED: ref('WrappedKey'),
+    HOLDFAST_KEY_WRAPPED_FORMER: ref('FormerWrappedKeys'),
     HOLDFAST_TENANT: ref('TenantName'),
     HOLDFAST_OWNER_USERNAME: ref('OwnerUsername'),
     HOLDFAST_CORS_ORIGINS: ref('CorsOrigins'),

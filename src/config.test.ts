@@ -48,6 +48,14 @@ test.each([
   [{ HOLDFAST_STORAGE: 'dynamodb://eu-central-1?prefix=a%20b' }, 'a prefix of letters'],
   [{ HOLDFAST_STORAGE: 'dynamodb://eu-central-1?endpoint=ftp://x' }, 'an http or https address'],
   [{ HOLDFAST_OBJECTS: 'file:///srv/files' }, 's3://bucket'],
+  [{ HOLDFAST_BACKUP: 'ftp://name:hidden@host/x' }, 'HOLDFAST_BACKUP is "ftp://…@host/x"'],
+  [{ HOLDFAST_BACKUP: 's3://b' }, 's3://bucket/prefix'],
+  [{ HOLDFAST_BACKUP: 's3://bucket/../x?y=1' }, 'without y'],
+  [{ HOLDFAST_BACKUP: 'file:' }, 'file: and a folder'],
+  [{ HOLDFAST_BACKUP_MODE: 'both' }, 'async or sync'],
+  [{ HOLDFAST_BACKUP: 'off', HOLDFAST_BACKUP_MODE: 'sync' }, 'async while HOLDFAST_BACKUP is off'],
+  [{ HOLDFAST_BACKUP_SCHEDULE: 'hourly' }, 'cron syntax'],
+  [{ HOLDFAST_BACKUP_KEEP: '3 yearly' }, 'a list such as'],
   [{ HOLDFAST_PUBLIC_URL: 'ftp://example.org' }, 'an http or https address without'],
   [{ HOLDFAST_PUBLIC_URL: 'https://example.org/?a=b' }, 'an http or https address without'],
   [{ HOLDFAST_PUBLIC_URL: 'https://name:secret@example.org' }, 'HOLDFAST_PUBLIC_URL is "(not shown)"'],
@@ -118,9 +126,9 @@ test('the test clock stops time only where NODE_ENV is test', () => {
   expect(readConfig({ ...clock, NODE_ENV: 'test' }).testClockMs).toBe(Date.parse('2026-03-01T00:00:00Z'))
 })
 
-test('a setting that does nothing is said, for nobody shall believe in a backup that is not made', () => {
-  expect(readConfig({ HOLDFAST_BACKUP: 'file:/mnt/backups', HOLDFAST_PROT: '80', HOME: '/x' }).warnings).toEqual([
-    'HOLDFAST_BACKUP is set, but this version makes no backups and keeps no objects: nothing is copied anywhere.',
+test('a setting that does nothing is said', () => {
+  expect(readConfig({ HOLDFAST_OBJECTS: 's3://files', HOLDFAST_PROT: '80', HOME: '/x' }).warnings).toEqual([
+    'HOLDFAST_OBJECTS is set, but this version keeps no objects: nothing is stored there.',
     'HOLDFAST_PROT is no setting that this version knows; it does nothing.',
   ])
   expect(readConfig({ HOLDFAST_BACKUP: 'off', HOLDFAST_HOST: '::1' }).warnings).toEqual([])
@@ -161,5 +169,25 @@ test('the bucket that a URL names', () => {
     region: 'eu-west-1',
     endpoint: 'http://127.0.0.1:9000',
     prefix: '',
+  })
+})
+
+test('where backups go', () => {
+  const backup = (environment: Record<string, string>) => readConfig({ HOLDFAST_DATA: '/srv/data', ...environment }).backup
+  const keep = { hourly: 24, daily: 7, weekly: 5, monthly: 12 }
+  const usual = { mode: 'async', schedule: '17 * * * *', keep }
+  expect(backup({})).toEqual({ targets: [{ kind: 'folder', folder: '/srv/data/backups' }], ...usual })
+  expect(backup({ HOLDFAST_BACKUP: 'off' })).toBeNull()
+  expect(backup({ HOLDFAST_BACKUP: 'file:/mnt/a, s3://bucket/of/ours?region=eu-west-1', HOLDFAST_BACKUP_MODE: 'sync' })).toEqual({
+    targets: [
+      { kind: 'folder', folder: '/mnt/a' },
+      { kind: 's3', bucket: 'bucket', prefix: 'of/ours', region: 'eu-west-1', endpoint: null },
+    ],
+    ...usual,
+    mode: 'sync',
+  })
+  expect(backup({ HOLDFAST_BACKUP_KEEP: '3 daily', HOLDFAST_BACKUP_SCHEDULE: '0 3 * * *' })).toMatchObject({
+    schedule: '0 3 * * *',
+    keep: { hourly: 0, daily: 3, weekly: 0, monthly: 0 },
   })
 })

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { type BackupConfig, readBackup } from './backup-config.ts'
 import { AppError } from './kernel/errors.ts'
 import type { FsmSettings, TrustProxy } from './kernel/services.ts'
 import { type KeyConfig, readKeys } from './key-config.ts'
@@ -11,6 +12,8 @@ export type Config = KeyConfig & {
   dataFolder: string
   storage: StorageConfig
   objects: ObjectsConfig
+  /** Null = off. */
+  backup: BackupConfig | null
   firstTenant: string
   ownerUsername: string
   ownerPassword: string | null
@@ -58,6 +61,7 @@ export function readConfig(environment: Environment): Config {
     dataFolder: resolve(text('HOLDFAST_DATA') ?? './data'),
     storage: readStorage(environment),
     objects: readObjects(environment),
+    backup: readBackup(environment, resolve(text('HOLDFAST_DATA') ?? './data')),
     ...readKeys(environment),
     firstTenant: text('HOLDFAST_TENANT') ?? 'My organisation',
     ownerUsername: text('HOLDFAST_OWNER_USERNAME') ?? 'owner',
@@ -90,15 +94,15 @@ export function readConfig(environment: Environment): Config {
 }
 
 const known = new Set(
-  'HOST PORT DATA KEY KEY_FORMER KMS_KEY KEY_WRAPPED KEY_WRAPPED_FORMER TENANT OWNER_USERNAME OWNER_PASSWORD STORAGE SURFACES CORS_ORIGINS TRUST_PROXY RATE_LIMIT ACCESS_TOKEN_SECONDS PUBLIC_URL HASH_MEMORY_KIB HASH_ITERATIONS LOG_LEVEL TEST_CLOCK VANTAGEPOINT_TENANT VANTAGEPOINT_DOCS_URL VANTAGEPOINT_DOCS_TOKEN FSM_OPEN_SETUP FSM_SETUP_PER_HOUR FSM_TOKEN_MISSES_PER_MINUTE FSM_TOKEN_URL'
+  'HOST PORT DATA KEY KEY_FORMER KMS_KEY KEY_WRAPPED KEY_WRAPPED_FORMER TENANT OWNER_USERNAME OWNER_PASSWORD STORAGE SURFACES CORS_ORIGINS TRUST_PROXY RATE_LIMIT ACCESS_TOKEN_SECONDS PUBLIC_URL HASH_MEMORY_KIB HASH_ITERATIONS BACKUP BACKUP_MODE BACKUP_SCHEDULE BACKUP_KEEP LOG_LEVEL TEST_CLOCK VANTAGEPOINT_TENANT VANTAGEPOINT_DOCS_URL VANTAGEPOINT_DOCS_TOKEN FSM_OPEN_SETUP FSM_SETUP_PER_HOUR FSM_TOKEN_MISSES_PER_MINUTE FSM_TOKEN_URL'
     .split(' ')
     .map((name) => `HOLDFAST_${name}`),
 )
-const later = new Set(['HOLDFAST_BACKUP', 'HOLDFAST_BACKUP_MODE', 'HOLDFAST_OBJECTS'])
+const later = new Set(['HOLDFAST_OBJECTS'])
 
 function warningOf(name: string, given: string): string[] {
   if (!name.startsWith('HOLDFAST_') || known.has(name) || given === '' || given === 'off') return []
-  if (later.has(name)) return [`${name} is set, but this version makes no backups and keeps no objects: nothing is copied anywhere.`]
+  if (later.has(name)) return [`${name} is set, but this version keeps no objects: nothing is stored there.`]
   return [`${name} is no setting that this version knows; it does nothing.`]
 }
 

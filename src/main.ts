@@ -1,6 +1,7 @@
 import { createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import { readFileSync, statfsSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
+import { type OpenBackups, openBackups } from './backups.ts'
 import type { Config } from './config.ts'
 import { createEngine } from './engine.ts'
 import { entities } from './entities.ts'
@@ -39,6 +40,8 @@ export type Holdfast = {
   health: Health
   metrics: Metrics
   firstOwner: FirstOwner | null
+  /** Null while the settings say that none are made. */
+  backups: OpenBackups | null
   /** Holds back every write of this process (storage/pausable.ts). */
   pause(): Promise<Pause>
   close(): Promise<void>
@@ -70,7 +73,8 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
     storage: () => engine.stats(),
     hasher: hasher.stats,
     health,
-    backups: () => null,
+    backups: () =>
+      backups && { lag: backups.lagSeconds(), lastProven: Date.parse(backups.service.newestProvenAt() ?? '1970-01-01T00:00:00Z') / 1000 },
   })
   function onProblem(problem: Error): void {
     health.checked('engine', false)
@@ -82,6 +86,7 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
     metrics.committed(seconds)
     options.committed?.(seconds, commit)
   })
+  let backups: OpenBackups | null = null
   await storage.open()
   try {
     if ((await storage.transfer().state()) === 'loading') throw unfinished()
@@ -89,9 +94,11 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
     const keys = await openKeyRing({ storage, sealer, clock, ids, isPassing: options.isPassing ?? false })
     const macKey = Buffer.from(hkdfSync('sha256', masterKey, '', 'holdfast known devices', 32))
     const { accessTokenSeconds, publicUrl, vantagepointTenant, docsUrl, docsToken, fsm } = config
+    // what ships in the background has no place where the process is frozen between requests
+    if (options.isPassing !== true) backups = await openBackups({ config, masterKey, storage, keys, clock, log, version })
     const hub = createHub(storage)
     const runtime: Runtime = {
-      storage,
+      storage: backups?.acknowledging(storage) ?? storage,
       hub,
       clock,
       ids,
@@ -104,6 +111,7 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
         entities,
         log,
         health,
+        backups: backups?.service ?? null,
         mac: (text) => createHmac('sha256', macKey).update(text).digest('base64url'),
         settings: { version, accessTokenSeconds, publicUrl, vantagepointTenant, docsUrl, docsToken, fsm },
       },
@@ -114,8 +122,13 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
       password: config.ownerPassword,
     })
     health.ready()
-    return { runtime, keys, hasher, health, metrics, firstOwner, pause, close: () => storage.close() }
+    const close = async (): Promise<void> => {
+      await backups?.stop()
+      await storage.close()
+    }
+    return { runtime, keys, hasher, health, metrics, firstOwner, backups, pause, close }
   } catch (error) {
+    await backups?.stop()
     await storage.close()
     throw error
   }

@@ -73,7 +73,7 @@ test.each([
     [['6-8'], 8],
   ],
 ] as const)('%j after %i', (ranges, after, expected) => {
-  expect(chosen(ranges as [number, number][], after)).toEqual(expected)
+  expect(chosen([...ranges], after)).toEqual(expected)
 })
 
 test('every sequence up to the end is in a chosen segment, and the next one in none at all', () => {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { Proof } from '../kernel/backups.ts'
 import type { AnyEntity } from '../kernel/entity.ts'
 import type { Storage } from '../storage/port.ts'
 import { covering, listSegments } from './coverage.ts'
@@ -8,14 +9,6 @@ import { rowLines } from './row-line.ts'
 import { readSegment } from './segment.ts'
 import { everything, headsPart, sequencesPart } from './snapshot.ts'
 import type { Target } from './target.ts'
-
-export type Proof = {
-  ok: boolean
-  id: string
-  entities: Record<string, number>
-  seconds: number
-  problems: { part: string; detail: string }[]
-}
 
 export type ProveParts = {
   target: Target

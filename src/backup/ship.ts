@@ -9,13 +9,13 @@ const headTimerMs = 10_000
 const retryMs = { first: 1_000, longest: 30_000 }
 
 export type Shipper = {
-  /** Begins to ship, whether or not the targets can be reached. */
+  /** Begins to ship by itself, whether or not the targets can be reached. Until then commits are only noted. */
   start(): void
   /** Resolves when the entry is durable in at least one target. Rejects when the shipper stops before. */
   reached(stream: string, sequence: number): Promise<void>
   /** Ships everything that is committed now, and writes all heads, to each target. Rejects with the first target's error. */
   flush(): Promise<void>
-  /** Flushes as far as it can, then stops. */
+  /** Ships what it knows of as far as it can, then stops. */
   stop(): Promise<void>
   /** Seconds that the target furthest behind is behind. */
   lagSeconds(): number
@@ -28,12 +28,11 @@ type Parts = ShipParts & { targets: readonly Target[]; mode: 'async' | 'sync'; l
 /** Ships the log of every stream to every target while the server runs (DESIGN.md section 8). A target that fails holds up no other. */
 export function createShipper(parts: Parts): Shipper {
   const lanes = parts.targets.map((target) => lane(target, parts))
-  let unwatch = (): void => {}
+  const unwatch = parts.storage.watch(({ tenantId, stream }) => {
+    for (const each of lanes) each.wake(stream, tenantId)
+  })
   return {
     start() {
-      unwatch = parts.storage.watch(({ tenantId, stream }) => {
-        for (const each of lanes) each.wake(stream, tenantId)
-      })
       for (const each of lanes) each.start()
     },
     reached: (stream, sequence) => Promise.any(lanes.map(({ shipper }) => shipper.reached(stream, sequence))),
@@ -62,6 +61,7 @@ function lane(target: Target, parts: Parts): Lane {
   const shipper = targetShipper(target, parts)
   let dirty = new Map<string, string>()
   let isOpen = false
+  let isStarted = false
   let isStopped = false
   let problem: string | null = null
   let waitMs = retryMs.first
@@ -99,7 +99,7 @@ function lane(target: Target, parts: Parts): Lane {
   }
 
   function schedule(afterMs: number): void {
-    if (timer !== null || isStopped) return
+    if (timer !== null || isStopped || !isStarted) return
     timer = setTimeout(() => {
       timer = null
       void round(attempt)
@@ -150,13 +150,17 @@ function lane(target: Target, parts: Parts): Lane {
       notice(stream, tenantId)
       if (problem === null) schedule(mode === 'sync' ? 0 : gatherMs)
     },
-    start: () => schedule(0),
+    start() {
+      if (isStarted) return
+      isStarted = true
+      schedule(0)
+    },
     flush,
     async stop() {
       isStopped = true
       clearInterval(heads)
       if (timer !== null) clearTimeout(timer)
-      await flush().catch(failed)
+      if (isStarted || isOpen || dirty.size > 0) await flush().catch(failed)
     },
     problem: () => problem,
   }

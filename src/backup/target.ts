@@ -20,7 +20,7 @@ export interface Target {
    * one stores. Errors: `target_full` (no_space).
    */
   put(name: string, body: TargetBody): Promise<'stored' | 'exists'>
-  /** The bytes of a file from its beginning, or null when it is absent. */
+  /** The bytes of a file from its beginning, or null when it is absent. They must be read, at least in part: an unread file stays open. */
   read(name: string): Promise<AsyncIterable<Uint8Array> | null>
   /** All files whose names begin with `prefix`, in the order of their names (code points). What begins with a dot is no part of a backup. */
   list(prefix: string): AsyncIterable<TargetFile>

@@ -1,13 +1,14 @@
+import type { Proof, Verified } from '../kernel/backups.ts'
 import type { AnyEntity } from '../kernel/entity.ts'
 import type { Storage, View } from '../storage/port.ts'
 import { folderTarget } from './folder/target.ts'
 import { digestOf, type Manifest, manifestBytes, openManifest } from './manifest.ts'
 import { manifestName, provenName } from './names.ts'
-import { type Proof, prove } from './prove.ts'
+import { prove } from './prove.ts'
 import type { BackupSigner } from './signature.ts'
 import { writeSnapshot } from './snapshot.ts'
 import type { Target } from './target.ts'
-import { type Verified, verifyTarget } from './verify.ts'
+import { verifyTarget } from './verify.ts'
 
 /** What the heavy work on backups is done with, in a thread or process of its own. */
 export type Workshop = {

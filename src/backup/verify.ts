@@ -1,9 +1,11 @@
 import type { KeyObject } from 'node:crypto'
 import { createPublicKey } from 'node:crypto'
 import { entryProblem, firstHash, isSignedHead } from '../audit/chain.ts'
+import type { FileProblem, Verified } from '../kernel/backups.ts'
 import { AppError } from '../kernel/errors.ts'
 import type { Head } from '../storage/port.ts'
 import { covering, listSegments } from './coverage.ts'
+import { unpackLines } from './format.ts'
 import { type Instance, readInstance } from './instance.ts'
 import { digestOf, type Manifest, manifestBytes, type Opening, openManifest } from './manifest.ts'
 import {
@@ -21,11 +23,6 @@ import { linesOf } from './read-snapshot.ts'
 import { readSegment } from './segment.ts'
 import { isSignedBy, type Signed } from './signature.ts'
 import type { Target } from './target.ts'
-
-/** native-api.md section 5. `gap`: entries that no segment holds. `foreign`: not written by this instance. */
-export type FileProblem = { file: string; code: 'changed' | 'truncated' | 'missing' | 'gap' | 'foreign'; detail: string }
-
-export type Verified = { ok: boolean; files: number; bytes: number; problems: FileProblem[] }
 
 export type VerifyParts = { target: Target; opening: Opening; progress?: (files: number) => void }
 
@@ -56,7 +53,7 @@ export async function verifyTarget({ target, opening, progress = () => {} }: Ver
     },
   }
   await checkInstance(check)
-  for (const snapshot of id === null ? snapshotsIn(files) : [id]) await checkSnapshot(check, snapshot)
+  for (const snapshot of id === null ? finishedIn(files) : [id]) await checkSnapshot(check, snapshot)
   const keys = await checkHeads(check)
   await checkLog(check, keys)
   for (const name of files.keys()) if (!isKnown(name)) check.tell(name, 'foreign', 'This file is no part of a backup.')
@@ -64,28 +61,53 @@ export async function verifyTarget({ target, opening, progress = () => {} }: Ver
   return { ok: problems.length === 0, files: read.size, bytes, problems: problems.sort((a, b) => (a.file < b.file ? -1 : 1)) }
 }
 
-const snapshotsIn = (files: ReadonlyMap<string, number>): string[] => [
-  ...new Set([...files.keys()].flatMap((name) => snapshotOf(name) ?? [])),
-]
+/** Without a manifest and a note of its proof a snapshot was never finished, or is being removed: that is no damage. */
+const finishedIn = (files: ReadonlyMap<string, number>): string[] =>
+  [...new Set([...files.keys()].flatMap((name) => snapshotOf(name) ?? []))].filter(
+    (id) => files.has(manifestName(id)) || files.has(provenName(id)),
+  )
 
 const isKnown = (name: string): boolean =>
   name === instanceName || parseSegmentName(name) !== null || parseHeadName(name) !== null || snapshotOf(name) !== null
 
-/** Runs one file's check; whatever says that it cannot be read becomes a problem of that file. An outage is none. */
-async function guarded(check: Check, file: string, work: () => Promise<void>): Promise<void> {
+/**
+ * Runs one file's check; whatever says that it cannot be read becomes a problem of that file. An outage is none. A changed header of an age file cannot be told from one that was written for someone else: in a
+ * target of ours it is called changed unless `isForeign` knows better.
+ */
+async function guarded(
+  check: Check,
+  file: string,
+  work: () => Promise<void>,
+  isForeign: () => Promise<boolean> = async () => false,
+): Promise<void> {
   try {
     await work()
     check.done(file)
   } catch (error) {
     if (!(error instanceof AppError) || error.kind !== 'unprocessable') throw error
-    const code =
-      error.code === 'backup_foreign' || error.code === 'backup_wrong_key'
-        ? 'foreign'
-        : error.code === 'backup_incomplete'
-          ? 'missing'
-          : 'changed'
-    check.tell(file, check.files.get(file) === 0 ? 'truncated' : code, error.message)
+    const isOthers = error.code === 'backup_foreign' || (error.code === 'backup_wrong_key' && (await isForeign()))
+    const code = isOthers ? 'foreign' : error.code === 'backup_incomplete' ? 'missing' : 'changed'
+    check.tell(
+      file,
+      check.files.get(file) === 0 ? 'truncated' : code,
+      code === 'changed' ? 'The file is not as it was written.' : error.message,
+    )
   }
+}
+
+/** Whether no other file of the snapshot opens either: then all of it was written for someone else. */
+async function isSnapshotForeign({ target, opening, files }: Check, id: string): Promise<boolean> {
+  for (const name of files.keys()) {
+    if (snapshotOf(name) !== id || !name.endsWith('.ndjson.zst.age')) continue
+    const body = await target.read(name)
+    if (body === null) continue
+    const opened = await drain(unpackLines(body, opening.identity, name)).then(
+      () => true,
+      (error: unknown) => !(error instanceof AppError && error.code === 'backup_wrong_key'),
+    )
+    if (opened) return false
+  }
+  return true
 }
 
 async function checkInstance(check: Check): Promise<void> {
@@ -106,12 +128,17 @@ async function checkSnapshot(check: Check, id: string): Promise<void> {
   const name = manifestName(id)
   let manifest: Manifest | null = null
   let digest = ''
-  await guarded(check, name, async () => {
-    const bytes = await manifestBytes(target, id)
-    if (bytes === null) return check.tell(name, 'missing', 'The snapshot has no manifest: it was not finished, or the file is gone.')
-    digest = digestOf(bytes)
-    manifest = await openManifest(bytes, id, opening)
-  })
+  await guarded(
+    check,
+    name,
+    async () => {
+      const bytes = await manifestBytes(target, id)
+      if (bytes === null) return check.tell(name, 'missing', 'The snapshot has no manifest: it was not finished, or the file is gone.')
+      digest = digestOf(bytes)
+      manifest = await openManifest(bytes, id, opening)
+    },
+    () => isSnapshotForeign(check, id),
+  )
   if (manifest === null) return
   const source = { target, manifest: manifest as Manifest, identity: opening.identity }
   const parts = new Set([name, provenName(id)])

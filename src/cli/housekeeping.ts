@@ -1,5 +1,7 @@
 import type { Runtime } from '../kernel/context.ts'
+import type { Holdfast } from '../main.ts'
 import { pruneExpired } from '../session/prune.ts'
+import { execute } from './execute.ts'
 
 export type Housekeeping = {
   /** Begins nothing more, and resolves when what runs is done. */
@@ -49,5 +51,15 @@ export function startHousekeeping(runtime: Runtime, { firstMs = firstAfterMs, ev
       clearTimeout(timer)
       await running
     },
+  }
+}
+
+/** One scheduled backup: taken, proven, and what is too old removed. It never throws: what goes wrong is logged, and tried again at the next time. */
+export async function backUp(holdfast: Holdfast): Promise<void> {
+  try {
+    await execute(holdfast, { name: 'backup.create', at: 'platform', input: {} })
+    await execute(holdfast, { name: 'backup.prune', at: 'platform', input: {} })
+  } catch (error) {
+    holdfast.runtime.services.log.error({ err: error }, 'backup failed')
   }
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addAudit } from './audit.ts'
 import { addAws } from './aws.ts'
+import { addBackup } from './backup.ts'
 import { examplesText } from './command.ts'
 import { addDoctor } from './doctor.ts'
 import { addDynamodb } from './dynamodb.ts'
@@ -45,6 +46,7 @@ export function program(): Command {
     addUsers,
     addPlatformAdmin,
     addAudit,
+    addBackup,
     addDoctor,
     addKeys,
     addImport,

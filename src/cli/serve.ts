@@ -6,7 +6,7 @@ import { say } from './command.ts'
 import { firstOwnerWords } from './connection.ts'
 import { type ControlServer, openControlServer } from './control-server.ts'
 import { exitCodes } from './exit-codes.ts'
-import { type Housekeeping, startHousekeeping } from './housekeeping.ts'
+import { backUp, type Housekeeping, startHousekeeping } from './housekeeping.ts'
 import { refuseMoved } from './moved.ts'
 import { openPatiently } from './open-patiently.ts'
 
@@ -33,6 +33,7 @@ export async function serve(config: Config): Promise<void> {
     const app = await buildServer(config, holdfast)
     const control = await openControlServer({ folder: config.dataFolder, holdfast, log })
     const housekeeping = startHousekeeping(holdfast.runtime)
+    holdfast.backups?.start(() => backUp(holdfast))
     stop = () => stopAll({ app, control, housekeeping, holdfast, log })
     const url = await listen(app, config)
     say(`Holdfast ${version} listens at ${url}, data in ${config.dataFolder}. Ctrl-C ends it.`)

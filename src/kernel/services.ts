@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import type { Actor, Head } from '../storage/port.ts'
+import type { Backups } from './backups.ts'
 import type { AnyEntity } from './entity.ts'
 
 /** What features need from the composition beside their store. Structural, so that the kernel knows no feature. */
@@ -12,6 +13,8 @@ export interface Hasher {
   wrap(stored: string): Promise<string>
   /** Milliseconds that the dearest stored form in use has been taking lately: refusals of a sign-in take as long. */
   dearestMs(): number
+  /** Milliseconds that each hash which waits adds to the wait. */
+  paceMs(): number
 }
 
 /** Where a sealed value lives. A ciphertext moved elsewhere does not open (SECURITY.md, secrets at rest). */
@@ -98,6 +101,8 @@ export type Services = {
   settings: Settings
   log: Logger
   health: HealthReport
+  /** Null while the settings say that none are made. */
+  backups: Backups | null
   /** Everything that is stored, for checks that walk it all. */
   entities: readonly AnyEntity[]
   /** Keyed digest with a key derived from the master key. */

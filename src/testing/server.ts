@@ -45,6 +45,7 @@ export async function startTestServer(environment: Record<string, string> = {}):
     HOLDFAST_TENANT: 'Acme',
     HOLDFAST_RATE_LIMIT: 'off',
     HOLDFAST_LOG_LEVEL: 'silent',
+    HOLDFAST_BACKUP: 'off',
     ...storage.environment,
     ...environment,
   })

@@ -76,6 +76,8 @@ export const tenantCreate: Described = {
 }
 export const tenantUpdate: Described = { example: { request: { version: 1, name: 'Example plc', validTo: '2027-12-31T23:59:59.999Z' } } }
 export const list: Described = { problems: { 422: ['bad_cursor'] } }
+export const backupCreate: Described = { problems: { 409: ['backup_running', 'backups_off'], 503: ['backup_failed'] } }
+export const backupVerify: Described = { problems: { 409: ['backups_off'] } }
 export const events: Described = {
   problems: { 429: ['too_many_streams'], 501: ['streams_unsupported'] },
   query: { after: 'The last sequence that was seen; also as the header `Last-Event-ID`. Absent: from now on.' },

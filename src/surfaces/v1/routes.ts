@@ -1,6 +1,7 @@
 import { createApiKey, listApiKeys, removeApiKey } from '../../apikey/operations.ts'
 import { eventStream, followEvents } from '../../audit/follow.ts'
 import { checkIntegrity, listAudit } from '../../audit/operations.ts'
+import { createBackup, listBackups, verifyBackup } from '../../backup/operations.ts'
 import { route, type Surface } from '../../http/route.ts'
 import { deviceSeconds } from '../../session/device.ts'
 import type { SessionTokens } from '../../session/open-session.ts'
@@ -68,6 +69,10 @@ export const v1: Surface = {
     route('POST', '/v1/api-keys', createApiKey, { ...described.apiKeyCreate, ...created('/v1/api-keys') }),
     route('GET', '/v1/api-keys', listApiKeys, described.list),
     route('DELETE', '/v1/api-keys/:id', removeApiKey, noContent),
+
+    route('POST', '/v1/backups', createBackup, { ...described.backupCreate, ...created('/v1/backups') }),
+    route('GET', '/v1/backups', listBackups, described.list),
+    route('POST', '/v1/backups/:id/verify', verifyBackup, described.backupVerify),
 
     route('GET', '/v1/audit', listAudit, described.list),
     route('GET', '/v1/integrity', checkIntegrity),

@@ -1,0 +1,100 @@
+import { Cron } from 'croner'
+import { recoveryKeyOf } from './backup/recovery-key.ts'
+import { createBackups } from './backup/service.ts'
+import { createShipper, type Shipper } from './backup/ship.ts'
+import { backupSigner } from './backup/signature.ts'
+import { inThread, type WorkshopConfig } from './backup-worker.ts'
+import type { Config } from './config.ts'
+import type { Backups } from './kernel/backups.ts'
+import type { Clock } from './kernel/clock.ts'
+import { AppError } from './kernel/errors.ts'
+import type { Logger, LogKeys } from './kernel/services.ts'
+import type { Storage, TenantStore } from './storage/port.ts'
+import { createTarget } from './targets.ts'
+
+export type OpenBackups = {
+  service: Backups
+  /** Ships what is left, as far as it can. */
+  stop(): Promise<void>
+  /** Begins to ship, and to take snapshots by the schedule. */
+  start(schedule: () => Promise<void>): void
+  /** The same storage; in `sync` mode a commit resolves only when a second copy is durable. */
+  acknowledging(storage: Storage): Storage
+  lagSeconds(): number
+}
+
+type Parts = { config: Config; masterKey: Buffer; storage: Storage; keys: LogKeys; clock: Clock; log: Logger; version: string }
+
+/** Shipping and snapshots as the settings ask for, or null when they are off. */
+export async function openBackups({ config, masterKey, storage, keys, clock, log, version }: Parts): Promise<OpenBackups | null> {
+  if (config.backup === null) return null
+  const { targets: configs, mode, schedule, keep } = config.backup
+  const targets = await Promise.all(configs.map(createTarget))
+  const own = await recoveryKeyOf(masterKey)
+  const signer = backupSigner(masterKey)
+  const shipper = createShipper({ storage, keys, recipients: [own.recipient], signer, clock, targets, mode, log })
+  const workshop: WorkshopConfig = { storage: config.storage, dataFolder: config.dataFolder, masterKey, targets: configs, recipients: [] }
+  const service = createBackups({
+    storage,
+    shipper,
+    targets,
+    opening: { identity: own.identity, publicKey: signer.publicKey },
+    workers: {
+      takeSnapshot: (about, progress) => inThread(workshop, 'takeSnapshot', about, progress),
+      proveSnapshot: (input, progress) => inThread(workshop, 'proveSnapshot', input, progress),
+      verifyBackups: (input, progress) => inThread(workshop, 'verifyBackups', input, progress),
+    },
+    keep,
+    clock,
+    log,
+    holdfast: version,
+  })
+  let timer: Cron | null = null
+  if (mode === 'sync') shipper.start() // every commit waits for it, a command's too
+  return {
+    service,
+    start(work) {
+      shipper.start()
+      timer = new Cron(schedule, { timezone: 'Etc/UTC', protect: true, unref: true }, work)
+    },
+    async stop() {
+      timer?.stop()
+      await shipper.stop()
+    },
+    acknowledging: (inner) => (mode === 'sync' ? secondCopy(inner, shipper) : inner),
+    lagSeconds: shipper.lagSeconds,
+  }
+}
+
+/** A commit that cannot be copied in this time is answered as unknown: it is durable here, and repeating it with its key does it once. */
+const secondCopyMs = 10_000
+
+function secondCopy(storage: Storage, shipper: Shipper): Storage {
+  const sure = <S extends TenantStore>(store: S): S => ({
+    ...store,
+    async commit(changes, meta) {
+      const receipt = await store.commit(changes, meta)
+      await within(shipper.reached(receipt.stream, receipt.sequence))
+      return { ...receipt, durability: [...receipt.durability, 'backed-up'] }
+    },
+  })
+  return { ...storage, tenant: (id) => sure(storage.tenant(id)), platform: () => sure(storage.platform()) }
+}
+
+async function within(copied: Promise<void>): Promise<void> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(notCopied()), secondCopyMs)
+  try {
+    await Promise.race([copied, promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+const notCopied = (): AppError =>
+  new AppError(
+    'unavailable',
+    'not_backed_up',
+    'The change is stored, but no backup target has a second copy of it yet, which this server promises. Repeat the request with the same Idempotency-Key.',
+    { retryAfterSeconds: 30 },
+  )

@@ -40,7 +40,7 @@ export function openingFailed(error: unknown, { region, endpoint, table }: Place
     case 'CredentialsProviderError':
     case 'CredentialsError':
       return refuse(
-        'storage_credentials',
+        'database_credentials',
         'There are no AWS credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give the machine a role.',
       )
     case 'UnrecognizedClientException':
@@ -49,19 +49,19 @@ export function openingFailed(error: unknown, { region, endpoint, table }: Place
     case 'ExpiredTokenException':
     case 'MissingAuthenticationTokenException':
       return refuse(
-        'storage_credentials',
+        'database_credentials',
         `The AWS credentials are not accepted at ${where} (${error.name}). Check the key, its secret and its end, and the clock of this machine.`,
       )
     case 'AccessDeniedException':
       return refuse(
-        'storage_credentials',
+        'database_credentials',
         `The AWS credentials may not use DynamoDB here: ${error.message}. Give the role what the template of bin/holdfast aws template gives it.`,
       )
     case 'ResourceNotFoundException':
       return tableMissing([table ?? 'a table'], region)
     default:
       return refuse(
-        'storage_unreachable',
+        'database_unreachable',
         `DynamoDB does not answer at ${where} (${error.name}: ${error.message}). Check the region, the endpoint and the network.`,
       )
   }

@@ -135,7 +135,7 @@ async function create({ client }: At, table: TableDefinition): Promise<void> {
 
 /**
  * Looks at every table before anything is written. On an emulator of this machine missing ones are made; elsewhere a missing or unprotected one is refused, with the command that mends it.
- * Errors: `table_missing`, `table_refused`, `storage_credentials`, `storage_unreachable`.
+ * Errors: `table_missing`, `table_refused`, `database_credentials`, `database_unreachable`.
  */
 export async function assertTables(at: At, tables: readonly TableDefinition[], isLocal: boolean): Promise<void> {
   const found = await Promise.all(tables.map((table) => described(at, table)))

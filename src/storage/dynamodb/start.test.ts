@@ -125,10 +125,10 @@ describe.runIf(hasDynamo())('opening DynamoDB', () => {
   })
 
   test.each([
-    ['UnrecognizedClientException', 'storage_credentials', 'not accepted'],
-    ['InvalidSignatureException', 'storage_credentials', 'not accepted'],
-    ['ExpiredTokenException', 'storage_credentials', 'its end'],
-    ['AccessDeniedException', 'storage_credentials', 'may not use DynamoDB'],
+    ['UnrecognizedClientException', 'database_credentials', 'not accepted'],
+    ['InvalidSignatureException', 'database_credentials', 'not accepted'],
+    ['ExpiredTokenException', 'database_credentials', 'its end'],
+    ['AccessDeniedException', 'database_credentials', 'may not use DynamoDB'],
   ])('says what %s means', async (name, code, says) => {
     proxy.say('DescribeTable', () => ({ status: 400, body: { __type: `com.amazon.coral.service#${name}`, message: 'no' } }))
     await expect(opening(away())).rejects.toMatchObject({ kind: 'unavailable', code, message: expect.stringContaining(says) })
@@ -136,7 +136,7 @@ describe.runIf(hasDynamo())('opening DynamoDB', () => {
 
   test('says that nobody answers, and where', async () => {
     await expect(opening('http://127.0.0.1:9')).rejects.toMatchObject({
-      code: 'storage_unreachable',
+      code: 'database_unreachable',
       message: expect.stringContaining('http://127.0.0.1:9'),
     })
   })
@@ -146,7 +146,7 @@ describe.runIf(hasDynamo())('opening DynamoDB', () => {
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', undefined)
     vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true')
     vi.stubEnv('HOME', '/nonexistent')
-    await expect(opening(away())).rejects.toMatchObject({ code: 'storage_credentials', message: expect.stringContaining('AWS_PROFILE') })
+    await expect(opening(away())).rejects.toMatchObject({ code: 'database_credentials', message: expect.stringContaining('AWS_PROFILE') })
   })
 
   test('answers an outage as such, never as if nothing were there, and goes on when it is over', async () => {

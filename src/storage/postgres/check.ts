@@ -19,20 +19,25 @@ import {
 /** The oldest server whose roles and policies work as this engine needs. */
 const oldest = { number: 150_000, name: '15' }
 
-type Setting = { name: string; setting: string }
+/** Settings of the server, as it tells them. */
+export async function readSettings(client: ClientBase): Promise<ReadonlyMap<string, string>> {
+  const names = ['fsync', 'full_page_writes', 'synchronous_commit', 'server_encoding', 'server_version_num']
+  const { rows } = await client.query<{ name: string; setting: string }>('SELECT name, setting FROM pg_settings WHERE name = ANY($1)', [
+    names,
+  ])
+  return new Map(rows.map(({ name, setting }) => [name, setting]))
+}
 
-/** Settings of the server without which an acknowledged commit may be lost. Which problems it has, in words with the remedy. */
-export async function settingProblems(client: ClientBase): Promise<string[]> {
-  const { rows } = await client.query<Setting>(
-    "SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit', 'server_encoding', 'server_version_num')",
-  )
-  const of = (name: string): string => rows.find((row) => row.name === name)?.setting ?? ''
+/** Settings without which an acknowledged commit may be lost: problems in words, each with the remedy. */
+export function settingProblems(settings: ReadonlyMap<string, string>): string[] {
   const problems: string[] = []
-  if (Number(of('server_version_num')) < oldest.number) problems.push(`the server is older than PostgreSQL ${oldest.name}; upgrade it`)
+  if (Number(settings.get('server_version_num')) < oldest.number)
+    problems.push(`the server is older than PostgreSQL ${oldest.name}; upgrade it`)
   for (const name of ['fsync', 'full_page_writes', 'synchronous_commit'])
-    if (of(name) === 'off') problems.push(`${name} is off, so a crash loses what was acknowledged; set ${name} = on and reload the server`)
-  if (of('server_encoding') !== 'UTF8')
-    problems.push(`the database is encoded in ${of('server_encoding')}; create one with ENCODING 'UTF8' TEMPLATE template0`)
+    if (settings.get(name) === 'off')
+      problems.push(`${name} is off, so a crash loses what was acknowledged; set ${name} = on and reload the server`)
+  const encoding = settings.get('server_encoding')
+  if (encoding !== 'UTF8') problems.push(`the database is encoded in ${encoding}; create one with ENCODING 'UTF8' TEMPLATE template0`)
   return problems
 }
 

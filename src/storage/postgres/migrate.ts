@@ -48,11 +48,10 @@ export function stepsOf({ tables }: Catalogue, entities: readonly AnyEntity[], r
   return steps
 }
 
-/** Applies the steps in one transaction, under a lock: all or nothing, and once. Returns their names. */
+/** Applies the steps in one transaction: all or nothing. The caller holds the lock, so that it happens once. Returns their names. */
 export async function migrate(client: ClientBase, entities: readonly AnyEntity[], roles: Roles): Promise<string[]> {
   await client.query('BEGIN')
   try {
-    await client.query(`SELECT pg_advisory_xact_lock(${migrationLock})`)
     const steps = stepsOf(await readCatalogue(client, Object.values(roles)), entities, roles)
     for (const step of steps) await apply(client, step)
     await client.query('COMMIT')

@@ -2,9 +2,9 @@ import pg from 'pg'
 import type { AnyEntity } from '../../kernel/entity.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { readCatalogue } from './catalogue.ts'
-import { refuseProblems, schemaProblems, settingProblems } from './check.ts'
-import { openingFailed } from './failures.ts'
-import { migrate, stepsOf } from './migrate.ts'
+import { readSettings, refuseProblems, schemaProblems, settingProblems } from './check.ts'
+import { codeOf, openingFailed } from './failures.ts'
+import { migrate, migrationLock, stepsOf } from './migrate.ts'
 import { createRoles, rightsMissing, type Standing, standingOf } from './roles.ts'
 import { quote, type Roles } from './schema.ts'
 
@@ -43,9 +43,9 @@ export async function prepareDatabase(url: string, entities: readonly AnyEntity[
   try {
     client = await connectOnce(url)
     const standing = await standingOf(client)
-    refuseProblems(await settingProblems(client))
+    refuseProblems(settingProblems(await readSettings(client)))
     await client.query('SET search_path = public, pg_temp')
-    if (standing.isOwner) await prepareAsOwner(client, standing, entities, url)
+    if (standing.isOwner) await prepareAsOwner(client, entities, url)
     const { roles } = standing
     if (!standing.isOwner && !standing.canServe) throw rightsMissing(shownUrl(url), `is neither the owner of the database nor ${roles.app}`)
     const catalogue = await readCatalogue(client, Object.values(roles))
@@ -61,15 +61,18 @@ export async function prepareDatabase(url: string, entities: readonly AnyEntity[
   }
 }
 
-async function prepareAsOwner(client: pg.Client, standing: Standing, entities: readonly AnyEntity[], url: string): Promise<void> {
+/** Makes roles and tables as needed. Whoever does so on this database at the same time waits. */
+async function prepareAsOwner(client: pg.Client, entities: readonly AnyEntity[], url: string): Promise<void> {
+  await client.query(`SELECT pg_advisory_lock(${migrationLock})`)
+  const standing = await standingOf(client)
   try {
     await createRoles(client, standing)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === '42501')
-      throw rightsMissing(shownUrl(url), `may not create the roles ${standing.missing.join(', ')}`)
+    if (codeOf(error) === '42501') throw rightsMissing(shownUrl(url), `may not create the roles ${standing.missing.join(', ')}`)
     throw error
   }
   await asOwner(client, standing, () => migrate(client, entities, standing.roles))
+  await client.query(`SELECT pg_advisory_unlock(${migrationLock})`)
 }
 
 /** Tables belong to the database's owner, also when a superuser migrates. */
@@ -103,7 +106,7 @@ export async function findProblems(url: string, entities: readonly AnyEntity[], 
     )
     const failures = Number(rows[0]?.failures ?? 0)
     const damage = failures > 0 ? [`PostgreSQL met ${failures} pages with a wrong checksum; restore from a backup`] : []
-    return [...(await settingProblems(client)), ...schemaProblems(catalogue, entities, roles), ...damage]
+    return [...settingProblems(await readSettings(client)), ...schemaProblems(catalogue, entities, roles), ...damage]
   } finally {
     await client.end().catch(() => {})
   }

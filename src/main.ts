@@ -180,6 +180,8 @@ export async function buildServer(
     },
   })
   app.addHook('preClose', async () => health.stopping())
+  if (config.fsm.openSetup)
+    runtime.services.log.warn({}, 'HOLDFAST_FSM_OPEN_SETUP is on: anyone may create a tenant at POST /fsm/tenant. Switch it off when set-up is done.')
   return app
 }
 

@@ -76,7 +76,8 @@ function spaceCheck(folder: string): Check {
   return free < leastFreeBytes ? failed('free-space', detail, advice) : passed('free-space', detail, free < tightFreeBytes ? advice : null)
 }
 
-function keyCheck({ dataFolder, masterKey }: Config): Check {
+function keyCheck({ dataFolder, masterKey, keyWrapping }: Config): Check {
+  if (keyWrapping !== null) return passed('master-key', 'The master key comes from HOLDFAST_KEY_WRAPPED, opened by AWS KMS.')
   if (masterKey !== null) return passed('master-key', 'The master key comes from HOLDFAST_KEY.')
   if (statSync(join(dataFolder, 'master.key'), { throwIfNoEntry: false }) !== undefined)
     return passed(

@@ -27,6 +27,8 @@ export const updateAgent = operation({
     const before = number === null ? null : await context.store.find(User, 'number', [number])
     if (before === null) throw notFound()
     assertMayEdit(context, before, fields)
+    if (isGiven(fields.password) && context.actor.kind === 'apiKey')
+      throw new AppError('forbidden', 'forbidden', 'An API key may not set the password of a user.')
     const password = isGiven(fields.password) ? await readPassword(context, fields.password, { ...before, ...textsOf(fields) }) : null
     const patch = await readPatch(context, before, fields)
     const { user, changes } = await planUpdate(context, before, patch, password)

@@ -87,3 +87,13 @@ test('the number of attempts is a setting', async () => {
   expect((await create(from, aCompany(), other)).status).toBe(429)
   await other.close()
 })
+
+test('the start says that it is on, and only then', async () => {
+  const words = /HOLDFAST_FSM_OPEN_SETUP is on/
+  const open = await startTestServer({ HOLDFAST_FSM_OPEN_SETUP: 'on', HOLDFAST_LOG_LEVEL: 'info' })
+  expect(open.logged.join('')).toMatch(words)
+  await open.close()
+  const closed = await startTestServer({ HOLDFAST_LOG_LEVEL: 'info' })
+  expect(closed.logged.join('')).not.toMatch(words)
+  await closed.close()
+})

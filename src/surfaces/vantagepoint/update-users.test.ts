@@ -158,6 +158,16 @@ test('a new password ends that user’s sessions, and comes with the other field
   expect((await crm.login(agent.username)).status).toBe(200)
 })
 
+test('a machine changes users, but not their passwords', async () => {
+  const agent = await crm.join({})
+  const { body } = await crm.server.send('POST', '/v1/api-keys', { token: crm.admin.token, body: { name: 'machine', role: 'admin' } })
+  const send = (change: object) =>
+    crm.server.send('PUT', `/api/v1/users/${agent.id}`, { headers: { 'x-api-key': String(body.key) }, body: change })
+  expect((await send({ full_name: 'By machine', password: '' })).status).toBe(200)
+  expect((await send({ password: 'a new long phrase' })).status).toBe(403)
+  expect((await crm.login(agent.username)).status).toBe(200)
+})
+
 test('a role that is taken away holds from the next request', async () => {
   const fallen = await crm.join({ role: 'admin' })
   const people = await crm.server.send('GET', '/v1/users?limit=200', { token: crm.admin.token })

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { hash as argon2 } from '@node-rs/argon2'
 import fc from 'fast-check'
 import { beforeAll, expect, test } from 'vitest'
-import { createHasher } from './hasher.ts'
+import { createHasher, type Hasher } from './hasher.ts'
 import { parseImportedHash, schemeOf } from './stored-password.ts'
 
 const policy = { memoryKib: 64, iterations: 2, parallelism: 1 } // small: what it costs is measured where cost is the law
@@ -177,6 +177,23 @@ test('turns away the call after a full queue with 503 and one second, and serves
   expect(results[101]).toMatchObject({ reason: { kind: 'unavailable', code: 'busy', retryAfterSeconds: 1 } })
   expect(busy.stats()).toMatchObject({ active: 0, queued: 0 })
   expect(await busy.verify(await busy.hash('x'), 'x')).toBe(true)
+})
+
+test('lets so many wait as take no longer than a second, as hashes have been taking lately, and thirty in any case', async () => {
+  const [work, never] = [20, 0].map((waitMs) => createHasher({ ...policy, concurrency: 1, waitMs })) as [Hasher, Hasher]
+  const burst = (hasher: Hasher) => Array.from({ length: 110 }, () => hasher.burn())
+  expect([work.paceMs(), never.paceMs()]).toEqual([0, 0])
+  for (const hasher of [work, never]) for (let time = 0; time < 3; time++) await hasher.burn()
+
+  const refused = burst(never)
+  expect(never.stats()).toMatchObject({ active: 1, queued: 30, refused: 79 })
+  expect((await Promise.allSettled(refused)).filter(({ status }) => status === 'rejected')).toHaveLength(79)
+
+  const calls = burst(work)
+  const allowed = Math.min(100, Math.max(30, Math.floor(20 / work.paceMs())))
+  expect(work.paceMs()).toBeGreaterThan(0)
+  expect(work.stats()).toMatchObject({ active: 1, queued: allowed, refused: 109 - allowed })
+  await Promise.allSettled(calls)
 })
 
 test('works at no more than twice as many hashes at once as there are cores, whatever it is asked', async () => {

@@ -18,6 +18,8 @@ export type HashPolicy = {
   concurrency?: number
   /** Hashes waiting, at most; default 100. */
   queue?: number
+  /** Milliseconds that the last one waiting may have to wait, as hashes have been taking lately; default 1,000. Thirty may wait in any case. */
+  waitMs?: number
 }
 
 export type HasherStats = {
@@ -32,8 +34,8 @@ export type HasherStats = {
 }
 
 /**
- * Password hashing within bounds. Every promise rejects with `unavailable` `busy` (retry after 1 s) when the queue is full, so a bulk
- * import has to await a few at a time. Nothing here blocks the event loop.
+ * Password hashing within bounds. Every promise rejects with `unavailable` `busy` (retry after 1 s) when the queue is full or would
+ * take too long, so a bulk import has to await a few at a time. Nothing here blocks the event loop.
  */
 export type Hasher = {
   /** argon2id of the NFC form by the policy, as a PHC text with a 16-byte salt and a 32-byte tag. */
@@ -61,6 +63,8 @@ export type Hasher = {
    * one that does not exist.
    */
   dearestMs(): number
+  /** Milliseconds from one hash that is done to the next, as long as some are waiting: what each that waits adds to the wait. 0 until one was done. */
+  paceMs(): number
   stats(): HasherStats
 }
 
@@ -70,7 +74,8 @@ const tagBytes = 32
 
 export function createHasher(policy: HashPolicy): Hasher {
   const cores = availableParallelism()
-  const slots = createSlots(Math.max(1, Math.min(policy.concurrency ?? cores, cores * 2)), policy.queue ?? 100)
+  const width = Math.max(1, Math.min(policy.concurrency ?? cores, cores * 2))
+  const slots = createSlots({ width, queue: policy.queue ?? 100, waitMs: policy.waitMs ?? 1_000 })
   const outcomes: HasherStats['outcomes'] = {}
   const recent = createCostMemory(() => performance.now())
   const options = {
@@ -137,6 +142,7 @@ export function createHasher(policy: HashPolicy): Hasher {
     burn: () => slots.run(async () => void (await burnNow())),
     wrap,
     dearestMs: recent.dearestMs,
+    paceMs: slots.paceMs,
     stats: () => ({ ...slots.stats(), outcomes: { ...outcomes } }),
   }
 }
@@ -150,23 +156,41 @@ async function matchesArgon2({ phc }: Argon2Phc, spellings: string[]): Promise<b
   return answers.includes(true)
 }
 
-/** Runs so many pieces of work at once, lets so many wait in order, and turns the rest away. */
-function createSlots(width: number, queue: number) {
+/** The weight of the newest piece of work in the average: what counts is about the last ten. */
+const newest = 0.1
+
+/** So many may wait on a slow machine too, or beside dear legacy forms: as many as one network may try at once. */
+const alwaysWaiting = 30
+
+/** Runs `width` pieces of work at once, lets `queue` wait in order, but hardly longer than `waitMs`, and turns the rest away. */
+function createSlots({ width, queue, waitMs }: { width: number; queue: number; waitMs: number }) {
   const waiting: (() => void)[] = []
   let active = 0
   let refused = 0
+  let averageMs: number | null = null
+  const paceMs = () => (averageMs ?? 0) / width
+
+  function mayWait(): boolean {
+    if (waiting.length >= queue) return false
+    return waiting.length < alwaysWaiting || (waiting.length + 1) * paceMs() <= waitMs
+  }
+
   return {
     stats: () => ({ active, queued: waiting.length, refused }),
+    paceMs,
     async run<T>(work: () => Promise<T>): Promise<T> {
       if (active < width) active += 1
-      else if (waiting.length < queue) await new Promise<void>((resolve) => waiting.push(resolve))
+      else if (mayWait()) await new Promise<void>((resolve) => waiting.push(resolve))
       else {
         refused += 1
         throw new AppError('unavailable', 'busy', 'The server is busy checking passwords: try again in a second.', { retryAfterSeconds: 1 })
       }
+      const startMs = performance.now()
       try {
         return await work()
       } finally {
+        const tookMs = performance.now() - startMs
+        averageMs = averageMs === null ? tookMs : averageMs + (tookMs - averageMs) * newest
         // the slot changes hands, so that nobody can slip in between
         const next = waiting.shift()
         if (next) next()

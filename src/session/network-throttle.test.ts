@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { networkOf } from '../http/network.ts'
 import { patched, update } from '../kernel/change.ts'
-import { system } from '../kernel/context.ts'
+import { type Context, system } from '../kernel/context.ts'
 import { moveClock, stopClock } from '../testing/clock.ts'
 import { actionsOf } from '../testing/log.ts'
 import { attempt, enterOwner, freshAddress, join, type Person } from '../testing/people.ts'
 import { startTestServer, type TestServer } from '../testing/server.ts'
 import { Throttle } from './entity.ts'
+import { createHasher } from './hasher.ts'
+import { signInFailures, withinNetwork } from './network-throttle.ts'
 
 let server: TestServer
 let owner: Person
@@ -84,6 +86,51 @@ describe('a network', () => {
     const answers = await Promise.all(Array.from({ length: 45 }, () => failFrom(from)))
     expect(answers.filter(({ status }) => status === 401)).toHaveLength(30)
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(15)
+  })
+})
+
+describe('of one network, when hashes take long', () => {
+  /** Attempts that are under way until they are let go, as of a network of their own. */
+  async function line() {
+    const hasher = createHasher({ memoryKib: 65_536, iterations: 4, parallelism: 1, concurrency: 1 })
+    await hasher.burn()
+    expect(hasher.paceMs()).toBeGreaterThan(1000 / 46)
+    const { runtime } = server.holdfast
+    const network = freshAddress()
+    const started: number[] = []
+    const endings: (() => void)[] = []
+    const attempts = Array.from({ length: 60 }, (_, n) => {
+      const context = { origin: { network, requestId: `r${n}` }, runtime, services: { ...runtime.services, hasher } } as unknown as Context
+      return withinNetwork(context, signInFailures, async () => {
+        started.push(n)
+        await new Promise<void>((resolve) => endings.push(resolve))
+        return n
+      })
+    })
+    const settled = Promise.allSettled(attempts)
+    await vi.waitFor(() => expect(started).toHaveLength(30))
+    return { started, endings, attempts, settled }
+  }
+
+  test('those beyond the thirty and a few who wait are told at once to come again, and the others come in as they came', async () => {
+    const { started, endings, attempts, settled } = await line()
+    for (const late of attempts.slice(46))
+      await expect(late).rejects.toMatchObject({ kind: 'unavailable', code: 'busy', retryAfterSeconds: 1 })
+    for (let gone = 1; gone <= 16; gone++) {
+      endings[gone]?.()
+      await vi.waitFor(() => expect(started).toHaveLength(30 + gone))
+    }
+    for (const end of endings) end()
+    expect((await settled).filter(({ status }) => status === 'fulfilled')).toHaveLength(46)
+    expect(started).toEqual(Array.from({ length: 46 }, (_, n) => n))
+  })
+
+  test('all come in that wait, though many places come free at once', async () => {
+    const { started, endings, settled } = await line()
+    for (const end of endings.slice(0, 30)) end()
+    await vi.waitFor(() => expect(started).toHaveLength(46))
+    for (const end of endings) end()
+    await settled
   })
 })
 

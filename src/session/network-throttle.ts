@@ -17,8 +17,8 @@ export const tokenMisses: NetworkLimit = { name: 'token', most: 20, code: 'token
 
 const minuteMs = 60_000
 const windowOf = ({ windowMs = minuteMs }: NetworkLimit): number => windowMs
-/** Attempts of one network that may wait for their turn; the rest is told to come again. */
-const waiting = 100
+/** Attempts of one network that may wait for their turn, and how long the last of them may take, as hashes have been taking lately; the rest is told to come again. `always` may wait however long it takes. */
+const mostWaiting = { count: 100, ms: 1_000, always: 16 }
 const gate = createGate()
 
 const idOf = (limit: NetworkLimit, network: string): string => `${limit.name}:${network}`
@@ -59,7 +59,7 @@ export async function withinNetwork<T>(context: Context, limit: NetworkLimit, at
       line.active -= 1
       line.finished += 1
       finishedEver += 1
-      for (const wake of line.waiting.splice(0)) wake()
+      wakeNext(line)
     }
   } finally {
     line.present -= 1
@@ -91,22 +91,39 @@ async function failuresOf(context: Context, id: string): Promise<Entity<typeof T
   return isFresh ? known.row : context.runtime.storage.platform().get(Throttle, id)
 }
 
+/** Whoever is woken sees for itself whether there is a place, and wakes the next when it has taken one or gone away. To wake all each time would cost a tenth of a full server. */
+const wakeNext = (line: Line): void => line.waiting.shift()?.()
+
 /** Waits until the failures of the last minute and the attempts under way leave a place, and takes it. */
 async function enter(context: Context, limit: NetworkLimit, { id, line }: { id: string; line: Line }): Promise<void> {
-  const { runtime } = context
-  while (!admitted.has(context)) {
-    const { finished } = line
-    const nowMs = runtime.clock.realMs()
-    const recent = recentOf(await failuresOf(context, id), limit, nowMs)
-    const wait = waitMs(recent, limit, nowMs)
-    if (wait > 0) throw tooManyAttempts(wait, limit.code)
-    if (finished !== line.finished) continue
-    if (line.active === 0 || recent.length + line.active < limit.most) break
-    if (line.waiting.length >= waiting) throw busy()
-    await new Promise<void>((resolve) => line.waiting.push(resolve))
+  const { runtime, services } = context
+  let hasWaited = false
+  try {
+    while (!admitted.has(context)) {
+      const { finished } = line
+      const nowMs = runtime.clock.realMs()
+      const recent = recentOf(await failuresOf(context, id), limit, nowMs)
+      const wait = waitMs(recent, limit, nowMs)
+      if (wait > 0) throw tooManyAttempts(wait, limit.code)
+      if (finished !== line.finished) continue
+      const isTurn = hasWaited || line.waiting.length === 0
+      if (line.active === 0 || (isTurn && recent.length + line.active < limit.most)) break
+      if (!hasWaited && !mayWait(line, services.hasher.paceMs())) throw busy()
+      // whoever has waited already stays at the front
+      await new Promise<void>((resolve) => (hasWaited ? line.waiting.unshift(resolve) : line.waiting.push(resolve)))
+      hasWaited = true
+    }
+    admitted.add(context)
+    line.active += 1
+  } finally {
+    if (hasWaited) wakeNext(line)
   }
-  admitted.add(context)
-  line.active += 1
+}
+
+/** `paceMs` from one attempt to the next. */
+function mayWait({ waiting, active }: Line, paceMs: number): boolean {
+  if (waiting.length >= mostWaiting.count) return false
+  return waiting.length < mostWaiting.always || (active + waiting.length + 1) * paceMs <= mostWaiting.ms
 }
 
 const busy = () =>

@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 beforeEach(async () => {
   owner = await enterOwner(server)
-  ann = (await invite(server, owner, {})) as typeof ann
+  ann = (await invite(server, owner, {})) as unknown as typeof ann
 })
 afterAll(() => server.close())
 

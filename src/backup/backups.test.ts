@@ -50,10 +50,10 @@ test('is answered when it is proven, with the caller’s own rows and heads', as
 
 test('is listed, newest first, in pages', async () => {
   const second = (await create(theirs.token)).body
-  expect((await list(ours.token)).items.map(({ id }: { id: string }) => id)).toEqual([second.id, backup.id])
+  expect((await list(ours.token)).items.map(({ id }) => String(id))).toEqual([second.id, backup.id])
   const page = await list(ours.token, '?limit=1')
-  expect(page.items.map(({ id }: { id: string }) => id)).toEqual([second.id])
-  expect((await list(ours.token, `?limit=1&cursor=${page.nextCursor}`)).items.map(({ id }: { id: string }) => id)).toEqual([backup.id])
+  expect(page.items.map(({ id }) => String(id))).toEqual([second.id])
+  expect((await list(ours.token, `?limit=1&cursor=${page.nextCursor}`)).items.map(({ id }) => String(id))).toEqual([backup.id])
   expect((await server.send('GET', '/v1/backups?cursor=nonsense', { token: ours.token })).status).toBe(422)
 })
 

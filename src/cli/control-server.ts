@@ -2,8 +2,10 @@ import { once } from 'node:events'
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { AppError } from '../kernel/errors.ts'
 import type { Logger } from '../kernel/services.ts'
 import type { Holdfast } from '../main.ts'
+import { dial } from './control-client.ts'
 import { type Events, longestRequest, type Request, socketAddress, socketFile, toWire, type WireMessage } from './control-wire.ts'
 import { execute } from './execute.ts'
 import { shownError } from './shown-error.ts'
@@ -15,7 +17,10 @@ export type ControlServer = {
 
 type Parts = { folder: string; holdfast: Holdfast; log: Logger }
 
-/** Listens in the data folder, whose lock this process must hold: so a socket file that is there already is a dead process's, and is replaced. */
+/**
+ * Listens in the data folder. A socket file on which nobody listens is a dead process's, and is replaced; where somebody listens, the folder is that one's, whatever the storage: SQLite has
+ * locked it anyway, the others lock nothing in it. Errors: `folder_in_use`.
+ */
 export async function openControlServer({ folder, holdfast, log }: Parts): Promise<ControlServer> {
   const server = createServer((socket) => {
     socket.on('error', () => socket.destroy())
@@ -25,6 +30,9 @@ export async function openControlServer({ folder, holdfast, log }: Parts): Promi
     })
   })
   const address = socketAddress(folder)
+  const other = await dial(address)
+  other?.destroy()
+  if (other !== null) throw inUse(folder)
   rmSync(join(folder, socketFile), { force: true })
   const listening = once(server, 'listening')
   // bound within this call, so the socket appears under its final mode: no moment in which others could connect
@@ -35,6 +43,13 @@ export async function openControlServer({ folder, holdfast, log }: Parts): Promi
   chmodSync(join(folder, socketFile), 0o600)
   return { close: () => new Promise((resolve) => server.close(() => resolve())) }
 }
+
+const inUse = (folder: string): AppError =>
+  new AppError(
+    'conflict',
+    'folder_in_use',
+    `The data folder ${folder} is in use by another server. Stop that one first, or choose another folder with HOLDFAST_DATA.`,
+  )
 
 async function answer(socket: Socket, holdfast: Holdfast, log: Logger): Promise<void> {
   const line = await firstLine(socket)

@@ -11,6 +11,7 @@ import { addKeys } from './keys.ts'
 import { addLambda } from './lambda.ts'
 import { addMove } from './move.ts'
 import { addPlatformAdmin } from './platform-admin.ts'
+import { addPostgres } from './postgres.ts'
 import { addSeed } from './seed.ts'
 import { addServe } from './serve-command.ts'
 import { addTenants } from './tenants.ts'
@@ -55,6 +56,7 @@ export function program(): Command {
     addDynamodb,
     addLambda,
     addMove,
+    addPostgres,
     addWhy,
   ])
     add(holdfast)

@@ -1,3 +1,4 @@
+import { sha256 } from '../../kernel/canonical.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { toSql } from '../encoded.ts'
 import type { Load, LoggedEntry, StoredRow } from '../port.ts'
@@ -126,9 +127,17 @@ function placeOf(key: Key): { position: number; column: Shape['columns'][number]
   )
   const column = key.columns[n] as Shape['columns'][number]
   const isText = ['text', 'uuid', 'time'].includes(column.kind)
-  if (!column.nullable && !isText) throw new Error(`${column.field} cannot give way to another row while data is loaded`)
-  return { position: key.positions[n] as number, column, standIn: (tenant, id) => (column.nullable ? null : `parked ${tenant} ${id}`) }
+  if (!column.nullable && !isText && column.kind !== 'integer')
+    throw new Error(`${column.field} cannot give way to another row while data is loaded`)
+  return {
+    position: key.positions[n] as number,
+    column,
+    standIn: (tenant, id) => (column.nullable ? null : isText ? `parked ${tenant} ${id}` : parkedNumber(tenant, id)),
+  }
 }
+
+/** A number that no row has: below zero, and the row's own (48 bits of its digest). */
+const parkedNumber = (tenant: string, id: string): string => String(-1 - Number.parseInt(sha256(`${tenant}\n${id}`).slice(0, 12), 16))
 
 /** Two rows of one batch with one key: the later one waits. */
 function lendWithin(shape: Shape, key: Key, rows: readonly Bound[]): { tenant: string; id: string; was: Row }[] {

@@ -1,33 +1,26 @@
-import { globSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { readConfig } from '../config.ts'
 import { entities } from '../entities.ts'
 import { tableDefinitions, tableKeyOf } from '../storage/dynamodb/tables.ts'
 import { readObjects, readStorage } from '../storage-config.ts'
+import type { Loose } from '../testing/server.ts'
 import { type Template, template } from './cloudformation.ts'
-import { at, environments, type Resource } from './template.ts'
+import { at, environments } from './template.ts'
+import { dev, json, ofType, properties } from './testing/read-template.ts'
 
-const dev = template('dev', {})
-// biome-ignore lint/suspicious/noExplicitAny: JSON that tests reach into
-type Json = any
-const json = (value: unknown): Json => JSON.parse(JSON.stringify(value))
-const ofType = (type: string, of: Template = dev): [string, Resource][] =>
-  Object.entries(of.Resources).filter(([, { Type }]) => Type === type)
-const properties = (name: string, of: Template = dev): Json => json(of.Resources[name]?.Properties)
-const tablesOf = (of: Template = dev): Json[] => ofType('AWS::DynamoDB::Table', of).map(([, { Properties }]) => json(Properties))
-const tagsOf = (tags: { Key: string; Value: string }[]): Json => Object.fromEntries(tags.map(({ Key, Value }) => [Key, Value]))
-const statementsOf = (role: string): Json[] => properties(role).Policies.flatMap((policy: Json) => policy.PolicyDocument.Statement)
-const functionSettings = (of: Template = dev): Json => properties('Function', of).Environment.Variables
+const tablesOf = (of: Template = dev): Loose[] => ofType('AWS::DynamoDB::Table', of).map(([, { Properties }]) => json(Properties))
+const namesOf = (of: Template = dev): string[] => tablesOf(of).map(({ TableName }) => String(TableName))
+const tagsOf = (tags: readonly Loose[]) => Object.fromEntries(tags.map(({ Key, Value }) => [String(Key), Value]))
+const functionSettings = (of: Template = dev): Loose => properties('Function', of).Environment.Variables
 
 describe('tables', () => {
   test('there is one for each entity, and the log and the keys, named holdfast-<env>-<plural>', () => {
     for (const environment of environments) {
-      const names = tablesOf(template(environment, {})).map(({ TableName }) => TableName)
+      const names = namesOf(template(environment, {}))
       const expected = [...entities.map(tableKeyOf), 'audit-log', 'keys'].map((key) => `holdfast-${environment}-${key}`)
       expect(names.toSorted()).toEqual(expected.toSorted())
     }
-    const names = tablesOf().map(({ TableName }) => TableName)
+    const names = namesOf()
     expect(names).toEqual(
       expect.arrayContaining(['tenants', 'users', 'sessions', 'appointments', 'audit-log'].map((key) => `holdfast-dev-${key}`)),
     )
@@ -45,16 +38,16 @@ describe('tables', () => {
     expect(tagsOf(Tags)).toEqual({ Environment: 'dev', Application: 'holdfast', Purpose: expect.stringMatching(/./) })
     // DynamoDB refuses an attribute that no key uses, and one that is not declared
     const used = [table, ...(table.GlobalSecondaryIndexes ?? [])].flatMap(({ KeySchema }) =>
-      KeySchema.map((key: Json) => key.AttributeName),
+      KeySchema.map((key: Loose) => key.AttributeName),
     )
-    expect(table.AttributeDefinitions.map((each: Json) => each.AttributeName).toSorted()).toEqual([...new Set(used)].toSorted())
+    expect(table.AttributeDefinitions.map((each: Loose) => each.AttributeName).toSorted()).toEqual([...new Set(used)].toSorted())
   })
 
-  const named = (plural: string) => tablesOf().find(({ TableName }) => TableName === `holdfast-dev-${plural}`)
+  const named = (plural: string): Loose => tablesOf().find(({ TableName }) => String(TableName) === `holdfast-dev-${plural}`) ?? json({})
 
   test('rows that expire do so by the attribute ttl', () => {
     for (const plural of ['sessions', 'appointments', 'refresh-tokens', 'throttles'])
-      expect(named(plural)?.TimeToLiveSpecification, plural).toEqual({ AttributeName: 'ttl', Enabled: true })
+      expect(named(plural).TimeToLiveSpecification, plural).toEqual({ AttributeName: 'ttl', Enabled: true })
     for (const plural of ['tenants', 'users', 'audit-log']) expect(named(plural), plural).not.toHaveProperty('TimeToLiveSpecification')
   })
 
@@ -106,7 +99,7 @@ describe('names that are set', () => {
   ])('%s names the table %s, here and for the function', (setting, key) => {
     for (const name of ['abc', `old.${'x'.repeat(251)}`]) {
       const made = template('prod', { [setting]: ` ${name} ` })
-      const names = tablesOf(made).map(({ TableName }) => TableName)
+      const names = namesOf(made)
       expect(names).toContain(name)
       expect(names).not.toContain(`holdfast-prod-${key}`)
       expect(functionSettings(made)[setting]).toBe(name)
@@ -115,7 +108,7 @@ describe('names that are set', () => {
 
   test('the same name given twice is one name', () => {
     const made = template('dev', { USERS_TABLE_NAME: 'people', DYNAMODB_USERS_TABLE: 'people' })
-    expect(tablesOf(made).map(({ TableName }) => TableName)).toContain('people')
+    expect(namesOf(made)).toContain('people')
   })
 
   test('what names no table of ours is not passed on', () => {
@@ -126,9 +119,9 @@ describe('names that are set', () => {
   test('the function reads the settings as the template means them', () => {
     const settings = { USERS_TABLE_NAME: 'people', DYNAMODB_SESSIONS_TABLE: 'sign-ins' }
     const resolved = Object.fromEntries(
-      Object.entries(functionSettings(template('staging', settings))).map(([name, value]: [string, Json]) => [
+      Object.entries(functionSettings(template('staging', settings))).map(([name, value]: [string, Loose]) => [
         name,
-        (value['Fn::Sub'] ?? String(value))
+        String(value['Fn::Sub'] ?? value)
           .replaceAll(`${at('AWS::Region')}`, 'eu-central-1')
           .replaceAll(/\$\{(\w+)\}/g, 'bucket-of-$1')
           .toLowerCase(),
@@ -161,7 +154,7 @@ describe('buckets', () => {
       },
     })
     const policies = ofType('AWS::S3::BucketPolicy').map(([, resource]) => json(resource.Properties))
-    const [policy] = policies.filter(({ Bucket }) => Bucket.Ref === name)
+    const [policy] = policies.filter(({ Bucket }) => String(Bucket.Ref) === name)
     expect(policy.PolicyDocument.Statement).toEqual([
       {
         Sid: 'TlsOnly',
@@ -177,131 +170,6 @@ describe('buckets', () => {
   test('unfinished uploads of objects go', () => {
     expect(properties('ObjectsBucket').LifecycleConfiguration.Rules).toEqual([
       expect.objectContaining({ Status: 'Enabled', AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 } }),
-    ])
-  })
-})
-
-describe('roles', () => {
-  test.each([
-    ['FunctionRole', 'lambda.amazonaws.com'],
-    ['SchedulerRole', 'scheduler.amazonaws.com'],
-  ])('%s trusts %s only', (role, service) => {
-    expect(properties(role).AssumeRolePolicyDocument.Statement).toEqual([
-      expect.objectContaining({ Principal: { Service: service }, Action: 'sts:AssumeRole' }),
-    ])
-    expect(properties(role)).not.toHaveProperty('ManagedPolicyArns')
-  })
-
-  test('there are no other roles and policies', () => {
-    expect(ofType('AWS::IAM::Role').map(([name]) => name)).toEqual(['FunctionRole', 'SchedulerRole'])
-    expect(Object.values(dev.Resources).filter(({ Type }) => /^AWS::IAM::/.test(Type))).toHaveLength(2)
-  })
-
-  test.each(['FunctionRole', 'SchedulerRole'])('%s names every action and every resource', (role) => {
-    for (const { Action, Resource, Effect } of statementsOf(role)) {
-      expect(Effect).toBe('Allow')
-      for (const action of Action) expect(action).toMatch(/^[a-z0-9]+:[A-Za-z]+$/)
-      for (const resource of Resource) {
-        // an ARN of this very template; below it only a bucket's objects and a table's indexes
-        const text = resource['Fn::Sub'] ?? `\${${resource['Fn::GetAtt'].join('.')}}`
-        expect(text).toMatch(
-          /^\$\{\w+Table\.Arn\}(\/index\/\*)?$|^\$\{(Objects|Backups)Bucket\.Arn\}(\/\*)?$|^\$\{(MasterKey|LogGroup|Function)\.Arn\}$/,
-        )
-      }
-    }
-  })
-
-  const isTable = ([name]: [string, unknown]) => name.endsWith('Table')
-  const tablesNamed = Object.entries(dev.Resources)
-    .filter(isTable)
-    .map(([name]) => name)
-  const allowedOn = (table: string): string[] =>
-    statementsOf('FunctionRole')
-      .filter(({ Resource }) => Resource.some((resource: Json) => resource['Fn::GetAtt']?.[0] === table))
-      .flatMap(({ Action }) => Action)
-
-  test('on each table it may do what the engine calls there, no more and no less', () => {
-    const definitions = tableDefinitions(entities, { prefix: 'holdfast-dev', tables: {} })
-    expect(tablesNamed).toHaveLength(definitions.length)
-    for (const { name, actions } of definitions) {
-      const [resource = ''] = ofType('AWS::DynamoDB::Table').find(([, { Properties }]) => Properties.TableName === name) ?? []
-      expect(allowedOn(resource).toSorted(), name).toEqual(actions.toSorted())
-    }
-  })
-
-  test('it scans nothing, administers no table, and removes neither tenants nor log', () => {
-    for (const table of tablesNamed)
-      for (const action of allowedOn(table))
-        expect(action).not.toMatch(
-          /:(\w*Scan|Create\w*|Delete(?!Item$)\w*|UpdateTable|UpdateTimeToLive|UpdateContinuousBackups|Restore\w*)$/,
-        )
-    for (const table of ['TenantsTable', 'AuditLogTable']) {
-      expect(allowedOn(table)).toContain('dynamodb:PutItem')
-      expect(allowedOn(table)).not.toContain('dynamodb:DeleteItem')
-    }
-    expect(allowedOn('SessionsTable')).toContain('dynamodb:DeleteItem')
-  })
-
-  /** What a call of the SDK needs (service authorization reference of Amazon S3 and AWS KMS). */
-  const neededFor: Readonly<Record<string, readonly string[]>> = {
-    PutObjectCommand: ['s3:PutObject'],
-    GetObjectCommand: ['s3:GetObject'],
-    HeadObjectCommand: ['s3:GetObject'],
-    CopyObjectCommand: ['s3:GetObject', 's3:PutObject'],
-    DeleteObjectCommand: ['s3:DeleteObject', 's3:DeleteObjectVersion'],
-    ListObjectsV2Command: ['s3:ListBucket'],
-    ListObjectVersionsCommand: ['s3:ListBucketVersions'],
-    HeadBucketCommand: ['s3:ListBucket'],
-    GetBucketVersioningCommand: ['s3:GetBucketVersioning'],
-    DecryptCommand: ['kms:Decrypt'],
-  }
-
-  test.each([
-    ['objects in S3', 'src/objects/s3/*.ts', 'ObjectsBucket'],
-    ['the master key', 'src/kms.ts', 'MasterKey'],
-  ])('for %s it may do what the code calls, no more and no less', (_, files, resource) => {
-    const root = join(import.meta.dirname, '../..')
-    const code = globSync(files, { cwd: root })
-      .filter((file) => !file.includes('.test.'))
-      .map((file) => readFileSync(join(root, file), 'utf8'))
-      .join()
-    const commands = [...new Set(code.match(/\b[A-Z]\w+Command(?=\()/g))]
-    expect(commands).not.toEqual([])
-    for (const command of commands) expect(neededFor, 'say which permissions it needs').toHaveProperty(command)
-    const allowed = statementsOf('FunctionRole')
-      .filter(({ Resource }) => JSON.stringify(Resource).includes(resource))
-      .flatMap(({ Action }) => Action)
-    expect(allowed.toSorted()).toEqual([...new Set(commands.flatMap((command) => neededFor[command] ?? []))].toSorted())
-  })
-
-  test('an index is queried, and nothing else', () => {
-    const onIndexes = statementsOf('FunctionRole').filter(({ Resource }) =>
-      Resource.some((resource: Json) => resource['Fn::Sub']?.endsWith('/index/*')),
-    )
-    expect(onIndexes).toEqual([
-      expect.objectContaining({
-        Action: ['dynamodb:Query'],
-        Resource: [{ 'Fn::Sub': `${at('AppointmentsTable.Arn')}/index/*` }, { 'Fn::Sub': `${at('TenantsTable.Arn')}/index/*` }],
-      }),
-    ])
-  })
-
-  test('beside the tables it has two buckets, one key and its own log; the schedule has the function', () => {
-    const others = statementsOf('FunctionRole').filter(({ Sid }) => !/^(Tables\d+|Indexes)$/.test(Sid))
-    const resources = others.flatMap(({ Resource }) =>
-      Resource.map((resource: Json) => resource['Fn::Sub'] ?? resource['Fn::GetAtt'].join('.')),
-    )
-    expect(resources).toEqual([
-      'ObjectsBucket.Arn',
-      `${at('ObjectsBucket.Arn')}/*`,
-      'BackupsBucket.Arn',
-      `${at('BackupsBucket.Arn')}/*`,
-      'MasterKey.Arn',
-      'LogGroup.Arn',
-    ])
-    expect(others.find(({ Sid }) => Sid === 'MasterKey').Action).toEqual(['kms:Decrypt'])
-    expect(statementsOf('SchedulerRole')).toEqual([
-      expect.objectContaining({ Action: ['lambda:InvokeFunction'], Resource: [{ 'Fn::GetAtt': ['Function', 'Arn'] }] }),
     ])
   })
 })
@@ -371,7 +239,7 @@ describe('the function', () => {
     expect(ScheduleExpression).toMatch(/^rate\(/)
     expect(Target).toMatchObject({ Arn: { 'Fn::GetAtt': ['Function', 'Arn'] }, RoleArn: { 'Fn::GetAtt': ['SchedulerRole', 'Arn'] } })
     const { readEvent } = await import('./lambda-event.ts')
-    expect(readEvent(JSON.parse(Target.Input))).toEqual({ kind: 'schedule' })
+    expect(readEvent(JSON.parse(String(Target.Input)))).toEqual({ kind: 'schedule' })
   })
 })
 

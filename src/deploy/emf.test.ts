@@ -36,8 +36,7 @@ let metrics: ReturnType<typeof createBusinessMetrics>
 beforeEach(() => {
   metrics = createBusinessMetrics({ functionName: 'holdfast-dev', nowMs: () => nowMs })
 })
-// biome-ignore lint/suspicious/noExplicitAny: read for what it holds
-const lines = () => metrics.take().map((line) => JSON.parse(line) as any)
+const lines = () => metrics.take().map((line) => JSON.parse(line) as Record<string, unknown>)
 
 /** The rules of CloudWatch's "Specification: Embedded metric format". */
 function expectEmbedded(line: string): void {

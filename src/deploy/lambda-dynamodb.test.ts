@@ -8,6 +8,7 @@ import { type Holdfast, openHoldfast } from '../main.ts'
 import { setUpTables } from '../storage/dynamodb/engine.ts'
 import { tableDefinitions } from '../storage/dynamodb/tables.ts'
 import { type DynamoServer, hasDynamo, startDynamo } from '../testing/dynamodb-server.ts'
+import type { Loose } from '../testing/server.ts'
 import { userRows } from '../user/plan.ts'
 import { template } from './cloudformation.ts'
 import { type FunctionFolder, httpEvent, invokeFunction, unpackFunction } from './testing/function-process.ts'
@@ -42,7 +43,7 @@ async function opened<T>(environment: Record<string, string>, work: (holdfast: H
 }
 
 const signIn = httpEvent('POST', '/v1/sessions', { body: { login: 'owner', password } })
-const tokenOf = (result: { body: string }): string => JSON.parse(result.body).accessToken
+const tokenOf = (result?: { json: Loose }): string => String(result?.json.accessToken)
 const writes = (needed: readonly Needed[]) => needed.filter(({ action }) => /:(Put|Update|Delete|Create|BatchWrite)/.test(action))
 
 describe.runIf(hasDynamo())('the packaged function on DynamoDB', () => {
@@ -73,8 +74,8 @@ describe.runIf(hasDynamo())('the packaged function on DynamoDB', () => {
       environment,
       ['/v1/users', '/v1/integrity'].map((path) => httpEvent('GET', path, { token })),
     )
-    expect(JSON.parse(results[0].body).items.map(({ username }: { username: string }) => username)).toEqual(['owner'])
-    expect(JSON.parse(results[1].body)).toMatchObject({ status: 'ok', problems: [] })
+    expect(results[0].json.items.map(({ username }) => username)).toEqual(['owner'])
+    expect(results[1].json).toMatchObject({ status: 'ok', problems: [] })
   }, 120_000)
 
   test('what one process did holds in the next, at once: users, sessions, sign-outs, throttles; and a second cold start writes nothing', async () => {
@@ -96,11 +97,11 @@ describe.runIf(hasDynamo())('the packaged function on DynamoDB', () => {
       httpEvent('GET', '/v1/me', { token: gone }),
     ])
     expect(third.results.map(({ statusCode }) => statusCode)).toEqual([200, 200, 401])
-    expect(JSON.parse(third.results[1].body).items).toHaveLength(1)
+    expect(third.results[1].json.items).toHaveLength(1)
     expect(writes(recorder.take())).toEqual([])
     const fourth = await invokeFunction(code, environment, [wrong('ada')])
     expect(fourth.results[0].statusCode).toBe(429)
-    expect(JSON.parse(fourth.results[0].body).code).toBe('network_throttled')
+    expect(fourth.results[0].json.code).toBe('network_throttled')
   }, 120_000)
 
   test('no first password is in the log', async () => {
@@ -163,7 +164,7 @@ describe.runIf(hasDynamo())('the packaged function on DynamoDB', () => {
     expect(performance.now() - startMs).toBeLessThan(25_000)
     for (const result of results) {
       expect(result).toMatchObject({ statusCode: 503, headers: { 'retry-after': expect.stringMatching(/^[1-9]\d*$/) } })
-      expect(JSON.parse(result.body).code).toBe('not_open')
+      expect(result.json.code).toBe('not_open')
     }
     expect(log.match(/the store cannot be opened/g)).toHaveLength(2)
   }, 60_000)
@@ -184,7 +185,7 @@ describe.runIf(hasDynamo())('the packaged function on DynamoDB', () => {
       httpEvent('POST', '/v1/sessions', { body: { login: 'owner', password: 'wrong' } }),
     ])
     const token = tokenOf(first.results[0])
-    const { refreshToken } = JSON.parse(first.results[0].body)
+    const { refreshToken } = first.results[0].json
     const made = await invokeFunction(code, environment, [
       httpEvent('POST', '/v1/users', { token, body: { username: 'ada', email: 'ada@example.org' } }),
       httpEvent('POST', '/v1/api-keys', { token, body: { name: 'machine', role: 'member' } }),
@@ -197,8 +198,8 @@ describe.runIf(hasDynamo())('the packaged function on DynamoDB', () => {
       httpEvent('GET', '/metrics', { token }),
     ])
     expect(made.results.map(({ statusCode }) => statusCode)).toEqual([201, 201, 200, 200, 200, 200, 200, 200, 200])
-    const user = JSON.parse(made.results[0].body)
-    const key = JSON.parse(made.results[1].body)
+    const user = made.results[0].json
+    const key = made.results[1].json
     const changed = await invokeFunction(code, environment, [
       { ...httpEvent('PATCH', `/v1/users/${user.id}`, { token, body: { fullName: 'Ada', username: 'ada.l', version: user.version } }) },
       httpEvent('DELETE', `/v1/api-keys/${key.id}`, { token }),

@@ -6,8 +6,7 @@ import { zip } from './zip.ts'
 
 /** As AWS names them, and as npm does. */
 const architectures = { x86_64: 'x64', arm64: 'arm64' } as const
-export type Architecture = keyof typeof architectures
-export const architectureNames = Object.keys(architectures) as readonly Architecture[]
+type Architecture = keyof typeof architectures
 export const ownArchitecture: Architecture = process.arch === 'arm64' ? 'arm64' : 'x86_64'
 
 /** Files that the code reads by names that it makes up; those beside a source are found by `bundle`. */

@@ -2,7 +2,9 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Loose } from '../../testing/server.ts'
 import { ownArchitecture, packageLambda } from '../lambda-package.ts'
+import type { LambdaResult } from '../lambda-result.ts'
 import { unzip } from './unzip.ts'
 
 export type FunctionFolder = { folder: string; bytes: number; remove(): void }
@@ -32,8 +34,8 @@ export async function unpackFunction(): Promise<FunctionFolder> {
 }
 
 export type Invoked = {
-  // biome-ignore lint/suspicious/noExplicitAny: JSON that tests reach into
-  results: any[]
+  /** `json` is the body, or, of a schedule's call, all of the result. */
+  results: (LambdaResult & { json: Loose })[]
   /** Milliseconds from the start of the process until the first answer, the operating system's part included. */
   firstAnswerMs: number
   /** Milliseconds of processor time that the process had taken when the first answer was there. */
@@ -73,7 +75,14 @@ export async function invokeFunction(
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line))
   return {
-    results: lines.map(({ result, error }) => result ?? { error }),
+    results: lines.map(({ result, error }) => ({
+      ...result,
+      error,
+      json:
+        typeof result?.body === 'string' && /json/.test(result.headers['content-type'] ?? '') && result.body !== ''
+          ? JSON.parse(result.body)
+          : result,
+    })),
     firstAnswerMs: said.firstMs - startMs,
     firstAnswerCpuMs: lines[0]?.cpuMs ?? 0,
     timers: lines.map(({ timers }) => timers),

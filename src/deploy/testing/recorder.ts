@@ -13,8 +13,8 @@ export type Recorder = {
   close(): Promise<void>
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: the bodies of DynamoDB's many calls
-type Body = any
+type Item = Record<string, { TableName: string }>
+type Body = { TableName?: string; IndexName?: string; RequestItems?: object; TransactItems?: Item[] }
 
 const inTransactions: Readonly<Record<string, string>> = {
   Put: 'PutItem',
@@ -27,9 +27,9 @@ const inTransactions: Readonly<Record<string, string>> = {
 /** "Using IAM with DynamoDB transactions": a transaction needs what each of its items would need by itself. */
 function needed(operation: string, body: Body): Needed[] {
   const on = (action: string, table: string, index: string | null = null): Needed => ({ action: `dynamodb:${action}`, table, index })
-  if (operation === 'TransactWriteItems' || operation === 'TransactGetItems')
-    return body.TransactItems.flatMap((item: Body) =>
-      Object.entries(item).map(([kind, { TableName }]: [string, Body]) => on(inTransactions[kind] ?? kind, TableName)),
+  if (body.TransactItems !== undefined)
+    return body.TransactItems.flatMap((item) =>
+      Object.entries(item).map(([kind, { TableName }]) => on(inTransactions[kind] ?? kind, TableName)),
     )
   if (body.RequestItems !== undefined) return Object.keys(body.RequestItems).map((table) => on(operation, table))
   return [on(operation, body.TableName ?? '', body.IndexName ?? null)]

@@ -180,9 +180,7 @@ export function stager(db: Database, forms: Forms) {
   }
 }
 
-export type Stager = ReturnType<typeof stager>
-
-export const tooLarge = (): AppError =>
+const tooLarge = (): AppError =>
   new AppError(
     'too_large',
     'commit_too_large',

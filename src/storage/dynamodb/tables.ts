@@ -39,12 +39,6 @@ function action(name: string): string {
   return `dynamodb:${name}`
 }
 
-/** What `move` and `restore` call beside it while they load a table, run by an operator and not by the server. */
-export const transferActions: readonly string[] = ['BatchWriteItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'].map(action)
-
-/** What `bin/holdfast dynamodb setup` calls, run by an operator and not by the server. */
-export const setupActions: readonly string[] = [...checked, 'CreateTable', 'UpdateTimeToLive', 'UpdateContinuousBackups'].map(action)
-
 const text = (attribute: string): KeyPart => ({ attribute, type: 'S' })
 
 /** Tables whose form the outside relies on (contracts/fsm.md sections 2, 7, 8). */

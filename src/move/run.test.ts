@@ -53,8 +53,9 @@ test('a storage that is written to while it moves, at any moment, is moved whole
     fc.asyncProperty(
       fc.array(anyWrite, { minLength: 1, maxLength: 40 }),
       fc.array(fc.array(anyWrite, { maxLength: 3 }), { maxLength: 40 }),
+      fc.array(anyWrite, { minLength: 1, maxLength: 5 }),
       fc.integer({ min: 1, max: 5 }),
-      async (before, meanwhile, limit) => {
+      async (before, meanwhile, last, limit) => {
         const held = pausable(await source())
         const writer = createWriter(held.storage)
         for (const one of before) await writer.write(one)
@@ -96,7 +97,8 @@ test('a storage that is written to while it moves, at any moment, is moved whole
           ...quiet,
           source: from,
           target,
-          pause() {
+          async pause() {
+            for (const one of last) await writer.write(one)
             const paused = held.pause()
             isPaused = true
             return paused

@@ -45,7 +45,13 @@ export type Member = Entity<typeof Member>
 export const Note = entity('note', { table: 'notes', id: 'text', fields: { text: z.string() } })
 export type Note = Entity<typeof Note>
 
-export const entities: readonly AnyEntity[] = [Member, Note, Counter]
+/** A number that is never absent and that one row of a tenant has. */
+export const Badge = entity('badge', { table: 'badges', id: 'text', fields: { number: z.int() }, unique: { number: ['number'] } })
+export type Badge = Entity<typeof Badge>
+
+export const aBadge = (id: string, number: number): Badge => create(Badge, id, { number }, now)
+
+export const entities: readonly AnyEntity[] = [Member, Note, Badge, Counter]
 
 export const now = '2026-03-01T08:00:00.000Z'
 

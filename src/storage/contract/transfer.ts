@@ -2,7 +2,21 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { add, Counter, insert, patched, remove, update } from '../../kernel/change.ts'
 import type { Page } from '../../kernel/page.ts'
 import type { Head, Load, LoggedEntry, SequenceValue, Storage, StoredRow, TenantStore } from '../port.ts'
-import { aMember, aNote, entities, Member, meta, Note, newId, newSigner, now, type OpenSubject, type Subject } from './harness.ts'
+import {
+  aBadge,
+  aMember,
+  aNote,
+  Badge,
+  entities,
+  Member,
+  meta,
+  Note,
+  newId,
+  newSigner,
+  now,
+  type OpenSubject,
+  type Subject,
+} from './harness.ts'
 
 const later = '2026-03-01T09:00:00.000Z'
 
@@ -325,6 +339,37 @@ export function transferLaws(open: OpenSubject): void {
       await expect(tenant.commit([insert(Member, aMember({ email: 'k@example.org' }))], meta)).rejects.toMatchObject({ key: 'email' })
       await tenant.commit([update(Member, a, patched(Member, a, { email: null }, later)), remove(Member, b)], meta)
       await tenant.commit([insert(Member, aMember({ email: 'k@example.org', username: 'b' }))], meta)
+    })
+
+    test('lets numbers that are never absent change hands on the way', async () => {
+      const { storage } = await begun()
+      const transfer = storage.transfer()
+      await transfer.begin()
+      const tenantId = newId()
+      const rows = (...badges: Badge[]) => transfer.load({ type: Badge, rows: badges.map((row) => ({ tenantId, row })) })
+
+      await rows(aBadge('a', 1), aBadge('b', 2))
+      await rows(aBadge('b', 1))
+      await rows(aBadge('c', 2), aBadge('d', 2))
+      expect((await transfer.rows(Badge, {})).items.map(({ row }) => [row.id, row.number])).toEqual([
+        ['a', 1],
+        ['b', 1],
+        ['c', 2],
+        ['d', 2],
+      ])
+      await rows(aBadge('a', 3), aBadge('c', 4))
+      await transfer.finish()
+      await storage.setSigner(signer)
+
+      const tenant = storage.tenant(tenantId)
+      for (const [id, number] of [
+        ['a', 3],
+        ['b', 1],
+        ['c', 4],
+        ['d', 2],
+      ] as const)
+        expect(await tenant.find(Badge, 'number', [number])).toEqual(aBadge(id, number))
+      await expect(tenant.commit([insert(Badge, aBadge('e', 2))], meta)).rejects.toMatchObject({ reason: 'unique', key: 'number' })
     })
 
     test('tells rows by tenant and id, of all tenants or one', async () => {

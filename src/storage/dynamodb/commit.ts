@@ -32,6 +32,7 @@ type Parts = {
   rows: Rows
   stats: EngineStats
   signing: () => Signing
+  durability: Receipt['durability']
   onCommit: (receipt: Receipt, tenantId: string) => void
 }
 
@@ -45,7 +46,7 @@ type Group = {
 }
 
 /** Commits the members of one stream that wait together: in one transaction as far as they fit, and each succeeds or fails alone. Settles all of them, or returns those that are still to be done. */
-export function committer({ db, forms, log, numbers, rows, stats, signing, onCommit }: Parts) {
+export function committer({ db, forms, log, numbers, rows, stats, signing, durability, onCommit }: Parts) {
   const stage = stager(db, forms)
 
   return async (stream: string, waiting: readonly Pending[]): Promise<Pending[]> => {
@@ -218,7 +219,7 @@ export function committer({ db, forms, log, numbers, rows, stats, signing, onCom
         if (change.op === 'insert' || change.op === 'update') rows.keep(change.entity, pending.tenantId, change.row as unknown as Row)
       stats.commits += 1
       stats.commitSeconds += (now - pending.start) / 1000
-      const receipt: Receipt = { stream, sequence, time: pending.time, hash, durability: ['replicated'] }
+      const receipt: Receipt = { stream, sequence, time: pending.time, hash, durability }
       settle(pending, () => pending.resolve(receipt))
       onCommit(receipt, pending.tenantId)
     }

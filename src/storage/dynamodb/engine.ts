@@ -64,6 +64,8 @@ export function dynamodb({ entities: declared, onProblem = () => {}, ...options 
       rows,
       stats,
       signing: () => signing as Signing,
+      // AWS answers when the write is on disks in at least two of three data centres; an emulator is one process
+      durability: isLocal(place) ? ['fsync'] : ['fsync', 'replicated'],
       onCommit: ({ stream, sequence }, tenantId) => watching.tell({ tenantId, stream, sequence }),
     })
     const isLoading = (await loadState(db))?.state === 'loading'

@@ -244,6 +244,38 @@ describe('a store that cannot be opened', () => {
     expect(openings).toBe(2)
   })
 
+  test('is 503 before the time of the event is over when it hangs, and the next event finds it open', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    let openings = 0
+    const openStore: typeof openHoldfast = async (...given) => {
+      openings += 1
+      await promise
+      return openHoldfast(...given)
+    }
+    const handler = cold({ openStore })
+    const early = (await handler.handle(eventOf('GET', '/health', {}), 1_050)) as LambdaResult
+    expect(early).toMatchObject({ statusCode: 503, body: expect.stringContaining('not_open') })
+    resolve()
+    expect((await send(handler, 'GET', '/health')).statusCode).toBe(200)
+    expect(openings).toBe(1)
+  })
+
+  test('that hangs in the middle of a request is 503, and says that the outcome is not known', async () => {
+    const openStore: typeof openHoldfast = async (...given) => {
+      const holdfast = await openHoldfast(...given)
+      const { storage } = holdfast.runtime
+      const hanging = { ...storage.platform(), lookup: () => new Promise<never>(() => {}) }
+      holdfast.runtime.storage = { ...storage, platform: () => hanging }
+      return holdfast
+    }
+    const handler = cold({ openStore })
+    await send(handler, 'GET', '/health')
+    const body = { login: 'owner', password }
+    const late = (await handler.handle(eventOf('POST', '/v1/sessions', { body }), 1_100)) as LambdaResult
+    expect(late).toMatchObject({ statusCode: 503, headers: { 'retry-after': '5' }, body: expect.stringContaining('timed_out') })
+    expect((await send(handler, 'GET', '/health')).statusCode).toBe(200)
+  })
+
   test('makes a call of the schedule fail, so that AWS calls again', async () => {
     const handler = cold({ openStore: unreachable })
     await expect(handler.handle({ source: 'aws.scheduler', 'detail-type': 'Scheduled Event' })).rejects.toThrow(/does not answer/)

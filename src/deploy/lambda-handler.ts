@@ -24,8 +24,11 @@ export type JobsDone = {
 }
 
 export type LambdaHandler = {
-  /** Answers one event. Errors: `unreadable_event`; of a schedule's call whatever its jobs failed with, so that AWS calls again. */
-  handle(event: unknown): Promise<LambdaResult | JobsDone>
+  /**
+   * Answers one event, a second before `remainingMs` have passed at the latest: a hanging storage is a 503 and not the silence of a process that AWS has ended.
+   * Errors: `unreadable_event`; of a schedule's call whatever its jobs failed with, so that AWS calls again.
+   */
+  handle(event: unknown, remainingMs?: number): Promise<LambdaResult | JobsDone>
   /** Finishes what was accepted and closes the store. Lambda never does: it freezes the process between events and ends it some day. */
   close(): Promise<void>
 }
@@ -77,13 +80,15 @@ export function createLambdaHandler(options: Options): LambdaHandler {
       throw error
     }))
 
-  async function answer(request: Incoming): Promise<LambdaResult> {
+  async function answer(request: Incoming, patienceMs: number): Promise<LambdaResult> {
+    const startMs = performance.now()
     try {
       if (!METHODS.includes(request.method)) throw new AppError('invalid', 'bad_request', 'This is not a well-formed HTTP request.')
-      const { app } = await opened().catch((error: unknown) => {
+      const { app } = await within(opened(), patienceMs, notOpenYet).catch((error: unknown) => {
         throw notOpen(error)
       })
-      return lambdaResult(await app.inject(asInjected(request)), request)
+      const left = patienceMs - (performance.now() - startMs)
+      return lambdaResult(await within(app.inject(asInjected(request)), left, timedOut), request)
     } catch (error) {
       if (error instanceof AppError) return lambdaResult(refusal(error, ids.newId()), request)
       throw error
@@ -99,10 +104,10 @@ export function createLambdaHandler(options: Options): LambdaHandler {
   }
 
   return {
-    async handle(event) {
+    async handle(event, remainingMs = Number.POSITIVE_INFINITY) {
       const read = readEvent(event)
       try {
-        return read.kind === 'schedule' ? await doJobs() : await answer(read)
+        return read.kind === 'schedule' ? await doJobs() : await answer(read, remainingMs - spareMs)
       } finally {
         // what ends with the turn of the event loop, such as a shared read, ends before the process is frozen
         await new Promise((resolve) => setImmediate(resolve))
@@ -117,6 +122,31 @@ export function createLambdaHandler(options: Options): LambdaHandler {
     },
   }
 }
+
+/** What is left of an event's time for the answer to leave in. */
+const spareMs = 1_000
+
+async function within<T>(work: Promise<T>, patienceMs: number, refuse: () => Error): Promise<T> {
+  if (patienceMs === Number.POSITIVE_INFINITY) return work
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(refuse()), Math.max(0, patienceMs))
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** The opening goes on, and the next event waits for the same one. */
+const notOpenYet = () => new Error('opening the store takes longer than an event may')
+
+const timedOut = () =>
+  new AppError(
+    'unavailable',
+    'timed_out',
+    'The answer took too long. It is not known whether a change was made: repeat the request, with the same Idempotency-Key.',
+    { retryAfterSeconds: 5 },
+  )
 
 const asInjected = ({ method, url, headers, body, address }: Incoming): InjectOptions => ({
   method: method as NonNullable<InjectOptions['method']>,

@@ -37,4 +37,5 @@ const { handle } = createLambdaHandler({
 })
 
 /** The entry point of the function: `index.handler` in the zip of `bin/holdfast lambda package`. */
-export const handler = (event: unknown): ReturnType<typeof handle> => handle(event)
+export const handler = (event: unknown, context?: { getRemainingTimeInMillis(): number }): ReturnType<typeof handle> =>
+  handle(event, context?.getRemainingTimeInMillis())

@@ -1,6 +1,17 @@
 import autocannon from 'autocannon'
 
-export type Measured = { perSecond: number; p50: number; p99: number; worst: number; ok: number; refused: number; failed: number }
+export type Measured = {
+  perSecond: number
+  p50: number
+  p99: number
+  worst: number
+  ok: number
+  refused: number
+  failed: number
+  /** How fast the refusals came. */
+  refusedP50: number
+  refusedP99: number
+}
 
 export type Load = {
   url: string
@@ -14,6 +25,7 @@ export type Load = {
 /** Drives a server with as many keep-alive connections as clients. Times are milliseconds. */
 export async function drive({ url, seconds, clients, method, next }: Load): Promise<Measured> {
   const times: number[] = []
+  const refusedTimes: number[] = []
   let [ok, refused, failed] = [0, 0, 0]
   const result = await autocannon({
     url,
@@ -35,12 +47,22 @@ export async function drive({ url, seconds, clients, method, next }: Load): Prom
         if (status < 300) {
           ok += 1
           times.push(responseMs)
-        } else if (status === 503 || status === 429) refused += 1
-        else failed += 1
+        } else if (status === 503 || status === 429) {
+          refused += 1
+          refusedTimes.push(responseMs)
+        } else failed += 1
       })
     },
   })
   times.sort((a, b) => a - b)
-  const at = (share: number) => times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? Number.NaN
-  return { perSecond: ok / result.duration, p50: at(0.5), p99: at(0.99), worst: times.at(-1) ?? Number.NaN, ok, refused, failed }
+  refusedTimes.sort((a, b) => a - b)
+  return {
+    perSecond: ok / result.duration,
+    ...{ p50: at(times, 0.5), p99: at(times, 0.99), worst: times.at(-1) ?? Number.NaN },
+    ...{ refusedP50: at(refusedTimes, 0.5), refusedP99: at(refusedTimes, 0.99) },
+    ...{ ok, refused, failed },
+  }
 }
+
+const at = (sorted: readonly number[], share: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN

@@ -39,7 +39,6 @@ export function createReport() {
         rounds.map((round) => pick(round.ours)).sort((a, b) => a - b)[Math.floor(rounds.length / 2)] as number
       return {
         total: rounds.reduce((sum, round) => sum + round.ours.ok, 0),
-        perSecond: medianOf((measured) => measured.perSecond),
         /** Of our p50 against the reference's, so that a slower minute of the machine does not look like a slower store. */
         p50: rounds.map((round) => round.ours.p50 / round.before.p50).sort((a, b) => a - b)[Math.floor(rounds.length / 2)] as number,
         spread: medianOf((measured) => measured.p99 / measured.p50),

@@ -94,12 +94,12 @@ describe('of one network, when hashes take long', () => {
   async function line() {
     const hasher = createHasher({ memoryKib: 65_536, iterations: 4, parallelism: 1, concurrency: 1 })
     await hasher.burn()
-    expect(hasher.paceMs()).toBeGreaterThan(1000 / 46)
+    expect(hasher.paceMs()).toBeGreaterThan(1000 / 64)
     const { runtime } = server.holdfast
     const network = freshAddress()
     const started: number[] = []
     const endings: (() => void)[] = []
-    const attempts = Array.from({ length: 60 }, (_, n) => {
+    const attempts = Array.from({ length: 80 }, (_, n) => {
       const context = { origin: { network, requestId: `r${n}` }, runtime, services: { ...runtime.services, hasher } } as unknown as Context
       return withinNetwork(context, signInFailures, async () => {
         started.push(n)
@@ -114,21 +114,23 @@ describe('of one network, when hashes take long', () => {
 
   test('those beyond the thirty and a few who wait are told at once to come again, and the others come in as they came', async () => {
     const { started, endings, attempts, settled } = await line()
-    for (const late of attempts.slice(46))
+    for (const late of attempts.slice(64))
       await expect(late).rejects.toMatchObject({ kind: 'unavailable', code: 'busy', retryAfterSeconds: 1 })
-    for (let gone = 1; gone <= 16; gone++) {
+    for (let gone = 1; gone <= 34; gone++) {
       endings[gone]?.()
       await vi.waitFor(() => expect(started).toHaveLength(30 + gone))
     }
     for (const end of endings) end()
-    expect((await settled).filter(({ status }) => status === 'fulfilled')).toHaveLength(46)
-    expect(started).toEqual(Array.from({ length: 46 }, (_, n) => n))
+    expect((await settled).filter(({ status }) => status === 'fulfilled')).toHaveLength(64)
+    expect(started).toEqual(Array.from({ length: 64 }, (_, n) => n))
   })
 
   test('all come in that wait, though many places come free at once', async () => {
     const { started, endings, settled } = await line()
     for (const end of endings.slice(0, 30)) end()
-    await vi.waitFor(() => expect(started).toHaveLength(46))
+    await vi.waitFor(() => expect(started).toHaveLength(60))
+    for (const end of endings) end()
+    await vi.waitFor(() => expect(started).toHaveLength(64))
     for (const end of endings) end()
     await settled
   })

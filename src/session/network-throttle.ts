@@ -17,8 +17,8 @@ export const tokenMisses: NetworkLimit = { name: 'token', most: 20, code: 'token
 
 const minuteMs = 60_000
 const windowOf = ({ windowMs = minuteMs }: NetworkLimit): number => windowMs
-/** Attempts of one network that may wait for their turn, and how long the last of them may take, as hashes have been taking lately; the rest is told to come again. `always` may wait however long it takes. */
-const mostWaiting = { count: 100, ms: 1_000, always: 16 }
+/** Attempts of one network that may wait for their turn, and how long the last of them may take, as hashes have been taking lately; the rest is told to come again. `always` may wait on a slow machine too: with the thirty under way that is an office of 64. */
+const mostWaiting = { count: 100, ms: 1_000, always: 34 }
 const gate = createGate()
 
 const idOf = (limit: NetworkLimit, network: string): string => `${limit.name}:${network}`

@@ -5,6 +5,7 @@ import { Employee } from './employee/entity.ts'
 import { Counter } from './kernel/change.ts'
 import type { AnyEntity } from './kernel/entity.ts'
 import { Idempotency } from './kernel/idempotency.ts'
+import { AttendancePolicy, Holiday } from './policy/entity.ts'
 import { PasswordReset, RefreshToken, Session, SigningKeyRow, Throttle } from './session/entity.ts'
 import { StaffMember } from './session/staff.ts'
 import { Tenant } from './tenant/entity.ts'
@@ -16,6 +17,8 @@ export const entities: readonly AnyEntity[] = [
   User,
   Credential,
   Employee,
+  AttendancePolicy,
+  Holiday,
   Contact,
   Appointment,
   NewestAppointment,

@@ -30,6 +30,8 @@ import { renewSeals } from './session/master-key.ts'
 import { getMe, listSessions, revokeAllSessions, revokeCurrentSession, revokeSession, revokeSessionsOf } from './session/operations.ts'
 import { createPasswordReset, redeemPasswordReset } from './session/password-reset.ts'
 import { refreshSession } from './session/refresh.ts'
+import { createHoliday, listHolidays, removeHoliday } from './policy/holidays.ts'
+import { getPolicy, updatePolicy } from './policy/operations.ts'
 import { confirmSecondFactor, getSecondFactor, removeSecondFactor, resetSecondFactor, startSecondFactor } from './session/second-factor.ts'
 import { createSession } from './session/sign-in.ts'
 import { createStaff } from './session/staff-operations.ts'
@@ -140,3 +142,21 @@ export const operations: readonly AnyOperation[] = [
   bookAppointment,
   respondToAppointment,
 ]
+  createEmployee,
+  listEmployees,
+  getEmployee,
+  updateEmployee,
+  deactivateEmployee,
+  activateEmployee,
+  removeEmployee,
+  restoreEmployee,
+  createEmployees,
+  checkEmployeeId,
+  checkContact,
+  checkEmail,
+
+  getPolicy,
+  updatePolicy,
+  listHolidays,
+  createHoliday,
+  removeHoliday,

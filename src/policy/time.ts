@@ -24,3 +24,47 @@ export function zonedTime(ms: number, timeZone: string): string {
   const size = Math.abs(offset)
   return `${new Date(ms + offset * 60_000).toISOString().slice(0, -1)}${offset < 0 ? '-' : '+'}${two(Math.floor(size / 60))}:${two(size % 60)}`
 }
+
+/** A moment as the clocks of a zone show it. */
+export type LocalTime = {
+  /** `YYYY-MM-DD`. */
+  date: string
+  /** `HH:MM:SS`; parts of a second are cut off, so that limits are inclusive to the second. */
+  time: string
+}
+
+export function localTime(ms: number, timeZone: string): LocalTime {
+  const text = new Date(ms + offsetMinutes(ms, timeZone) * 60_000).toISOString()
+  return { date: text.slice(0, 10), time: text.slice(11, 19) }
+}
+
+/** Whether the zone is one of the IANA time zone database; an offset such as `+05:30` is none. */
+export function isTimeZone(name: string): boolean {
+  try {
+    return /^[A-Za-z]/.test(name) && formatOf(name) !== undefined
+  } catch {
+    return false
+  }
+}
+
+/** The day of the week of a date `YYYY-MM-DD`: 0 = Sunday. */
+export const weekdayOf = (date: string): number => new Date(`${date}T00:00:00Z`).getUTCDay()
+
+/** The date so many days later. */
+export const daysAfter = (date: string, days: number): string =>
+  new Date(Date.parse(`${date}T00:00:00Z`) + days * 86_400_000).toISOString().slice(0, 10)
+
+/** How many days from one date to another, neither more nor less than the calendar has: 0 for the same. */
+export const daysBetween = (from: string, to: string): number =>
+  Math.round((Date.parse(`${to}T00:00:00Z`) - Date.parse(`${from}T00:00:00Z`)) / 86_400_000)
+
+/** Every date from one to another, both included. */
+export function* datesFrom(from: string, to: string): Generator<string> {
+  for (let date = from; date <= to; date = daysAfter(date, 1)) yield date
+}
+
+/** `HH:MM` or `HH:MM:SS` as clocks with twelve hours say it: `09:45 AM`, `12:00 PM`. */
+export function twelveHours(time: string): string {
+  const hour = Number(time.slice(0, 2))
+  return `${String(hour % 12 || 12).padStart(2, '0')}:${time.slice(3, 5)} ${hour < 12 ? 'AM' : 'PM'}`
+}

@@ -23,6 +23,7 @@ import { explainAccess, getOrganization } from '../../user/organization.ts'
 import { changePassword } from '../../user/password.ts'
 import * as described from './described.ts'
 
+import { policyRoutes } from './policy.ts'
 const created = (base: string) => ({ status: 201, headers: ({ id }: { id: string }) => ({ Location: `${base}/${id}` }) })
 const noContent = { status: 204 }
 
@@ -88,6 +89,8 @@ export const v1: Surface = {
     route('POST', '/v1/tenants', createTenant, { ...described.tenantCreate, ...created('/v1/tenants') }),
     route('GET', '/v1/tenants', listTenants, described.list),
     route('GET', '/v1/tenants/:id', getTenant),
+    ...policyRoutes,
+
     route('PATCH', '/v1/tenants/:id', updateTenant, described.tenantUpdate),
   ],
 }

@@ -27,6 +27,14 @@ type Options<F extends Fields> = {
   internal?: readonly (keyof F & string)[]
   /** Fields computed from the others whenever a row is written: folded keys, search text, sort keys. Internal. */
   derived?: Partial<{ [K in keyof F]: (row: { [P in keyof F]: z.output<F[P]> }) => z.output<F[K]> }>
+  /** Rows that come and go with sign-ins and requests: a restore brings them to what the log has now, not to what they were, so that it revives nothing that ended. */
+  transient?: true
+  /** Fields that never go back, such as what ends old sessions: a restore leaves them as they are now. */
+  onward?: readonly (keyof F & string)[]
+  /** Whose this row is: fields that hold the id of a row of another entity. What belongs to a person is restored with them. */
+  belongsTo?: Partial<Record<(keyof F & string) | 'id', string>>
+  /** A field that is not null when the row was deleted on purpose: a restore leaves it deleted unless asked. */
+  deletedBy?: keyof F & string
   /** A field that takes the tenant's next number on insert. Engines keep the sequence above every number ever inserted. */
   sequence?: keyof F & string
 }
@@ -51,6 +59,10 @@ export type EntityType<F extends Fields = Fields> = {
   secret: ReadonlySet<string>
   sealed: readonly string[]
   internal: ReadonlySet<string>
+  transient: boolean
+  onward: readonly string[]
+  belongsTo: Readonly<Record<string, string>>
+  deletedBy: string | null
   sequence: string | null
   /** Schema of what may leave: the base fields and all that are neither secret nor internal. */
   public: z.ZodObject<typeof base & F>
@@ -90,6 +102,10 @@ export function entity<F extends Fields>(name: string, options: Options<F>): Ent
     secret,
     sealed: options.sealed ?? [],
     internal,
+    transient: options.transient ?? false,
+    onward: options.onward ?? [],
+    belongsTo: (options.belongsTo ?? {}) as Record<string, string>,
+    deletedBy: options.deletedBy ?? null,
     sequence: options.sequence ?? null,
     // the type promises the secret fields too; callers hand in whole rows, and what is not in the schema is stripped
     public: z.object({

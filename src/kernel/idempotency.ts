@@ -10,6 +10,7 @@ import type { Sealer } from './services.ts'
 export const Idempotency = entity('idempotency', {
   table: 'idempotency_keys',
   id: 'text',
+  transient: true,
   fields: { requestDigest: z.string(), status: z.int(), body: z.string(), expiresAt: z.iso.datetime({ precision: 3 }) },
   secret: ['body'],
   sealed: ['body'],

@@ -17,6 +17,8 @@ export const Session = entity('session', {
     userAgent: z.string().nullable(),
     network: z.string().nullable(),
   },
+  transient: true,
+  belongsTo: { userId: 'user' },
   indexes: { byUser: ['userId'], byExpiry: ['expiresAt'] },
   internal: ['epoch', 'surface', 'accessSeconds'],
 })
@@ -33,6 +35,8 @@ export const RefreshToken = entity('refresh_token', {
     successorId: z.string().nullable(),
     expiresAt: time,
   },
+  transient: true,
+  belongsTo: { sessionId: 'session' },
   secret: ['successor'],
   sealed: ['successor'],
   indexes: { byExpiry: ['expiresAt'] },
@@ -50,6 +54,7 @@ export const Throttle = entity('throttle', {
     recent: z.array(z.number()),
     expiresAt: time,
   },
+  transient: true,
   indexes: { byExpiry: ['expiresAt'] },
 })
 
@@ -59,6 +64,8 @@ export const PasswordReset = entity('password_reset', {
   id: 'text',
   /** Void once the password has changed otherwise: `passwordChangedAt` is what it was when the permission was given. */
   fields: { userId: z.uuid(), passwordChangedAt: time, expiresAt: time },
+  transient: true,
+  belongsTo: { userId: 'user' },
   indexes: { byExpiry: ['expiresAt'] },
   directory: { byId: { fields: ['id'] } },
 })
@@ -66,6 +73,7 @@ export const PasswordReset = entity('password_reset', {
 /** Keys that sign access tokens and log heads. They live in the platform's tenant, so that a restart logs nobody out. */
 export const SigningKeyRow = entity('signing_key', {
   table: 'signing_keys',
+  transient: true,
   fields: {
     kid: z.string(),
     purpose: z.enum(['token', 'log']),

@@ -165,6 +165,7 @@ describe('changing a tenant', () => {
     expect(audit.items[0]).toMatchObject({
       actor: { kind: 'platform', id: staff.id },
       changes: [{ type: 'tenant', fields: { validTo: null } }],
+      detail: { before: { validTo: '2021-01-01T00:00:00.000Z', version: 3 }, after: { validTo: null, version: 4 } },
     })
   })
 

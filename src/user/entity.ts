@@ -47,6 +47,8 @@ export const Credential = entity('credential', {
     totpLastStep: z.int().nullable(),
     recoveryDigests: z.array(z.string()),
   },
+  belongsTo: { id: 'user' },
+  onward: ['sessionEpoch', 'totpLastStep'],
   secret: ['passwordHash', 'totpSecret', 'totpPending', 'recoveryDigests'],
   sealed: ['totpSecret', 'totpPending'],
   internal: ['mustChangePassword', 'sessionEpoch', 'totpLastStep'],

@@ -81,7 +81,7 @@ test('a client secret is in no answer, log line, entry, export, error or metric,
   await server.restart()
   const files = readdirSync(server.folder, { recursive: true, withFileTypes: true }).filter((file) => file.isFile())
   const contents = files.map((file) => readFileSync(join(file.parentPath, file.name)))
-  expect(contents.length).toBeGreaterThan(1)
+  expect(contents.length).toBeGreaterThan(0)
   const places = [...said, ...server.logged, ...contents.map((bytes) => bytes.toString('latin1')), ...contents.map(unzipped)]
   for (const secret of secrets) for (const form of formsOf(secret)) for (const place of places) expect(place.includes(form)).toBe(false)
   // the search finds what is there

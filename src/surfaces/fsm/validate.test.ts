@@ -1,8 +1,6 @@
-import { join as pathOf } from 'node:path'
-import Database from 'better-sqlite3'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { AppError } from '../../kernel/errors.ts'
-import type { Storage } from '../../storage/port.ts'
+import type { PlatformStore, Storage, TenantStore } from '../../storage/port.ts'
 import { moveClock, stopClock } from '../../testing/clock.ts'
 import { actionsOf } from '../../testing/log.ts'
 import { found, freshAddress, goodPassword, hire, type Person } from '../../testing/people.ts'
@@ -234,28 +232,36 @@ describe('what cannot be read is an error, never "not found"', () => {
   })
 
   test('a date that is none, and then nobody comes in', async () => {
-    const sick = await startTestServer()
-    const boss = await hire(sick)
-    const made = await createdBy(sick, boss)
-    const person = await peopled(sick, boss, made, 'owner')
-    const { holdfast } = sick
-    const whole = holdfast.runtime.storage
-    const db = new Database(pathOf(sick.folder, 'holdfast.db'))
-    db.prepare('UPDATE tenants SET valid_to = ? WHERE id = ?').run('never', person.tenantId)
-    db.close()
-    await sick.restart()
-    expect(sick.holdfast.runtime.storage).not.toBe(whole)
-    const answer = await sick.send('GET', `/fsm/validate?accountId=${made.accountId}&companyId=${made.companyId}`)
-    expect([answer.status, answer.body.isValid, answer.body.error, answer.body.message]).toEqual([
-      500,
-      false,
-      'ERROR',
-      'Error validating tenant',
-    ])
-    const native = await sick.send('GET', '/v1/me', { token: person.token })
-    expect([native.status, native.body.code]).toEqual([500, 'licence_unreadable'])
-    expect((await signInOf(sick, person, made)).status).toBe(500)
-    await sick.close()
+    const { runtime } = server.holdfast
+    const whole = runtime.storage
+    const garbled = <R>(row: R): R => (typeof row === 'object' && row !== null && 'validTo' in row ? { ...row, validTo: 'never' } : row)
+    const over = <S extends TenantStore>(store: S): S => ({
+      ...store,
+      get: async (...wanted: Parameters<TenantStore['get']>) => garbled(await store.get(...wanted)),
+      read: async (...wanted: Parameters<TenantStore['read']>) => (await store.read(...wanted)).map(garbled),
+    })
+    const platform = whole.platform()
+    const found = async (...wanted: Parameters<PlatformStore['lookup']>) =>
+      (await platform.lookup(...wanted)).map(({ tenantId, row }) => ({ tenantId, row: garbled(row) }))
+    const storage = Object.create(whole, {
+      tenant: { value: (id: string) => over(whole.tenant(id)) },
+      platform: { value: () => ({ ...over(platform), lookup: found }) },
+    }) as Storage
+    Object.assign(runtime, { storage })
+    try {
+      const answer = await validate()
+      expect([answer.status, answer.body.isValid, answer.body.error, answer.body.message]).toEqual([
+        500,
+        false,
+        'ERROR',
+        'Error validating tenant',
+      ])
+      const native = await server.send('GET', '/v1/me', { token: owner.token })
+      expect([native.status, native.body.code]).toEqual([500, 'licence_unreadable'])
+      expect((await signInOf(server, owner, company)).status).toBe(500)
+    } finally {
+      Object.assign(runtime, { storage: whole })
+    }
   })
 })
 

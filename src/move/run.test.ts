@@ -114,7 +114,7 @@ test('a storage that is written to while it moves, at any moment, is moved whole
         for (const { name } of entities) expect({ count: moved.entities[name], digest: moved.digests[name] }).toEqual(sums.of(name))
       },
     ),
-    { numRuns: 12 },
+    { numRuns: 12, endOnFailure: true },
   )
 })
 

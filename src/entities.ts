@@ -1,10 +1,12 @@
 import { ApiKey } from './apikey/entity.ts'
 import { Appointment, NewestAppointment } from './appointment/entity.ts'
+import { Attendance } from './attendance/entity.ts'
 import { Contact } from './contact/entity.ts'
 import { Employee } from './employee/entity.ts'
 import { Counter } from './kernel/change.ts'
 import type { AnyEntity } from './kernel/entity.ts'
 import { Idempotency } from './kernel/idempotency.ts'
+import { Leave, LeaveBook } from './leave/entity.ts'
 import { AttendancePolicy, Holiday } from './policy/entity.ts'
 import { PasswordReset, RefreshToken, Session, SigningKeyRow, Throttle } from './session/entity.ts'
 import { StaffMember } from './session/staff.ts'
@@ -19,6 +21,9 @@ export const entities: readonly AnyEntity[] = [
   Employee,
   AttendancePolicy,
   Holiday,
+  Attendance,
+  Leave,
+  LeaveBook,
   Contact,
   Appointment,
   NewestAppointment,

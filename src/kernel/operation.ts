@@ -43,6 +43,8 @@ export type Operation<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.Z
   conflicts?: Readonly<Record<string, Taken>>
   /** While the settings say so, anyone may, signed in or not, as if it were public. */
   opens?(settings: Settings): boolean
+  /** Unique keys (`attendance.day`) whose loss to someone else is looked at again, as a lost version is: the operation finds the other's row and says what that means. */
+  rereads?: readonly string[]
   /** Reads only: never commits, needs no idempotency. */
   readOnly?: boolean
   /** Runs even while the actor must change the password, or its tenant's licence has ended: sign-out. */

@@ -119,7 +119,8 @@ async function repeated<I extends z.ZodType, O extends z.ZodType>(run: Run<I, O>
     } catch (error) {
       if (!(error instanceof Conflict)) throw error
       throwTaken(run.operation, error)
-      if (error.reason === 'unique' || error.reason === 'bound' || attempt >= attempts) throw error
+      const isFinal = error.reason === 'bound' || (error.reason === 'unique' && !mayReread(run.operation, error))
+      if (isFinal || attempt >= attempts) throw error
       await new Promise((resolve) => setTimeout(resolve, (attempt * (run.context.random(1)[0] ?? 0)) / 64))
     }
   }
@@ -127,6 +128,9 @@ async function repeated<I extends z.ZodType, O extends z.ZodType>(run: Run<I, O>
 
 /** A guard that has a name of its own in this operation is refused under that name. */
 function throwTaken({ conflicts }: Pick<Operation, 'conflicts'>, { reason, id, entity, key }: Conflict): void {
+const mayReread = ({ rereads }: Pick<Operation, 'rereads'>, { entity, key }: Conflict): boolean =>
+  rereads?.includes(`${entity}.${key}`) === true
+
   const taken = conflicts?.[reason === 'bound' ? `counter.${id.split(':')[0]}` : `${entity}.${key ?? reason}`]
   if (taken === undefined) return
   const [code, message, field] = taken

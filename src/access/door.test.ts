@@ -94,7 +94,14 @@ describe('a stranger', () => {
 })
 
 /** What stays open to whoever must change the password: that, and signing out. */
-const whileMustChange = ['user.password', 'agent.password', 'session.revoke', 'session.revoke-current', 'session.revoke-all']
+const whileMustChange = [
+  'user.password',
+  'agent.password',
+  'employee.password',
+  'session.revoke',
+  'session.revoke-current',
+  'session.revoke-all',
+]
 /** What stays open to a tenant without a licence. */
 const whileUnlicensed = ['session.revoke', 'session.revoke-current', 'session.revoke-all']
 
@@ -128,6 +135,7 @@ test('what is public is on this list, and nothing else', () => {
     'GET /fsm/appointments/token/:token',
     'GET /fsm/validate',
     'POST /api/v1/auth/login',
+    'POST /auth/login/',
     'POST /v1/password-resets',
     'POST /v1/sessions',
     'POST /v1/sessions/refresh',

@@ -39,6 +39,8 @@ export const Employee = entity('employee', {
     isStaff: z.boolean(),
     isSuperuser: z.boolean(),
     isDemoUser: z.boolean(),
+    /** The username of an imported record, where it was another than the id: exports repeat it. */
+    legacyUsername: z.string().nullable(),
     /** ISO 8601 with the offset, and as many digits, that it came with. */
     dateJoined: z.string(),
     lastLogin: z.string().nullable(),
@@ -57,7 +59,7 @@ export const Employee = entity('employee', {
     byName: ['nameFold'],
     byReporting: ['reportingFold'],
   },
-  internal: ['wasActive'],
+  internal: ['wasActive', 'legacyUsername'],
   derived: {
     nameFold: (row) => nameKey(`${row.firstName} ${row.lastName}`),
     reportingFold: (row) => (row.reportingManager === null ? null : nameKey(row.reportingManager)),

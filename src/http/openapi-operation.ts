@@ -104,6 +104,7 @@ const header = (name: string): [string, Reference] => [name, { $ref: `#/componen
 
 function responsesOf(surface: Surface, route: Route, schemas: Schemas): Record<string, Response> {
   const responses: Record<string, Response> = { [String(route.options.status ?? 200)]: successOf(route, schemas) }
+  if (route.options.dryStatus !== undefined) responses[String(route.options.dryStatus)] = successOf(route, schemas)
   for (const [status, codes] of refusedStatuses(surface, route)) {
     const special = status === 401 ? ['WWW-Authenticate'] : status === 429 || status === 503 ? ['Retry-After'] : []
     responses[String(status)] = {

@@ -28,6 +28,8 @@ export type RouteOptions<O> = {
   stream?(start: StreamStart<O>): AsyncIterable<string>
   /** 200 unless said. 204 sends no body. */
   status?: number
+  /** What `reply` answers with instead when nothing was stored, as a dry run stores nothing; for the API description. */
+  dryStatus?: number
   /** Wire form → operation input. Default: body, then query, then path parameters, and `version` from If-Match. */
   input?(request: WireRequest): unknown
   /** Operation output → wire form. Default: the output as it is. Runs before the commit and must not look at the clock. */

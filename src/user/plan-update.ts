@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { mirrorOf } from '../employee/mirror.ts'
 import { add, type Change, check, checkAbsent, patched, update } from '../kernel/change.ts'
 import type { Context } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
@@ -15,6 +16,17 @@ export type UserPatch = z.output<z.ZodObject<typeof patchFields>>
  * Errors: `role_not_grantable`, `manager_invalid`, `manager_cycle`, `weak_password`; `last_owner` and taken names come from the commit (`userConflicts`).
  */
 export async function planUpdate(
+  context: Context,
+  before: UserRow,
+  patch: UserPatch,
+  newPassword: string | null = null,
+): Promise<{ user: UserRow; changes: Change[] }> {
+  const { user, changes } = await planUserUpdate(context, before, patch, newPassword)
+  return { user, changes: [...changes, ...(await mirrorOf(context, before, user))] }
+}
+
+/** The same without the employee's row, which the caller writes. */
+export async function planUserUpdate(
   context: Context,
   before: UserRow,
   patch: UserPatch,

@@ -72,12 +72,11 @@ type UserFields = Pick<
 export function userRows(
   { newId, now }: Pick<Context, 'newId' | 'now'>,
   { passwordHash, mustChangePassword, createdAt, ...fields }: UserFields,
-): { user: UserRow; changes: Change[] } {
+): { user: UserRow; credential: Entity<typeof Credential> | null; changes: Change[] } {
   const user = create(User, newId(), fields, createdAt)
-  const changes = [insert(User, user)]
-  if (passwordHash !== null || mustChangePassword)
-    changes.push(insert(Credential, newCredential(user.id, { passwordHash, mustChangePassword, now })))
-  return { user, changes }
+  const isInvited = passwordHash === null && !mustChangePassword
+  const credential = isInvited ? null : newCredential(user.id, { passwordHash, mustChangePassword, now })
+  return { user, credential, changes: [insert(User, user), ...(credential === null ? [] : [insert(Credential, credential)])] }
 }
 
 export function assertMayGrant(giver: AnyRole | null, role: Role): void {

@@ -1,5 +1,5 @@
 import type { Surface } from '../../http/route.ts'
-import { type AppError, type ErrorKind, statusOf } from '../../kernel/errors.ts'
+import { type AppError, type ErrorKind, type FieldError, statusOf } from '../../kernel/errors.ts'
 import { wireName } from './words.ts'
 
 type Asked = Parameters<Surface['problem']>[1]
@@ -41,10 +41,19 @@ const incomplete: Said = { status: 400, detail: 'Please enter both Employee ID a
 
 /** An error in this dialect: `title`, `detail`, `error` and `message` are one sentence. */
 export function problem(error: AppError, asked: Asked): ReturnType<Surface['problem']> {
-  const { status, detail } = signInProblem(error, asked) ?? plain(error, asked)
-  const errors = error.errors?.map(({ field, message }) => ({ field: wireName(field), message }))
-  const listed = status === 400 && errors !== undefined && errors.length > 0 ? { errors } : {}
-  return { status, title: detail, detail, extra: { success: false, ...listed } }
+  const refused = signInProblem(error, asked)
+  const { status, detail } = refused ?? plain(error, asked)
+  // whoever cannot come in is told neither a code of the reason nor a field
+  if (refused?.status === 401)
+    return { status, title: detail, detail, code: 'invalid_credentials', extra: { success: false, errors: undefined } }
+  const errors = error.errors?.map(wireError)
+  return { status, title: detail, detail, extra: { success: false, ...(errors === undefined || errors.length === 0 ? {} : { errors }) } }
+}
+
+/** A refusal of a row of a sheet begins with its line. */
+function wireError({ field, message }: FieldError) {
+  const row = /^Row (\d+): /.exec(message)?.[1]
+  return { ...(row === undefined ? {} : { row: Number(row) }), field: wireName(field), message }
 }
 
 function plain(error: AppError, asked: Asked): Said {

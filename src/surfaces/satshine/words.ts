@@ -14,6 +14,14 @@ const camel = (name: string): string => name.replace(/_([a-z])/g, (_, letter: st
 /** A field's name in this dialect: `firstName` → `first_name`. Paths keep their dots. */
 export const wireName = (field: string): string => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
-/** A body or query in our names: `first_name` → `firstName`. A name that is not in lower case and underscores is nobody's and stays as it is. */
+/** A body or query in our names: `first_name` → `firstName`. Names with capitals are nobody's here, so they are left out. */
 export const fieldsOf = (body: Body): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(body).map(([name, value]) => [/[A-Z]/.test(name) ? name : camel(name), value]))
+  Object.fromEntries(Object.entries(body).flatMap(([name, value]) => (/[A-Z]/.test(name) ? [] : [[camel(name), value]])))
+
+/** The same where every name has to be known. Errors: `validation_failed`. */
+export function knownFieldsOf(body: Body): Record<string, unknown> {
+  const field = Object.keys(body).find((name) => /[A-Z]/.test(name))
+  if (field === undefined) return fieldsOf(body)
+  const message = 'is not a known field'
+  throw new AppError('unprocessable', 'validation_failed', `${field}: ${message}`, { errors: [{ field, message }] })
+}

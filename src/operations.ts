@@ -6,6 +6,7 @@ import { respondToAppointment } from './appointment/respond.ts'
 import { followEvents } from './audit/follow.ts'
 import { checkIntegrity, exportAudit, listAudit, verifyAudit } from './audit/operations.ts'
 import { createBackup, listBackups, proveBackup, pruneBackups, verifyBackup } from './backup/operations.ts'
+import { createRestore, restoreTenant, undoRestore } from './backup/restore.ts'
 import { changeOwnPassword, getAgent, signIn } from './contact/account.ts'
 import { createLeads } from './contact/bulk.ts'
 import { getCommission } from './contact/commission.ts'
@@ -19,10 +20,18 @@ import { getManagerSales, getSalesTeams, listManagers } from './contact/teams.ts
 import { updateAgent } from './contact/update-agent.ts'
 import { createLead, removeLead, updateLead } from './contact/write-leads.ts'
 import { changeEmployeePassword, signInEmployee } from './employee/account.ts'
+import { activateEmployee, deactivateEmployee, removeEmployee, restoreEmployee } from './employee/activity.ts'
+import { createEmployees } from './employee/bulk.ts'
+import { checkContact, checkEmail, checkEmployeeId } from './employee/check.ts'
+import { createEmployee } from './employee/create.ts'
+import { getEmployee, listEmployees } from './employee/list.ts'
+import { updateEmployee } from './employee/update.ts'
 import { importCompanies } from './import/fsm/import.ts'
 import { importUsers } from './import/users.ts'
 import { importVantagepoint } from './import/vantagepoint/import.ts'
 import type { AnyOperation } from './kernel/operation.ts'
+import { createHoliday, listHolidays, removeHoliday } from './policy/holidays.ts'
+import { getPolicy, updatePolicy } from './policy/operations.ts'
 import { seedUsers } from './seed/users.ts'
 import { seedVantagepoint } from './seed/vantagepoint.ts'
 import { listKeys, rotateKeys } from './session/key-operations.ts'
@@ -30,8 +39,6 @@ import { renewSeals } from './session/master-key.ts'
 import { getMe, listSessions, revokeAllSessions, revokeCurrentSession, revokeSession, revokeSessionsOf } from './session/operations.ts'
 import { createPasswordReset, redeemPasswordReset } from './session/password-reset.ts'
 import { refreshSession } from './session/refresh.ts'
-import { createHoliday, listHolidays, removeHoliday } from './policy/holidays.ts'
-import { getPolicy, updatePolicy } from './policy/operations.ts'
 import { confirmSecondFactor, getSecondFactor, removeSecondFactor, resetSecondFactor, startSecondFactor } from './session/second-factor.ts'
 import { createSession } from './session/sign-in.ts'
 import { createStaff } from './session/staff-operations.ts'
@@ -110,6 +117,9 @@ export const operations: readonly AnyOperation[] = [
   verifyBackup,
   proveBackup,
   pruneBackups,
+  createRestore,
+  undoRestore,
+  restoreTenant,
 
   signIn,
   getAgent,
@@ -135,13 +145,6 @@ export const operations: readonly AnyOperation[] = [
 
   signInEmployee,
   changeEmployeePassword,
-
-  createAppointments,
-  listAppointments,
-  getOfferedAppointment,
-  bookAppointment,
-  respondToAppointment,
-]
   createEmployee,
   listEmployees,
   getEmployee,
@@ -160,3 +163,10 @@ export const operations: readonly AnyOperation[] = [
   listHolidays,
   createHoliday,
   removeHoliday,
+
+  createAppointments,
+  listAppointments,
+  getOfferedAppointment,
+  bookAppointment,
+  respondToAppointment,
+]

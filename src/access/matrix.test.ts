@@ -76,6 +76,9 @@ const matrix: Record<string, Row> = {
   'backup.verify': both({ owner: 'tenant', ...staffReads }),
   'backup.prove': both({ owner: 'tenant', ...staff }),
   'backup.prune': peopleOnly(staff),
+  'restore.run': peopleOnly({ owner: 'tenant', ...staff }),
+  'restore.undo': peopleOnly({ owner: 'tenant', ...staff }),
+  'restore.tenant': peopleOnly(staff),
   'integrity.check': both({ owner: 'tenant', auditor: 'tenant', ...staffReads }),
   'event.follow': both({ ...everyone, ...staffReads }),
 
@@ -112,9 +115,6 @@ const matrix: Record<string, Row> = {
 
   'employee.sign-in': 'public',
   'employee.password': peopleOnly(oneself),
-
-  'appointment.create': both({ ...fieldService, ...staff }),
-  'appointment.list': both({ ...fieldService, auditor: 'tenant', ...staffReads }),
   'employee.create': both(administrators),
   'employee.list': both(readers),
   'employee.get': both(readers),
@@ -133,6 +133,9 @@ const matrix: Record<string, Row> = {
   'holiday.list': both({ ...fieldService, auditor: 'tenant' }),
   'holiday.create': both(administrators),
   'holiday.remove': both(administrators),
+
+  'appointment.create': both({ ...fieldService, ...staff }),
+  'appointment.list': both({ ...fieldService, auditor: 'tenant', ...staffReads }),
   'appointment.get-offered': 'public',
   'appointment.book': 'public',
   'appointment.respond': both({ ...fieldService, ...staff }),

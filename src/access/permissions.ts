@@ -115,6 +115,8 @@ export const permissions = {
   'integrity:read': { owner: 'tenant', auditor: 'tenant', ...staffReads },
   'backup:read': { owner: 'tenant', ...staffReads },
   'backup:create': { owner: 'tenant', ...staff },
+  'restore:run': { owner: 'tenant', ...staff, peopleOnly: true },
+  'restore:all': { ...staff, peopleOnly: true },
   'backup:prune': { ...staff, peopleOnly: true },
   'metrics:read': { ...readers, ...staffReads },
   'key:read': { ...staffReads },

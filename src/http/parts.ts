@@ -58,7 +58,7 @@ declare module 'fastify' {
 }
 
 export function visitOf({ surfaces, settings }: Pick<ServerParts, 'surfaces' | 'settings'>, request: FastifyRequest): Visit {
-  const forwarded = request.headers['x-forwarded-for']
+  const { cookie, 'x-forwarded-for': forwarded } = request.headers
   const address = clientAddress(
     request.socket.remoteAddress ?? '127.0.0.1',
     Array.isArray(forwarded) ? forwarded.join(',') : forwarded,
@@ -70,21 +70,23 @@ export function visitOf({ surfaces, settings }: Pick<ServerParts, 'surfaces' | '
     surface: surface.name,
     network: networkOf(address),
     userAgent: request.headers['user-agent'] ?? null,
-    deviceToken: /(?:^|; *)__Host-holdfast-device=([^;]+)/.exec(request.headers.cookie ?? '')?.[1] ?? null,
+    deviceToken: cookie === undefined ? null : (/(?:^|; *)__Host-holdfast-device=([^;]+)/.exec(cookie)?.[1] ?? null),
   }
   return { origin, authenticated: nobody, surface, operation: null, error: null, startedMs: performance.now() }
 }
 
 /** The surface whose prefix is the longest that fits, else the first. */
 function surfaceOf(surfaces: readonly Surface[], url: string): Surface {
-  const fitting = surfaces.filter(
-    ({ prefix }) => url === prefix || url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`) || url.startsWith(`${prefix}?`),
-  )
-  const best = fitting.reduce<Surface | undefined>(
-    (longest, surface) => (surface.prefix.length >= (longest?.prefix.length ?? 0) ? surface : longest),
-    undefined,
-  )
-  const fallback = best ?? surfaces[0]
-  if (fallback === undefined) throw new Error('a server needs at least one surface')
-  return fallback
+  let best: Surface | undefined
+  for (const surface of surfaces) if (surface.prefix.length >= (best?.prefix.length ?? 0) && isUnder(url, surface.prefix)) best = surface
+  best ??= surfaces[0]
+  if (best === undefined) throw new Error('a server needs at least one surface')
+  return best
+}
+
+/** Whether an address is the prefix itself, or goes on after it with a path or a query. Asked on every request, so no text is built. */
+function isUnder(url: string, prefix: string): boolean {
+  if (!url.startsWith(prefix)) return false
+  const next = url[prefix.length]
+  return next === undefined || next === '/' || next === '?' || prefix.endsWith('/')
 }

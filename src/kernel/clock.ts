@@ -9,5 +9,10 @@ export function createClock(frozen: number | null = null): Clock {
   return { businessMs: () => frozen ?? Date.now(), realMs: () => Date.now() }
 }
 
-/** RFC 3339, UTC, milliseconds. */
-export const toTime = (ms: number): string => new Date(ms).toISOString()
+let last = { ms: 0, text: new Date(0).toISOString() }
+
+/** RFC 3339, UTC, milliseconds. Requests come many to a millisecond, so the last one is remembered. */
+export function toTime(ms: number): string {
+  if (ms !== last.ms) last = { ms, text: new Date(ms).toISOString() }
+  return last.text
+}

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import { Cron } from 'croner'
 import { recoveryKeyOf } from './backup/recovery-key.ts'
 import { createBackups } from './backup/service.ts'
@@ -42,12 +44,14 @@ export async function openBackups({ config, masterKey, storage, keys, clock, log
     workers: {
       takeSnapshot: (about, progress) => inThread(workshop, 'takeSnapshot', about, progress),
       proveSnapshot: (input, progress) => inThread(workshop, 'proveSnapshot', input, progress),
+      planRestore: (input, progress) => inThread(workshop, 'planRestore', input, progress),
       verifyBackups: (input, progress) => inThread(workshop, 'verifyBackups', input, progress),
     },
     keep,
     clock,
     log,
     holdfast: version,
+    newFile: async () => join(config.dataFolder, `.plan-${randomBytes(8).toString('hex')}`),
   })
   let timer: Cron | null = null
   if (mode === 'sync') shipper.start() // every commit waits for it, a command's too

@@ -25,6 +25,7 @@ import { openMasterKeys } from './master-key.ts'
 import { ensureFirstTenant, type FirstOwner } from './session/first-start.ts'
 import { createHasher, type Hasher } from './session/hasher.ts'
 import { type KeyRing, openKeyRing } from './session/key-ring.ts'
+import { closable } from './storage/closable.ts'
 import { type Pause, pausable } from './storage/pausable.ts'
 import type { Storage } from './storage/port.ts'
 import { networkFileSystem } from './storage/sqlite/folder.ts'
@@ -82,7 +83,8 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
   }
   const engine = await createEngine({ storage: config.storage, dataFolder: config.dataFolder, entities, onProblem })
   const { storage: held, pause } = pausable(engine)
-  const storage = timed(held, (seconds, commit) => {
+  const { storage: gated, closures } = closable(held)
+  const storage = timed(gated, (seconds, commit) => {
     metrics.committed(seconds)
     options.committed?.(seconds, commit)
   })
@@ -100,6 +102,7 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
     const runtime: Runtime = {
       storage: backups?.acknowledging(storage) ?? storage,
       hub,
+      closures,
       clock,
       ids,
       random: randomBytes,
@@ -181,7 +184,10 @@ export async function buildServer(
   })
   app.addHook('preClose', async () => health.stopping())
   if (config.fsm.openSetup)
-    runtime.services.log.warn({}, 'HOLDFAST_FSM_OPEN_SETUP is on: anyone may create a tenant at POST /fsm/tenant. Switch it off when set-up is done.')
+    runtime.services.log.warn(
+      {},
+      'HOLDFAST_FSM_OPEN_SETUP is on: anyone may create a tenant at POST /fsm/tenant. Switch it off when set-up is done.',
+    )
   return app
 }
 

@@ -124,8 +124,12 @@ const places = operations.map((operation) => ({
   name: operation.name,
   surface: surfaces.find(({ routes }) => routes.some((route) => route.operation === operation))?.name ?? 'cli',
 }))
-/** Demo data and imports work on what they bring along, and take long. */
-const slow = new Set(['user.seed', 'vantagepoint.seed'])
+/** Demo data and imports work on what they bring along, and take long; so do backups, whose own tests have two tenants. */
+const slow = new Set([
+  'user.seed',
+  'vantagepoint.seed',
+  ...places.map(({ name }) => name).filter((name) => /^(backup|restore)\./.test(name)),
+])
 
 describe('an id of another tenant', () => {
   test.each(places.filter(({ name }) => !slow.has(name)))('is to $name what an absent one is', async ({ operation, surface }) => {
@@ -161,12 +165,13 @@ const isUuidLike = (value: unknown): boolean => /^[0-9a-f]{8}-[0-9a-f]{4}-/.test
 test('the probe gets through: most operations accept what it sends about our own rows', async () => {
   const refused: string[] = []
   for (const { operation, surface, name } of places) {
+    if (slow.has(name)) continue
     const probe = probeOf(operation.input)
     const { ok, said } = await ask(operation, actors.owner as Principal, probe.input(await ownValues(operation, probe, surface)), surface)
     if (!ok) refused.push(`${name}: ${said}`)
   }
   // what is left needs a token, another role, or a whole file
-  expect(refused.length, refused.join('\n')).toBeLessThan(places.length / 2)
+  expect(refused.length, refused.join('\n')).toBeLessThan((places.length - slow.size) / 2)
 })
 
 test.each(surfaces.flatMap(({ routes }) => routes).filter(({ options }) => options.stream === undefined))(

@@ -15,5 +15,7 @@ export const ApiKey = entity('api_key', {
   },
   directory: { byDigest: { fields: ['keyDigest'], unique: true } },
   secret: ['keyDigest'],
+  /** A restore revives no key that was revoked. */
+  transient: true,
   internal: ['createdBy'],
 })

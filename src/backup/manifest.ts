@@ -25,7 +25,7 @@ const manifest = z.object({
   entities: z.record(z.string(), count),
   tenants: z.record(z.string(), z.record(z.string(), count)),
   /** Where each stream stood: the rows are exactly those after these entries. */
-  heads: z.array(z.object({ tenantId: z.string(), stream: z.string(), sequence: z.int().min(1), hash: sha256 })),
+  heads: z.array(z.object({ tenantId: z.string(), stream: z.string(), sequence: z.int().min(1), hash: sha256, time })),
   signedBy: z.string(),
   signature: z.string(),
 })

@@ -22,7 +22,7 @@ const backup = z.object({
 })
 
 /** Errors: `backups_off`. */
-function backupsOf({ runtime }: Context): Backups {
+export function backupsOf({ runtime }: Context): Backups {
   const { backups } = runtime.services
   if (backups !== null) return backups
   throw new AppError('conflict', 'backups_off', 'No backups are made, because HOLDFAST_BACKUP is off. Name a folder or bucket there.')

@@ -40,7 +40,7 @@ export async function rebuild({ target, manifest, identity, entities, into, prog
       for (let start = 0; start < piece.entries.length; start += entriesPerLoad) {
         const some = piece.entries.slice(start, start + entriesPerLoad)
         await transfer.load({ entries: some.map((logged) => ({ tenantId, ...logged })) })
-        for (const logged of some) if (logged.entry.sequence > (until ?? 0)) await replay.apply(tenantId, logged, () => true)
+        for (const logged of some) if (logged.entry.sequence > (until ?? 0)) await replay.apply(tenantId, logged, () => 'all')
         entries += some.length
         progress(rows + entries)
       }

@@ -9,8 +9,8 @@ type Pending = { type: AnyEntity; tenantId: string; id: string; row: Row | null 
 const batchSize = 500
 
 export type Replay = {
-  /** What an entry did to rows of the types that `takes` lets through. Entries of a stream come in order. */
-  apply(tenantId: string, logged: LoggedEntry, takes: (type: AnyEntity) => boolean): Promise<void>
+  /** What an entry did to rows of the types that `takes` lets through, wholly or only to some fields of rows that are there. Entries of a stream come in order. */
+  apply(tenantId: string, logged: LoggedEntry, takes: (type: AnyEntity) => 'all' | readonly string[]): Promise<void>
   /** Writes what is still in memory, and the greatest numbers that inserts carried: a row may have been removed again. */
   flush(): Promise<void>
 }
@@ -49,12 +49,24 @@ export function createReplay(into: Storage, entities: readonly AnyEntity[]): Rep
     if (typeof value === 'number' && value > (greatest.get(key)?.value ?? 0)) greatest.set(key, { tenantId, sequence: type.name, value })
   }
 
+  /** Changes some fields of a row that is there. */
+  async function patch({ type, tenantId, id }: Omit<Pending, 'row'>, fields: Record<string, unknown>): Promise<void> {
+    const before = await current(type, tenantId, id)
+    if (before !== null && Object.keys(fields).length > 0)
+      pending.set(keyOf(type, tenantId, id), { type, tenantId, id, row: { ...before, ...fields } })
+  }
+
   return {
     async apply(tenantId, { entry, secrets }, takes) {
       const hidden = secrets === null ? [] : (JSON.parse(secrets) as { changes: Record<string, Json>[] }).changes
       for (const [index, { op, type: name, id, fields }] of entry.changes.entries()) {
         const type = types.get(name)
-        if (type === undefined || !takes(type)) continue
+        if (type === undefined) continue
+        const taken = takes(type)
+        if (taken !== 'all') {
+          if (op === 'update' && taken.length > 0) await patch({ type, tenantId, id }, pick({ ...fields, ...hidden[index] }, taken))
+          continue
+        }
         if (op === 'insert' && type.sequence !== null) note(type, tenantId, fields[type.sequence])
         const before = op === 'insert' || op === 'remove' ? null : await current(type, tenantId, id)
         const changed = { ...(op === 'add' && before === null ? { createdAt: fields.updatedAt } : before), ...fields, ...hidden[index] }
@@ -65,6 +77,9 @@ export function createReplay(into: Storage, entities: readonly AnyEntity[]): Rep
     flush,
   }
 }
+
+const pick = (fields: Record<string, unknown>, names: readonly string[]): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(fields).filter(([name]) => names.includes(name)))
 
 /** A row of this version's fields: those of others are left out, and null where the log has none. */
 const whole = (type: AnyEntity, id: string, fields: Record<string, unknown>): Row => ({

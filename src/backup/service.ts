@@ -1,11 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import type { Backup, Backups, Proof, Verified } from '../kernel/backups.ts'
+import { createReadStream } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
+import type { At, Backup, Backups, Plan, Planned, Proof, RowDifference, Verified } from '../kernel/backups.ts'
 import { type Clock, toTime } from '../kernel/clock.ts'
 import { AppError } from '../kernel/errors.ts'
 import type { Logger } from '../kernel/services.ts'
 import { platformTenant, type Storage } from '../storage/port.ts'
 import { type Manifest, type Opening, readManifest } from './manifest.ts'
+import type { Moment } from './materialise.ts'
 import { provenName, snapshotOf, snapshotsPrefix } from './names.ts'
+import type { PlanInput } from './plan.ts'
 import { beyondNewest, type Dated, type Keep, superfluous } from './retention.ts'
 import type { Shipper } from './ship.ts'
 import { isSignedBy, type Signed } from './signature.ts'
@@ -18,6 +23,7 @@ type Progress = (done: number) => void
 export type Workers = {
   takeSnapshot(about: NewSnapshot, progress?: Progress): Promise<{ manifest: Manifest; failed: { url: string; detail: string }[] }>
   proveSnapshot(input: { url: string; id: string; now: string }, progress?: Progress): Promise<Proof | null>
+  planRestore(input: PlanInput, progress?: Progress): Promise<Planned>
   verifyBackups(input: { url: string; id: string | null }, progress?: Progress): Promise<Verified>
 }
 
@@ -31,6 +37,8 @@ type Parts = {
   clock: Clock
   log: Logger
   holdfast: string
+  /** A file name that nobody uses, on a disk where the data may lie. */
+  newFile(): Promise<string>
 }
 
 /** Snapshots of this instance in its targets (DESIGN.md section 8). */
@@ -119,6 +127,34 @@ export function createBackups(parts: Parts): Backups {
     return made
   }
 
+  async function plan({ tenantId, at, scope, includeRemoved, url }: Parameters<Backups['plan']>[0], progress?: Progress): Promise<Plan> {
+    const isShipped = await shipper.flush().then(
+      () => true,
+      (error: unknown) => {
+        log.warn({ err: error }, 'restore: not every target has the newest entries')
+        return false
+      },
+    )
+    const all = await list(url)
+    const [target] = chosen(url ?? all[0]?.target ?? targets[0]?.url)
+    if (target === undefined) throw absent(null)
+    const here = all.filter((backup) => backup.target === target.url)
+    const { snapshot, moment } = begin(here, tenantId, at)
+    const last = (await storage.tenant(tenantId).head())?.sequence ?? 0
+    if (moment !== null && 'sequence' in moment && moment.sequence > last) throw beyond(moment.sequence, last)
+    const file = await parts.newFile()
+    const remove = () => rm(file, { force: true })
+    try {
+      const input: PlanInput = { url: target.url, snapshot, tenantId, moment, scope, includeRemoved, file }
+      const planned = await workers.planRestore(input, progress)
+      if (moment === null && !isShipped && planned.sequence < last) throw beyond(last, planned.sequence)
+      return { ...planned, differences: () => differencesIn(file), dispose: remove }
+    } catch (error) {
+      await remove()
+      throw error
+    }
+  }
+
   return {
     async create(progress) {
       if (isRunning) throw new AppError('conflict', 'backup_running', 'A backup is being made already. Wait until it is done.')
@@ -166,6 +202,7 @@ export function createBackups(parts: Parts): Backups {
       }
       return { kept: [...kept], removed: [...removed].filter((id) => !kept.has(id)) }
     },
+    plan,
     newestProvenAt: () => newest,
   }
 }
@@ -174,6 +211,30 @@ async function isEmpty(files: AsyncIterable<unknown>): Promise<boolean> {
   for await (const _ of files) return false
   return true
 }
+
+async function* differencesIn(file: string): AsyncGenerator<RowDifference> {
+  for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) yield JSON.parse(line) as RowDifference
+}
+
+/** The snapshot to begin with, the newest that is not after the moment, and the moment in the tenant's own stream. */
+function begin(backups: readonly Backup[], tenantId: string, at: At | null): { snapshot: string | null; moment: Moment } {
+  const headOf = ({ heads }: Backup) => heads.find((head) => head.tenantId === tenantId && head.stream === tenantId)
+  if (at !== null && 'snapshot' in at) {
+    const named = backups.find(({ id }) => id === at.snapshot)
+    if (named === undefined) throw absent(at.snapshot)
+    return { snapshot: named.id, moment: { sequence: headOf(named)?.sequence ?? 0 } }
+  }
+  const isBefore = (backup: Backup): boolean => {
+    const head = headOf(backup)
+    if (head === undefined) return false
+    if (at === null) return true
+    return 'sequence' in at ? head.sequence <= at.sequence : head.time <= at.time
+  }
+  return { snapshot: backups.find(isBefore)?.id ?? null, moment: at }
+}
+
+const beyond = (wanted: number, last: number): AppError =>
+  new AppError('unprocessable', 'restore_point', `There is no entry ${wanted} to go back to: the newest that can be read is ${last}.`)
 
 /** Where the platform's log stood. */
 const orderOf = ({ heads }: Pick<Backup, 'heads'>): number => heads.find(({ stream }) => stream === platformTenant)?.sequence ?? 0

@@ -60,8 +60,8 @@ export async function writeSnapshot(view: View, target: Target, parts: SnapshotP
 
   async function* headLines(): AsyncGenerator<string> {
     for await (const head of everything((cursor) => view.heads({ cursor, limit: 200 }))) {
-      const { tenantId, stream, sequence, hash } = head
-      heads.push({ tenantId, stream, sequence, hash })
+      const { tenantId, stream, sequence, hash, time } = head
+      heads.push({ tenantId, stream, sequence, hash, time })
       yield JSON.stringify(head)
     }
   }

@@ -4,6 +4,7 @@ import type { Storage, View } from '../storage/port.ts'
 import { folderTarget } from './folder/target.ts'
 import { digestOf, type Manifest, manifestBytes, openManifest } from './manifest.ts'
 import { manifestName, provenName } from './names.ts'
+import { planRestore } from './plan.ts'
 import { prove } from './prove.ts'
 import type { BackupSigner } from './signature.ts'
 import { writeSnapshot } from './snapshot.ts'
@@ -97,4 +98,4 @@ function targetOf({ targets }: Workshop, url: string): Target {
 }
 
 /** The work by name, as it is asked for across a thread's boundary. */
-export const tasks = { takeSnapshot, proveSnapshot, verifyBackups } as const
+export const tasks = { takeSnapshot, proveSnapshot, verifyBackups, planRestore } as const

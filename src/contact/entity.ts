@@ -87,6 +87,7 @@ export const Contact = entity('contact', {
     byEmail: ['emailFold'],
     byImport: ['importId'],
   },
+  belongsTo: { ownerId: 'user' },
   internal: ['docsClaimedAt', 'createdById', 'legacyId'],
   derived: {
     emailFold: (row) => (row.email === null ? null : fold(row.email)),

@@ -1,5 +1,5 @@
 /** Where a stream stood when a snapshot was taken. */
-export type BackupHead = { tenantId: string; stream: string; sequence: number; hash: string }
+export type BackupHead = { tenantId: string; stream: string; sequence: number; hash: string; time: string }
 
 /** A snapshot in one target. `provenAt` is when it was last restored and compared there, or null. */
 export type Backup = {
@@ -31,6 +31,35 @@ export type Verified = { ok: boolean; files: number; bytes: number; problems: Fi
 
 type Progress = (done: number) => void
 
+/** A moment to go back to; absent = now, which heals what was lost and changes nothing else. */
+export type At = { snapshot: string } | { time: string } | { sequence: number }
+
+/** Which rows of a tenant are meant. */
+export type Scope =
+  | { kind: 'tenant' }
+  /** `user` is an id or a username. */
+  | { kind: 'user'; user: string }
+  | { kind: 'record'; type: string; id: string }
+  /** Exactly these rows, as long as they are in the version that is named, or absent for null: what a restore wrote. */
+  | { kind: 'rows'; rows: readonly { type: string; id: string; version: number | null }[] }
+
+type StoredFields = { readonly id: string; readonly [field: string]: unknown }
+
+/** One row that is other than it was. `before` is the row as it is now, `after` as it was. */
+export type RowDifference =
+  | { op: 'insert'; type: string; after: StoredFields }
+  | { op: 'update'; type: string; before: StoredFields; after: StoredFields }
+  | { op: 'remove'; type: string; before: StoredFields }
+
+/** What would be done. `sequence` is that of the last entry which counts; `kept` rows stay deleted, because that was done on purpose. */
+export type Planned = { sequence: number; inserted: number; updated: number; removed: number; kept: number; isFound: boolean }
+
+export type Plan = Planned & {
+  differences(): AsyncIterable<RowDifference>
+  /** Takes the plan away. */
+  dispose(): Promise<void>
+}
+
 export type Backups = {
   /** Takes a snapshot, copies it to every target, and proves it in each. Resolves to that of the first target which has a proven one. Errors: `backup_running`, `backup_failed`. */
   create(progress?: Progress): Promise<Backup>
@@ -42,6 +71,8 @@ export type Backups = {
   prove(where: { id: string | null; url?: string }, progress?: Progress): Promise<Proof>
   /** Removes what is too much: by the settings, or all but the newest `keep` proven ones. */
   prune(how: { keep: number | null; dryRun: boolean }): Promise<{ kept: string[]; removed: string[] }>
+  /** Works out what has to be done to a tenant's rows so that they are what they were; changes nothing. Errors: `not_found`, `restore_point`, those of the backup. */
+  plan(what: { tenantId: string; at: At | null; scope: Scope; includeRemoved: boolean; url?: string }, progress?: Progress): Promise<Plan>
   /** When the newest proven snapshot was proven, as far as is known without asking the targets. */
   newestProvenAt(): string | null
 }

@@ -1,6 +1,7 @@
 import type { AnyRole, Scope } from '../access/permissions.ts'
 import type { Actor, Storage, TenantStore } from '../storage/port.ts'
 import type { Clock } from './clock.ts'
+import type { Closures } from './closures.ts'
 import type { Hub } from './hub.ts'
 import type { IdSource } from './id.ts'
 import type { Services } from './services.ts'
@@ -58,7 +59,15 @@ export const system: Principal = {
 }
 
 /** What every operation runs in: built by `main.ts` once. */
-export type Runtime = { storage: Storage; clock: Clock; ids: IdSource; services: Services; hub: Hub; random(bytes: number): Buffer }
+export type Runtime = {
+  storage: Storage
+  clock: Clock
+  ids: IdSource
+  services: Services
+  hub: Hub
+  closures: Closures
+  random(bytes: number): Buffer
+}
 
 /** Where a request came from. */
 export type Origin = {

@@ -23,6 +23,8 @@ type Written = {
   actor?: Actor
   /** The log's action when it is not the operation's name. */
   action?: string
+  /** Runs when the commit is done or has failed. */
+  ended?: () => void
 }
 
 export type Outcome<O> =
@@ -41,10 +43,10 @@ export type Operation<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.Z
   output: O
   /** Codes of refusals for unique keys (`user.username`) and counters (`counter.owners`). */
   conflicts?: Readonly<Record<string, Taken>>
-  /** While the settings say so, anyone may, signed in or not, as if it were public. */
-  opens?(settings: Settings): boolean
   /** Unique keys (`attendance.day`) whose loss to someone else is looked at again, as a lost version is: the operation finds the other's row and says what that means. */
   rereads?: readonly string[]
+  /** While the settings say so, anyone may, signed in or not, as if it were public. */
+  opens?(settings: Settings): boolean
   /** Reads only: never commits, needs no idempotency. */
   readOnly?: boolean
   /** Runs even while the actor must change the password, or its tenant's licence has ended: sign-out. */

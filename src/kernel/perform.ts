@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import { isPeopleOnly, type Scope, scopeOf } from '../access/permissions.ts'
 import { Conflict, platformTenant, type Receipt, type TenantStore } from '../storage/port.ts'
 import { toTime } from './clock.ts'
+import { closed } from './closures.ts'
 import type { Context, Origin, Principal, Runtime } from './context.ts'
 import type { Entity } from './entity.ts'
 import { AppError } from './errors.ts'
@@ -43,6 +44,7 @@ export async function perform<I extends z.ZodType, O extends z.ZodType>(
 ): Promise<Performed> {
   const { actor } = call
   const store = runtime.storage.tenant(call.tenantId ?? actor.tenantId)
+  if (runtime.closures.isClosed(store.tenantId)) throw closed()
   try {
     const scope = guard(operation, call, runtime.services.settings)
     const context = contextOf(runtime, call, store, scope)
@@ -126,11 +128,11 @@ async function repeated<I extends z.ZodType, O extends z.ZodType>(run: Run<I, O>
   }
 }
 
-/** A guard that has a name of its own in this operation is refused under that name. */
-function throwTaken({ conflicts }: Pick<Operation, 'conflicts'>, { reason, id, entity, key }: Conflict): void {
 const mayReread = ({ rereads }: Pick<Operation, 'rereads'>, { entity, key }: Conflict): boolean =>
   rereads?.includes(`${entity}.${key}`) === true
 
+/** A guard that has a name of its own in this operation is refused under that name. */
+function throwTaken({ conflicts }: Pick<Operation, 'conflicts'>, { reason, id, entity, key }: Conflict): void {
   const taken = conflicts?.[reason === 'bound' ? `counter.${id.split(':')[0]}` : `${entity}.${key ?? reason}`]
   if (taken === undefined) return
   const [code, message, field] = taken
@@ -150,6 +152,21 @@ async function attemptOnce<I extends z.ZodType, O extends z.ZodType>(
     if (stored !== null) return { ...stored, receipt: null, replayed: true, context }
   }
   const outcome: Outcome<z.input<O>> = await operation.run(context, input)
+  try {
+    return await committed({ runtime, operation, call, context }, outcome, { id, kept })
+  } finally {
+    outcome.ended?.()
+  }
+}
+
+/** Encodes what an operation found, and makes its commit. */
+async function committed<I extends z.ZodType, O extends z.ZodType>(
+  { runtime, operation, call, context }: Run<I, O>,
+  outcome: Outcome<z.input<O>>,
+  { id, kept }: { id: string | null; kept: Kept | null },
+): Promise<Performed> {
+  const { idempotency } = call
+  const { sealer } = runtime.services
   const store = outcome.store ?? context.store
   const meta = () => metaOf(context, outcome.action ?? operation.name, outcome)
   if ('refuse' in outcome) {

@@ -77,6 +77,18 @@ export const tenantCreate: Described = {
 export const tenantUpdate: Described = { example: { request: { version: 1, name: 'Example plc', validTo: '2027-12-31T23:59:59.999Z' } } }
 export const list: Described = { problems: { 422: ['bad_cursor'] } }
 export const backupCreate: Described = { problems: { 409: ['backup_running', 'backups_off'], 503: ['backup_failed'] } }
+const restoreProblems = {
+  404: ['not_found'],
+  409: ['backups_off'],
+  422: ['restore_point', 'backup_damaged', 'backup_incomplete', 'backup_wrong_key'],
+  503: ['restore_running', 'target_unreachable'],
+}
+export const backupList: Described = { problems: { 409: ['backups_off'], 422: ['bad_cursor'], 503: ['target_unreachable'] } }
+export const restoreCreate: Described = {
+  problems: restoreProblems,
+  example: { request: { scope: 'tenant', at: { time: '2026-11-26T08:00:00.000Z' }, preview: true } },
+}
+export const restoreUndo: Described = { problems: restoreProblems }
 export const backupVerify: Described = { problems: { 409: ['backups_off'] } }
 export const events: Described = {
   problems: { 429: ['too_many_streams'], 501: ['streams_unsupported'] },

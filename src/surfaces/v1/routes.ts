@@ -2,6 +2,7 @@ import { createApiKey, listApiKeys, removeApiKey } from '../../apikey/operations
 import { eventStream, followEvents } from '../../audit/follow.ts'
 import { checkIntegrity, listAudit } from '../../audit/operations.ts'
 import { createBackup, listBackups, verifyBackup } from '../../backup/operations.ts'
+import { createRestore, undoRestore } from '../../backup/restore.ts'
 import { route, type Surface } from '../../http/route.ts'
 import { deviceSeconds } from '../../session/device.ts'
 import type { SessionTokens } from '../../session/open-session.ts'
@@ -22,8 +23,8 @@ import { createUser, deactivateUser, getUser, updateUser } from '../../user/oper
 import { explainAccess, getOrganization } from '../../user/organization.ts'
 import { changePassword } from '../../user/password.ts'
 import * as described from './described.ts'
-
 import { policyRoutes } from './policy.ts'
+
 const created = (base: string) => ({ status: 201, headers: ({ id }: { id: string }) => ({ Location: `${base}/${id}` }) })
 const noContent = { status: 204 }
 
@@ -31,6 +32,9 @@ const tokens = ({ accessToken, refreshToken, expiresAt, user, deviceToken }: Ses
   body: { accessToken, refreshToken, expiresAt, user },
   headers: { 'Set-Cookie': `__Host-holdfast-device=${deviceToken}; Path=/; Max-Age=${deviceSeconds}; Secure; HttpOnly; SameSite=Strict` },
 })
+
+/** A preview makes nothing. */
+const restored = (body: { state: string }) => ({ status: body.state === 'preview' ? 200 : 201, body })
 
 /** Our own dialect: the operations as they are (native-api.md). */
 export const v1: Surface = {
@@ -72,8 +76,10 @@ export const v1: Surface = {
     route('DELETE', '/v1/api-keys/:id', removeApiKey, noContent),
 
     route('POST', '/v1/backups', createBackup, { ...described.backupCreate, ...created('/v1/backups') }),
-    route('GET', '/v1/backups', listBackups, described.list),
+    route('GET', '/v1/backups', listBackups, described.backupList),
     route('POST', '/v1/backups/:id/verify', verifyBackup, described.backupVerify),
+    route('POST', '/v1/restores', createRestore, { ...described.restoreCreate, status: 201, dryStatus: 200, reply: restored }),
+    route('POST', '/v1/restores/:id/undo', undoRestore, { ...described.restoreUndo, status: 201 }),
 
     route('GET', '/v1/audit', listAudit, described.list),
     route('GET', '/v1/integrity', checkIntegrity),
@@ -86,11 +92,11 @@ export const v1: Surface = {
       stream: ({ output, ...start }) => eventStream({ ...start, after: output.after }),
     }),
 
+    ...policyRoutes,
+
     route('POST', '/v1/tenants', createTenant, { ...described.tenantCreate, ...created('/v1/tenants') }),
     route('GET', '/v1/tenants', listTenants, described.list),
     route('GET', '/v1/tenants/:id', getTenant),
-    ...policyRoutes,
-
     route('PATCH', '/v1/tenants/:id', updateTenant, described.tenantUpdate),
   ],
 }

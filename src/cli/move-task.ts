@@ -14,8 +14,11 @@ import type { TaskCall } from './tasks.ts'
 
 const input = z.object({ to: z.custom<StorageConfig>(), from: z.string(), dataFolder: z.string() })
 
+/** `sealed`: a server ran, and takes no more writes. */
+export type MoveAnswer = Moved & { sealed: boolean }
+
 /** Moves the open storage to another one. It runs where the source is open: in the server, which goes on serving, or in the command. */
-export async function moveTask({ holdfast, input: given, origin, events, isServed }: TaskCall): Promise<Moved> {
+export async function moveTask({ holdfast, input: given, origin, events, isServed }: TaskCall): Promise<MoveAnswer> {
   const { to, from, dataFolder } = input.parse(given)
   const { runtime, pause } = holdfast
   const { services, storage: source, clock } = runtime
@@ -35,7 +38,7 @@ export async function moveTask({ holdfast, input: given, origin, events, isServe
     await reaching(() => tell(opened, holdfast, { note, moved, requestId: origin.requestId }))
     writeMoved(dataFolder, note)
     services.log.info({ to: note.to, pausedMs: moved.pausedMs, ms: Math.round(performance.now() - startedMs) }, 'storage moved')
-    return moved
+    return { ...moved, sealed: isServed }
   } finally {
     await opened.close()
   }

@@ -20,6 +20,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   const { user, system } = process.cpuUsage()
   writeSync(3, JSON.stringify({ ...answer, cpuMs: (user + system) / 1000, timers }) + '\\n')
 }
+// awake for longer than Lambda lets it be
+await new Promise((resolve) => setTimeout(resolve, Number(process.env.LINGER_MS ?? 0)))
 process.exit(0)
 `
 

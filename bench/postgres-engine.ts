@@ -54,6 +54,8 @@ async function rate(callers: number, work: (caller: number) => Promise<unknown>)
   return (done / (performance.now() - startMs)) * 1_000
 }
 
+const median = (times: readonly number[]): number => times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0
+
 const shown = (n: number): string => Math.round(n).toLocaleString('en')
 const tell = (what: string, ours: number, theirs: number): void =>
   console.log(`${what.padEnd(46)} ${shown(ours).padStart(8)}/s  against ${shown(theirs).padStart(8)}/s  = ${(ours / theirs).toFixed(2)}`)
@@ -118,7 +120,7 @@ async function reads(): Promise<void> {
   }
 }
 
-/** The same statement through the same kind of pool: as the role that serves, bound to a tenant, and as a superuser, whom no policy binds. */
+/** The same statement, one at a time, through the same kind of pool: as the role that serves, bound to a tenant, and as a superuser, whom no policy binds. */
 async function security(): Promise<void> {
   const rows = Number(values.rows)
   await raw.query(`INSERT INTO plans SELECT 'tenant-' || n % 1000, 'plan-' || lpad(n::text, 8, '0'), 'name ' || n, n % 97, n % 3 = 0, null, 1, '${now}', '${now}'
@@ -143,14 +145,19 @@ async function security(): Promise<void> {
     'a count': (tenant) => ({ text: 'SELECT count(*) FROM plans WHERE tenant_id = $1 AND is_open = $2', values: [tenant, 't'] }),
   }
   for (const [what, query] of Object.entries(asked)) {
-    const once = (pool: Pool, isBound: boolean) => () => {
+    const once = async (pool: Pool, isBound: boolean): Promise<number> => {
       const tenant = tenantOf()
-      return pool.run(isBound ? [setTenant(tenant), query(tenant)] : [query(tenant)])
+      const startMs = performance.now()
+      await pool.run(isBound ? [setTenant(tenant), query(tenant)] : [query(tenant)])
+      return performance.now() - startMs
     }
-    const before = await rate(10, once(free, false))
-    const withIt = await rate(10, once(bound, true))
-    const after = await rate(10, once(free, false))
-    tell(`${what}, ${shown(rows)} rows, bound against free`, withIt, (before + after) / 2)
+    // turn by turn, so that whatever else the machine does slows both down
+    const [withIt, without]: [number[], number[]] = [[], []]
+    for (const endMs = performance.now() + seconds * 1_000; performance.now() < endMs; ) {
+      without.push(await once(free, false))
+      withIt.push(await once(bound, true))
+    }
+    tell(`${what}, ${shown(rows)} rows, bound against free`, 1_000 / median(withIt), 1_000 / median(without))
   }
   await bound.end()
   await free.end()

@@ -39,6 +39,8 @@ export function startHousekeeping(runtime: Runtime, { firstMs = firstAfterMs, ev
 
   async function round(): Promise<void> {
     try {
+      // of several processes on one storage, one does it for all, as long as it comes back to it
+      if ((await runtime.storage.lease?.('housekeeping', (everyMs / 1_000) * 1.5)) === null) return
       await keepHouse(runtime)
     } catch (error) {
       log.error({ err: error }, 'housekeeping failed')

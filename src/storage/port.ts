@@ -261,5 +261,10 @@ export interface Storage {
   /** The database behind it, for the doctor: its name and version, and the settings that durability and isolation rest on, as it tells them itself. */
   describe(): Promise<{ name: string; version: string; settings: Record<string, unknown> }>
   transfer(): Transfer
+  /**
+   * Takes or keeps a job that one of several processes does for all: resolves with the epoch, which grows with every new holder, or null while another process holds it and for `seconds`
+   * after it last did. Absent where one process has the storage to itself.
+   */
+  lease?(name: string, seconds: number): Promise<number | null>
   stats(): EngineStats
 }

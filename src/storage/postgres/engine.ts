@@ -7,6 +7,7 @@ import { encoderOf } from './encode.ts'
 import { readFailed } from './failures.ts'
 import { committer } from './group.ts'
 import { type Lanes, openLanes } from './lanes.ts'
+import { leaser } from './lease.ts'
 import { lister } from './list.ts'
 import { headReader, logReader } from './log.ts'
 import { numberer } from './numbers.ts'
@@ -46,6 +47,7 @@ export function postgres({ url, entities: declared, onProblem = () => {}, connec
   const stores = new Map<string, TenantStore>()
   const platform = platformStore(current)
   const transfer = postgresTransfer({ pool: () => current().pool, roles: () => current().roles, entities, shapes })
+  const lease = leaser(() => current().pool)
   let signing: Signing | null = null
   let running: Open | null = null
   let opening: Promise<Open> | null = null
@@ -158,6 +160,7 @@ export function postgres({ url, entities: declared, onProblem = () => {}, connec
       }
     },
     transfer: () => transfer,
+    lease,
     stats: () => ({ ...(running?.lanes.stats ?? idle) }),
   }
 }

@@ -161,6 +161,19 @@ describe('several processes on one database', () => {
     for (const stop of stops) stop()
   })
 
+  test('give a job to one of them, and to another once that one keeps it no longer', async () => {
+    const job = newId()
+    const take = (n: number, seconds = 60) => engines[n]?.lease?.(job, seconds)
+    const epochs = await Promise.all([0, 1, 2].map((n) => take(n)))
+    const holder = epochs.indexOf(1)
+    expect(epochs.filter((epoch) => epoch === null)).toHaveLength(2)
+    expect(await take(holder, 0.2)).toBe(1)
+    const other = (holder + 1) % 3
+    expect(await take(other)).toBeNull()
+    await expect.poll(() => take(other), { timeout: 5_000 }).toBe(2)
+    expect(await take(holder)).toBeNull()
+  })
+
   test('hear what they missed when one begins', async () => {
     const tenantId = newId()
     await at(0, tenantId).commit([], meta)

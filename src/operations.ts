@@ -3,6 +3,14 @@ import { createAppointments } from './appointment/create.ts'
 import { bookAppointment, getOfferedAppointment } from './appointment/link.ts'
 import { listAppointments } from './appointment/list.ts'
 import { respondToAppointment } from './appointment/respond.ts'
+import { approveAttendance } from './attendance/approve.ts'
+import { checkOut } from './attendance/check-out.ts'
+import { confirmAttendance } from './attendance/confirm.ts'
+import { correctAttendance } from './attendance/correct.ts'
+import { getAttendanceDashboard, getBackupStatistics, getPersistence, getProgress } from './attendance/counts.ts'
+import { listPlaces } from './attendance/geo.ts'
+import { markAttendance } from './attendance/mark.ts'
+import { getHistory, getOwnHistory, getOwnSummary, listAttendance, listDay } from './attendance/read.ts'
 import { followEvents } from './audit/follow.ts'
 import { checkIntegrity, exportAudit, listAudit, verifyAudit } from './audit/operations.ts'
 import { createBackup, listBackups, proveBackup, pruneBackups, verifyBackup } from './backup/operations.ts'
@@ -30,6 +38,10 @@ import { importCompanies } from './import/fsm/import.ts'
 import { importUsers } from './import/users.ts'
 import { importVantagepoint } from './import/vantagepoint/import.ts'
 import type { AnyOperation } from './kernel/operation.ts'
+import { applyLeave } from './leave/apply.ts'
+import { getLeaveBalance } from './leave/balance.ts'
+import { decideLeave } from './leave/decide.ts'
+import { listLeave, listLeavePage, listOwnLeave } from './leave/list.ts'
 import { createHoliday, listHolidays, removeHoliday } from './policy/holidays.ts'
 import { getPolicy, updatePolicy } from './policy/operations.ts'
 import { seedUsers } from './seed/users.ts'
@@ -157,6 +169,28 @@ export const operations: readonly AnyOperation[] = [
   checkEmployeeId,
   checkContact,
   checkEmail,
+
+  markAttendance,
+  checkOut,
+  listAttendance,
+  getOwnHistory,
+  getOwnSummary,
+  listDay,
+  getHistory,
+  correctAttendance,
+  confirmAttendance,
+  approveAttendance,
+  getAttendanceDashboard,
+  getProgress,
+  listPlaces,
+  getPersistence,
+  getBackupStatistics,
+  applyLeave,
+  listLeave,
+  listOwnLeave,
+  getLeaveBalance,
+  listLeavePage,
+  decideLeave,
 
   getPolicy,
   updatePolicy,

@@ -20,6 +20,8 @@ const administrators: Reach = { owner: 'tenant', admin: 'tenant' }
 const workers: Reach = { owner: 'tenant', admin: 'tenant', supervisor: 'subtree', manager: 'subtree', member: 'own' }
 const chiefs: Reach = { owner: 'tenant', admin: 'tenant', supervisor: 'subtree', manager: 'subtree' }
 const fieldService: Reach = { owner: 'tenant', admin: 'tenant', supervisor: 'tenant', manager: 'tenant', member: 'tenant' }
+const fieldOfficers: Reach = { supervisor: 'own', manager: 'own', member: 'own' }
+const ownOfTenant: Reach = Object.fromEntries(roles.map((role) => [role, 'own']))
 const readers: Reach = { owner: 'tenant', admin: 'tenant', auditor: 'tenant' }
 const staff: Reach = { platform_admin: 'platform' }
 const staffReads: Reach = { platform_admin: 'platform', platform_operator: 'platform' }
@@ -127,6 +129,28 @@ const matrix: Record<string, Row> = {
   'employee.check-id': both(readers),
   'employee.check-contact': both(readers),
   'employee.check-email': both(readers),
+
+  'attendance.mark': peopleOnly(fieldOfficers),
+  'attendance.check-out': peopleOnly(fieldOfficers),
+  'attendance.list': both(everyone),
+  'attendance.own-history': peopleOnly(ownOfTenant),
+  'attendance.own-summary': peopleOnly(ownOfTenant),
+  'attendance.day': both(readers),
+  'attendance.history': both(readers),
+  'attendance.correct': both(administrators),
+  'attendance.confirm': peopleOnly(fieldOfficers),
+  'attendance.approve': both(administrators),
+  'attendance.dashboard': both(readers),
+  'attendance.progress': both(readers),
+  'attendance.geo': both(readers),
+  'attendance.persistence': both(readers),
+  'attendance.backup-statistics': both(readers),
+  'leave.apply': peopleOnly(fieldOfficers),
+  'leave.list': both(everyone),
+  'leave.own': peopleOnly(ownOfTenant),
+  'leave.balance': peopleOnly(ownOfTenant),
+  'leave.pages': both(readers),
+  'leave.decide': both(administrators),
 
   'policy.get': both({ ...fieldService, auditor: 'tenant' }),
   'policy.update': both(administrators),

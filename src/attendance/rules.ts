@@ -4,7 +4,8 @@ import type { Policy } from '../policy/policy.ts'
 import { type LocalTime, twelveHours, weekdayOf } from '../policy/time.ts'
 import type { AttendanceRow, AttendanceStatus, Timing } from './entity.ts'
 
-const refused = (code: string, message: string): AppError => new AppError('unprocessable', code, message)
+/** What was sent does not fit, in the contract's own sentence. */
+export const unfit = (code: string, message: string): AppError => new AppError('unprocessable', code, message)
 
 /** A place on Earth, in degrees, and how exactly it is known, in metres. */
 export type Position = { latitude: number; longitude: number; accuracyM: number }
@@ -17,7 +18,7 @@ const decimal = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i
 function numberOf(value: unknown): number {
   const number = typeof value === 'string' && decimal.test(value.trim()) ? Number(value) : value
   if (typeof number === 'number' && Number.isFinite(number)) return number
-  throw refused('location_invalid', 'Invalid location data')
+  throw unfit('location_invalid', 'Invalid location data')
 }
 
 /** Reads a position, or null where one of its parts is missing. Errors: `location_invalid`. */
@@ -25,8 +26,8 @@ export function readPosition(given: GivenPosition): Position | null {
   const parts = [given.latitude, given.longitude, given.accuracy]
   if (parts.some((part) => part === undefined || part === null)) return null
   const [latitude = 0, longitude = 0, accuracyM = 0] = parts.map(numberOf)
-  if (accuracyM < 0) throw refused('location_invalid', 'Invalid location data')
-  if (Math.abs(latitude) > 90 || Math.abs(longitude) > 180) throw refused('location_invalid', 'Invalid GPS coordinates')
+  if (accuracyM < 0) throw unfit('location_invalid', 'Invalid location data')
+  if (Math.abs(latitude) > 90 || Math.abs(longitude) > 180) throw unfit('location_invalid', 'Invalid GPS coordinates')
   return { latitude, longitude, accuracyM }
 }
 
@@ -38,9 +39,9 @@ export function assertPosition(position: Position | null, policy: Pick<Policy, '
   }
   const { accuracyM } = position
   if (accuracyM > policy.maxAccuracyM)
-    throw refused('location_inaccurate', `Location accuracy too low (${accuracyM}m). Maximum allowed: ${policy.maxAccuracyM}m`)
+    throw unfit('location_inaccurate', `Location accuracy too low (${accuracyM}m). Maximum allowed: ${policy.maxAccuracyM}m`)
 }
-const gpsRequired = () => refused('gps_required', 'GPS location required')
+const gpsRequired = () => unfit('gps_required', 'GPS location required')
 
 const earthRadiusM = 6_371_000
 const radians = (degrees: number): number => (degrees * Math.PI) / 180
@@ -83,7 +84,7 @@ export function judgePlace(
   const distance = distanceM(position, pointOf(office.officeLocation))
   const radiusM = office.attendanceRadius === usualRadiusM ? policy.radiusM : office.attendanceRadius
   const isLocationValid = distance <= radiusM
-  if (!isLocationValid && policy.enforceGeofence) throw refused('outside_area', 'You are outside the allowed area')
+  if (!isLocationValid && policy.enforceGeofence) throw unfit('outside_area', 'You are outside the allowed area')
   return { isLocationValid, distanceFromOffice: Math.round(distance * 100) / 100 }
 }
 
@@ -105,7 +106,7 @@ export function timingOf(
 const sayLimit = (limit: string): string => twelveHours(limit).replace(/^0/, '')
 
 export const tooLate = (time: string, { halfDayUntil }: Pick<Policy, 'halfDayUntil'>): AppError =>
-  refused('marking_closed', `Attendance marking not allowed after ${sayLimit(halfDayUntil)}. Current time: ${twelveHours(time)}`)
+  unfit('marking_closed', `Attendance marking not allowed after ${sayLimit(halfDayUntil)}. Current time: ${twelveHours(time)}`)
 
 /** What people are told of a check-in. */
 export function sayMarked(time: string, timing: Timing): string {
@@ -130,7 +131,7 @@ export function offDay(
   return off.has(null) || (own.length > 0 && own.every((dccb) => off.has(dccb))) ? 'holidays' : null
 }
 
-export const notOn = (days: string): AppError => refused('marking_off_day', `Attendance marking not allowed on ${days}`)
+export const notOn = (days: string): AppError => unfit('marking_off_day', `Attendance marking not allowed on ${days}`)
 
 type Day = Pick<AttendanceRow, 'status' | 'isLeaveDay' | 'checkInTime' | 'checkOutTime'>
 
@@ -140,12 +141,12 @@ export const takesCheckIn = ({ status, isLeaveDay, checkInTime }: Day): boolean 
 
 /** Errors: `no_check_in`, `marked_absent`, `checked_out`, `check_out_closed`. */
 export function assertCheckOut(row: Day | null, time: string, policy: Pick<Policy, 'checkOutFrom' | 'checkOutUntil'>): void {
-  if (row?.status === 'absent') throw refused('marked_absent', 'Cannot check out when marked as absent')
-  if (row === null || row.checkInTime === null) throw refused('no_check_in', 'No check-in record found for today')
+  if (row?.status === 'absent') throw unfit('marked_absent', 'Cannot check out when marked as absent')
+  if (row === null || row.checkInTime === null) throw unfit('no_check_in', 'No check-in record found for today')
   if (row.checkOutTime !== null) throw new AppError('conflict', 'checked_out', 'Already checked out for today')
   const { checkOutFrom, checkOutUntil } = policy
   if (time < `${checkOutFrom}:00` || !isUntil(time, checkOutUntil))
-    throw refused('check_out_closed', `Check-out allowed only between ${sayLimit(checkOutFrom)} and ${sayLimit(checkOutUntil)}`)
+    throw unfit('check_out_closed', `Check-out allowed only between ${sayLimit(checkOutFrom)} and ${sayLimit(checkOutUntil)}`)
 }
 
 /** Whether nobody can check out on this date any more. */

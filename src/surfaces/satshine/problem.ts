@@ -9,7 +9,16 @@ type Said = { status: number; detail: string }
 const statuses: Partial<Record<ErrorKind, number>> = { unprocessable: 400, media_type: 400 }
 
 /** Codes that are 400 here, and 409 or 403 on our own interface. */
-const asInvalid: ReadonlySet<string> = new Set(['employee_inactive', 'employee_active', 'wrong_password'])
+const asInvalid: ReadonlySet<string> = new Set([
+  'employee_inactive',
+  'employee_active',
+  'wrong_password',
+  'attendance_marked',
+  'checked_out',
+  'leave_overlap',
+  'leave_balance',
+  'leave_processed',
+])
 /** Codes that keep their status though their kind has another here. */
 const kept: ReadonlySet<string> = new Set(['idempotency_mismatch', 'idempotency_key_invalid'])
 
@@ -60,6 +69,8 @@ function plain(error: AppError, asked: Asked): Said {
   const { code, kind } = error
   const status = asInvalid.has(code) ? 400 : kept.has(code) ? statusOf[kind] : (statuses[kind] ?? statusOf[kind])
   if (code === 'throttled' && asked.operation === 'employee.password') return { status: 400, detail: 'Current password is incorrect' }
+  if (status === 403 && asked.operation === 'attendance.confirm' && (code === 'forbidden' || code === 'dc_required'))
+    return { status, detail: 'Access denied. DC privileges required.' }
   if (status === 403 && !ownWords.has(code)) return { status, detail: 'Access denied' }
   return { status, detail: sentences[code] ?? sentenceOf(error) }
 }

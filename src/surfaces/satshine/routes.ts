@@ -1,5 +1,8 @@
 import type { Surface } from '../../http/route.ts'
+import { attendanceRoutes } from './attendance.ts'
+import { countRoutes } from './counts.ts'
 import { employeeRoutes } from './employees.ts'
+import { leaveRoutes } from './leave.ts'
 import { problem } from './problem.ts'
 
 /** A field workforce's dialect (contracts/satshine.md). */
@@ -12,5 +15,5 @@ export const satshine: Surface = {
   slashMayLack: true,
   wrongMethod: 405,
   problem,
-  routes: [...employeeRoutes],
+  routes: [...employeeRoutes, ...attendanceRoutes, ...leaveRoutes, ...countRoutes],
 }

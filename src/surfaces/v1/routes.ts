@@ -22,6 +22,7 @@ import { listUsers } from '../../user/list.ts'
 import { createUser, deactivateUser, getUser, updateUser } from '../../user/operations.ts'
 import { explainAccess, getOrganization } from '../../user/organization.ts'
 import { changePassword } from '../../user/password.ts'
+import { attendanceRoutes } from './attendance.ts'
 import * as described from './described.ts'
 import { policyRoutes } from './policy.ts'
 
@@ -93,6 +94,7 @@ export const v1: Surface = {
     }),
 
     ...policyRoutes,
+    ...attendanceRoutes,
 
     route('POST', '/v1/tenants', createTenant, { ...described.tenantCreate, ...created('/v1/tenants') }),
     route('GET', '/v1/tenants', listTenants, described.list),

@@ -5,7 +5,7 @@ import type { Page } from '../kernel/page.ts'
 import { policyOf } from '../policy/policy.ts'
 import { localTime } from '../policy/time.ts'
 import { Conflict, type TenantStore } from '../storage/port.ts'
-import { everyTenant } from '../tenant/every.ts'
+import { everyTenantId } from '../tenant/every.ts'
 import { Attendance, type AttendanceRow } from './entity.ts'
 import { isDayOver, missedCheckOut } from './rules.ts'
 
@@ -23,7 +23,10 @@ export function createDayEnd(runtime: Runtime): () => Promise<number> {
   const seen = new Map<string, Seen>()
   return async () => {
     let closed = 0
-    for await (const store of everyTenant(runtime)) {
+    for await (const tenantId of everyTenantId(runtime)) {
+      const store = runtime.storage.tenant(tenantId)
+      // requests get their turn in between
+      await new Promise((resolve) => setImmediate(resolve))
       const sequence = (await store.head())?.sequence ?? 0
       const { upTo } = await endOf(runtime, store)
       const known = seen.get(store.tenantId)

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { type BackupConfig, readBackup } from './backup-config.ts'
 import { AppError } from './kernel/errors.ts'
-import type { FsmSettings, TrustProxy } from './kernel/services.ts'
+import type { FsmSettings, PreserveSettings, TrustProxy } from './kernel/services.ts'
 import { type KeyConfig, readKeys } from './key-config.ts'
 import { type ObjectsConfig, readObjects, readStorage, type StorageConfig } from './storage-config.ts'
 
@@ -31,6 +31,7 @@ export type Config = KeyConfig & {
   docsUrl: string | null
   docsToken: string | null
   fsm: FsmSettings
+  preserve: PreserveSettings
   /** `HOLDFAST_TEST_CLOCK`, milliseconds; only with NODE_ENV=test. */
   testClockMs: number | null
   /** Settings that are set and do nothing, in words for the operator: nobody shall believe in a backup that is not made. */
@@ -88,13 +89,18 @@ export function readConfig(environment: Environment): Config {
       tokenUrl: tokenUrlOf(text('HOLDFAST_FSM_TOKEN_URL')) ?? 'https://{cluster}.coresuite.com/api/oauth2/v1/token',
       domain: domainOf(text('DOMAIN')),
     },
+    preserve: {
+      folder: resolve(text('HOLDFAST_DATA') ?? './data'),
+      file: text('HOLDFAST_PERSISTENT_FILE') === null ? null : resolve(text('HOLDFAST_PERSISTENT_FILE') ?? ''),
+      monitorSeconds: number('HOLDFAST_MONITOR_SECONDS', 60, [0, 86_400]),
+    },
     testClockMs: environment.NODE_ENV === 'test' ? timeOf(text('HOLDFAST_TEST_CLOCK')) : null,
     warnings: Object.keys(environment).flatMap((name) => warningOf(name, environment[name] ?? '')),
   }
 }
 
 const known = new Set(
-  'HOST PORT DATA KEY KEY_FORMER KMS_KEY KEY_WRAPPED KEY_WRAPPED_FORMER TENANT OWNER_USERNAME OWNER_PASSWORD STORAGE SURFACES CORS_ORIGINS TRUST_PROXY RATE_LIMIT ACCESS_TOKEN_SECONDS PUBLIC_URL HASH_MEMORY_KIB HASH_ITERATIONS BACKUP BACKUP_MODE BACKUP_SCHEDULE BACKUP_KEEP LOG_LEVEL TEST_CLOCK VANTAGEPOINT_TENANT VANTAGEPOINT_DOCS_URL VANTAGEPOINT_DOCS_TOKEN FSM_OPEN_SETUP FSM_SETUP_PER_HOUR FSM_TOKEN_MISSES_PER_MINUTE FSM_TOKEN_URL'
+  'HOST PORT DATA KEY KEY_FORMER KMS_KEY KEY_WRAPPED KEY_WRAPPED_FORMER TENANT OWNER_USERNAME OWNER_PASSWORD STORAGE SURFACES CORS_ORIGINS TRUST_PROXY RATE_LIMIT ACCESS_TOKEN_SECONDS PUBLIC_URL HASH_MEMORY_KIB HASH_ITERATIONS BACKUP BACKUP_MODE BACKUP_SCHEDULE BACKUP_KEEP LOG_LEVEL TEST_CLOCK VANTAGEPOINT_TENANT VANTAGEPOINT_DOCS_URL VANTAGEPOINT_DOCS_TOKEN FSM_OPEN_SETUP FSM_SETUP_PER_HOUR FSM_TOKEN_MISSES_PER_MINUTE FSM_TOKEN_URL PERSISTENT_FILE MONITOR_SECONDS'
     .split(' ')
     .map((name) => `HOLDFAST_${name}`),
 )

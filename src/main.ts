@@ -95,7 +95,7 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
     const sealer = createSealer(masterKey, former)
     const keys = await openKeyRing({ storage, sealer, clock, ids, isPassing: options.isPassing ?? false })
     const macKey = Buffer.from(hkdfSync('sha256', masterKey, '', 'holdfast known devices', 32))
-    const { accessTokenSeconds, publicUrl, vantagepointTenant, docsUrl, docsToken, fsm } = config
+    const { accessTokenSeconds, publicUrl, vantagepointTenant, docsUrl, docsToken, fsm, preserve } = config
     // what ships in the background has no place where the process is frozen between requests
     if (options.isPassing !== true) backups = await openBackups({ config, masterKey, storage, keys, clock, log, version })
     const hub = createHub(storage)
@@ -116,7 +116,7 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
         health,
         backups: backups?.service ?? null,
         mac: (text) => createHmac('sha256', macKey).update(text).digest('base64url'),
-        settings: { version, accessTokenSeconds, publicUrl, vantagepointTenant, docsUrl, docsToken, fsm },
+        settings: { version, accessTokenSeconds, publicUrl, vantagepointTenant, docsUrl, docsToken, fsm, preserve },
       },
     }
     const firstOwner = await ensureFirstTenant(runtime, {

@@ -44,6 +44,8 @@ import { decideLeave } from './leave/decide.ts'
 import { listLeave, listLeavePage, listOwnLeave } from './leave/list.ts'
 import { createHoliday, listHolidays, removeHoliday } from './policy/holidays.ts'
 import { getPolicy, updatePolicy } from './policy/operations.ts'
+import { runPreserve } from './preserve/operations.ts'
+import { seedSatshine } from './seed/satshine.ts'
 import { seedUsers } from './seed/users.ts'
 import { seedVantagepoint } from './seed/vantagepoint.ts'
 import { listKeys, rotateKeys } from './session/key-operations.ts'
@@ -169,6 +171,8 @@ export const operations: readonly AnyOperation[] = [
   checkEmployeeId,
   checkContact,
   checkEmail,
+  runPreserve,
+  seedSatshine,
 
   markAttendance,
   checkOut,

@@ -129,6 +129,8 @@ const matrix: Record<string, Row> = {
   'employee.check-id': both(readers),
   'employee.check-contact': both(readers),
   'employee.check-email': both(readers),
+  'preserve.run': peopleOnly(staff),
+  'satshine.seed': both({ ...administrators, ...staff }),
 
   'attendance.mark': peopleOnly(fieldOfficers),
   'attendance.check-out': peopleOnly(fieldOfficers),

@@ -108,6 +108,7 @@ export const permissions = {
   'organization:report': { ...readers },
   'employee:read': { ...readers },
   'employee:manage': { ...administrators },
+  'preserve:run': { ...staff, peopleOnly: true },
   'attendance:mark': { supervisor: 'own', manager: 'own', member: 'own', peopleOnly: true },
   'attendance:own': { owner: 'own', admin: 'own', supervisor: 'own', manager: 'own', member: 'own', auditor: 'own', peopleOnly: true },
   'attendance:read': { ...everyone },

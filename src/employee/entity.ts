@@ -60,6 +60,8 @@ export const Employee = entity('employee', {
     byReporting: ['reportingFold'],
   },
   internal: ['wasActive', 'legacyUsername'],
+  belongsTo: { id: 'user' },
+  deletedBy: 'deletedAt',
   derived: {
     nameFold: (row) => nameKey(`${row.firstName} ${row.lastName}`),
     reportingFold: (row) => (row.reportingManager === null ? null : nameKey(row.reportingManager)),

@@ -22,11 +22,12 @@ export function doorSurface({ version, health, metrics, description }: DoorParts
     needs: 'public',
     readOnly: true,
     input: z.strictObject({}),
-    output: z.object({ status: z.literal('healthy'), version: z.string() }),
+    output: z.object({ status: z.literal('healthy'), version: z.string(), preserve: z.literal('failed').optional() }),
     async run() {
       const problem = health.problem()
       if (problem !== null) throw problem
-      return { output: { status: 'healthy' as const, version } }
+      const preserve = health.isPreserved() ? {} : { preserve: 'failed' as const }
+      return { output: { status: 'healthy' as const, version, ...preserve } }
     },
   })
   const describeApi = operation({

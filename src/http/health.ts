@@ -9,6 +9,10 @@ export type Health = {
   ready(): void
   /** What was found of one part, `engine` or a tenant's rows and log: while any part is not sound, `/health` is 503. */
   checked(part: string, isSound: boolean): void
+  /** Whether the people of a tenant are kept in files beside the database (`preserve`). It makes nothing unready. */
+  preserved(tenantId: string, isGood: boolean): void
+  /** Whether that went well for every tenant, as far as it was tried. */
+  isPreserved(): boolean
   stopping(): void
   /** Why no request may be served now, or null. A suspect storage is no reason: sign-in, integrity, metrics and restores are how one mends it, and the engine refuses what it cannot store. */
   unready(): AppError | null
@@ -27,6 +31,7 @@ const storageSuspect = () =>
 export function createHealth(): Health {
   let isReady = false
   const unsound = new Set<string>()
+  const unpreserved = new Set<string>()
   let isStopping = false
   const unready = () => (isStopping ? stopping() : isReady ? null : starting())
   return {
@@ -38,6 +43,11 @@ export function createHealth(): Health {
       if (isSound) unsound.delete(part)
       else unsound.add(part)
     },
+    preserved(tenantId, isGood) {
+      if (isGood) unpreserved.delete(tenantId)
+      else unpreserved.add(tenantId)
+    },
+    isPreserved: () => unpreserved.size === 0,
     stopping() {
       isStopping = true
     },

@@ -15,7 +15,7 @@ export type MetricsSources = {
   engine: string
   storage(): EngineStats
   hasher(): HasherStats
-  health: Pick<Health, 'state'>
+  health: Pick<Health, 'state' | 'isPreserved'>
   /** What the shipping of backups says of itself; null while there are none. Times in seconds. */
   backups(): { lag: number; lastProven: number } | null
 }
@@ -99,6 +99,9 @@ function observed(registers: Registry[], { version, engine, storage, hasher, hea
   )
   gauge('holdfast_storage_suspect', '1 while the stored data failed a check or the engine has failed, else 0.', () =>
     Number(health.state() === 'suspect'),
+  )
+  gauge('holdfast_preserve_ok', '0 while the people of a tenant could not be kept in files beside the database, else 1.', () =>
+    Number(health.isPreserved()),
   )
   counter(
     'holdfast_commit_conflicts_total',

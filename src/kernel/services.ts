@@ -65,6 +65,8 @@ export interface Logger {
 /** Where checks of the store say what they found: of the `engine`, or of a tenant's log and rows. `/health` follows it. */
 export interface HealthReport {
   checked(part: string, isSound: boolean): void
+  /** Whether the people of a tenant are kept in files beside the database. */
+  preserved(tenantId: string, isGood: boolean): void
 }
 
 /** What the surface `fsm` can be told (contracts/fsm.md). */
@@ -80,6 +82,16 @@ export type FsmSettings = {
   domain: string | null
 }
 
+/** Where the people of workforces are kept in files beside the database (contracts/satshine.md, sections 5 to 7). */
+export type PreserveSettings = {
+  /** The data folder. */
+  folder: string
+  /** `HOLDFAST_PERSISTENT_FILE`, absolute: the first tenant's destination; null = its place in the data folder, as every other tenant's. */
+  file: string | null
+  /** How often a server looks whether everyone is still there; 0 = never. */
+  monitorSeconds: number
+}
+
 /** Settings that rules read; config.ts fills them. */
 export type Settings = {
   version: string
@@ -91,6 +103,7 @@ export type Settings = {
   docsUrl: string | null
   docsToken: string | null
   fsm: FsmSettings
+  preserve: PreserveSettings
 }
 
 export type Services = {

@@ -24,7 +24,7 @@ export interface Target {
   read(name: string): Promise<AsyncIterable<Uint8Array> | null>
   /** All files whose names begin with `prefix`, in the order of their names (code points). What begins with a dot is no part of a backup. */
   list(prefix: string): AsyncIterable<TargetFile>
-  /** After this nobody can read the file. An absent one is no error. */
+  /** After this nobody can read the file. An absent one is no error. Errors: `target_locked` (conflict) for one that its place keeps until a time; it is as it was. */
   remove(name: string): Promise<void>
 }
 

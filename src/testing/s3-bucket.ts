@@ -10,6 +10,8 @@ export type Stored = {
   etag: string
   at: Date
   isMarker: boolean
+  /** Until then this version cannot be removed; null where the bucket has no Object Lock. */
+  lockedUntilMs: number | null
 }
 
 export type BucketOptions = {
@@ -18,6 +20,10 @@ export type BucketOptions = {
   refuses?: boolean
   /** Lives in another region: answered with a redirect. */
   elsewhere?: string
+  /** Object Lock in mode COMPLIANCE: the bucket's default retention, in milliseconds. */
+  lockMs?: number
+  /** Ignores conditions, as older stores do. */
+  unconditional?: boolean
 }
 
 export type Bucket = {
@@ -34,12 +40,15 @@ export type Bucket = {
 
 export const sha256Base64 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('base64')
 
-export function createBucket(options: BucketOptions): Bucket {
+/** `nowMs` is the time by which locks are judged. */
+export function createBucket(options: BucketOptions, nowMs: () => number = Date.now): Bucket {
   const kept = new Map<string, Stored[]>()
   const isVersioned = options.versioned ?? true
-  const add = (version: Omit<Stored, 'versionId' | 'at' | 'etag'>): Stored => {
+  const add = (version: Omit<Stored, 'versionId' | 'at' | 'etag' | 'lockedUntilMs'>): Stored => {
     const etag = `"${createHash('md5').update(version.bytes).digest('hex')}"`
-    const stored = { ...version, etag, at: new Date(), versionId: isVersioned ? randomBytes(16).toString('hex') : 'null' }
+    const lockedUntilMs = options.lockMs === undefined || version.isMarker ? null : nowMs() + options.lockMs
+    const versionId = isVersioned ? randomBytes(16).toString('hex') : 'null'
+    const stored = { ...version, etag, at: new Date(), versionId, lockedUntilMs }
     kept.set(version.key, isVersioned ? [stored, ...(kept.get(version.key) ?? [])] : [stored])
     return stored
   }
@@ -53,6 +62,8 @@ export function createBucket(options: BucketOptions): Bucket {
     get,
     put: (key, bytes, { type, checksum }) => add({ key, bytes, type, checksum, isMarker: false }),
     remove(key, versionId) {
+      const found = versionId === null ? undefined : kept.get(key)?.find((version) => version.versionId === versionId)
+      if ((found?.lockedUntilMs ?? 0) > nowMs()) throw new S3Error(403, 'AccessDenied')
       const left = versionId === null ? [] : (kept.get(key) ?? []).filter((version) => version.versionId !== versionId)
       if (versionId === null && isVersioned) add({ key, bytes: Buffer.alloc(0), type: '', checksum: null, isMarker: true })
       else if (left.length === 0) kept.delete(key)

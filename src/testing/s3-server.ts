@@ -2,10 +2,12 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { assertDigests, type Bucket, type BucketOptions, createBucket, type Stored } from './s3-bucket.ts'
 import { S3Error } from './s3-error.ts'
+import { multipart } from './s3-multipart.ts'
 import { type Credentials, verifyPolicy, verifySignature } from './s3-signature.ts'
+import { assertCondition, headerOf, type Reply, type Request, tags, xml } from './s3-wire.ts'
 
-/** What goes wrong with a request: an answer, a connection that is cut before or after the effect, or silence. */
-type Fault = { status: number; code: string } | 'cut' | 'cut-after' | 'silence'
+/** What goes wrong with a request: an answer, a connection that is cut before or after the effect or in the middle of the answer, or silence. */
+type Fault = { status: number; code: string } | 'cut' | 'cut-after' | 'cut-middle' | 'silence'
 
 type Seen = { method: string; url: string; headers: IncomingMessage['headers'] }
 
@@ -17,7 +19,7 @@ export type S3Server = {
   seen: Seen[]
   /** Asked before each request is served. */
   fault: ((request: Seen) => Fault | null) | null
-  /** Added to the time by which signatures are judged. */
+  /** Added to the time by which signatures and locks are judged. */
   aheadMs: number
   /** No page has more than this, whatever is asked for. */
   mostOnPage: number
@@ -27,24 +29,12 @@ export type S3Server = {
   close(): Promise<void>
 }
 
-type Reply = { status: number; headers?: Record<string, string>; body?: string | Buffer }
-type Request = {
-  method: string
-  url: URL
-  headers: IncomingMessage['headers']
-  bytes: Buffer
-  payload: string
-  bucket: Bucket
-  key: string
-  mostOnPage: number
-}
-
 /**
  * A small S3 for tests, in memory, over real HTTP: signatures of headers, queries and POST policies are computed anew and compared; digests, conditions, versions, ranges and pages behave as AWS describes them.
  * What it does not know is answered with 501.
  */
 export async function startS3Server(buckets: Readonly<Record<string, BucketOptions>>): Promise<S3Server> {
-  const kept = new Map(Object.entries(buckets).map(([name, options]) => [name, createBucket(options)]))
+  const kept = new Map(Object.entries(buckets).map(([name, options]) => [name, createBucket(options, () => Date.now() + own.aheadMs)]))
   const bucketOf = (name: string): Bucket => {
     const found = kept.get(name)
     if (found === undefined) throw new S3Error(404, 'NoSuchBucket')
@@ -87,9 +77,13 @@ export async function startS3Server(buckets: Readonly<Record<string, BucketOptio
       return // the client went away
     }
     const reply =
-      fault !== null && fault !== 'cut-after' ? refusal(new S3Error(fault.status, fault.code)) : served(seen, Buffer.concat(chunks))
+      fault !== null && typeof fault !== 'string' ? refusal(new S3Error(fault.status, fault.code)) : served(seen, Buffer.concat(chunks))
     const { status, headers: sent = {}, body = '' } = await reply
     if (fault === 'cut-after') return void request.socket.destroy()
+    if (fault === 'cut-middle') {
+      response.writeHead(status, { 'content-length': String(Buffer.byteLength(body)), ...sent })
+      return void response.write(Buffer.from(body).subarray(0, Buffer.byteLength(body) / 2), () => request.socket.destroy())
+    }
     response.writeHead(status, { 'content-length': String(Buffer.byteLength(body)), ...sent, 'x-amz-request-id': 'test' })
     response.end(method === 'HEAD' ? undefined : body)
   }
@@ -107,7 +101,8 @@ export async function startS3Server(buckets: Readonly<Record<string, BucketOptio
       if (refuses === true) throw new S3Error(403, 'AccessDenied')
       const key = rest.join('/')
       if (isForm) return await form(bucket, { headers, bytes }, verifier)
-      const handle = key === '' ? ofBucket : ofObject
+      const isOfUpload = url.searchParams.has('uploads') || url.searchParams.has('uploadId')
+      const handle = key === '' ? ofBucket : isOfUpload ? multipart : ofObject
       return handle({ method, url, headers, bytes, payload, bucket, key, mostOnPage: own.mostOnPage }, bucketOf)
     } catch (error) {
       if (error instanceof S3Error) return refusal(error)
@@ -122,18 +117,6 @@ function refusal({ status, code, extra }: S3Error): Reply {
   const body = `<Error><Code>${code}</Code><Message>${code}</Message>${tags(extra)}</Error>`
   return { status, headers: { ...headers, 'content-type': 'application/xml' }, body }
 }
-
-const tags = (values: Readonly<Record<string, string>>): string =>
-  Object.entries(values)
-    .filter(([name]) => !name.startsWith('x-'))
-    .map(([name, value]) => `<${name}>${value.replace(/&/g, '&amp;').replace(/</g, '&lt;')}</${name}>`)
-    .join('')
-
-const xml = (name: string, inside: string): Reply => ({
-  status: 200,
-  headers: { 'content-type': 'application/xml' },
-  body: `<?xml version="1.0" encoding="UTF-8"?><${name} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${inside}</${name}>`,
-})
 
 function ofBucket({ method, url, bucket, mostOnPage }: Request): Reply {
   const get = (name: string): string | null => url.searchParams.get(name)
@@ -177,16 +160,16 @@ function ofObject(request: Request, bucketOf: (name: string) => Bucket): Reply {
   return { status: 204 }
 }
 
-function put({ headers, bytes, payload, bucket, key }: Request, bucketOf: (name: string) => Bucket): Reply {
-  const condition = headers['if-none-match']
-  if (condition !== undefined && condition !== '*') throw new S3Error(501, 'NotImplemented')
+function put(request: Request, bucketOf: (name: string) => Bucket): Reply {
+  const { headers, bytes, payload, bucket, key } = request
   const source = headers['x-amz-copy-source']
   const checksum = headerOf(headers['x-amz-checksum-sha256'])
   assertDigests(bytes, payload, checksum)
+  if (bucket.options.lockMs !== undefined && checksum === null) throw new S3Error(400, 'InvalidRequest')
   const [from = '', ...path] = decodeURIComponent(headerOf(source) ?? '').split('/')
   const copied = source === undefined ? null : bucketOf(from).get(path.join('/'), null)
   if (source !== undefined && copied === null) throw new S3Error(404, 'NoSuchKey')
-  if (condition === '*' && bucket.get(key, null) !== null) throw new S3Error(412, 'PreconditionFailed')
+  assertCondition(request)
   const stored =
     copied === null
       ? bucket.put(key, bytes, { type: headers['content-type'] ?? 'binary/octet-stream', checksum })
@@ -200,7 +183,12 @@ function get({ url, headers, bucket, key }: Request): Reply {
   const query = url.searchParams
   const stored = bucket.get(key, query.get('versionId'))
   if (stored === null) throw new S3Error(404, 'NoSuchKey')
+  if (headers['if-match'] !== undefined && headers['if-match'] !== stored.etag) throw new S3Error(412, 'PreconditionFailed')
+  const { lockedUntilMs: lock } = stored
   const shown = {
+    ...(lock === null
+      ? {}
+      : { 'x-amz-object-lock-mode': 'COMPLIANCE', 'x-amz-object-lock-retain-until-date': new Date(lock).toISOString() }),
     etag: stored.etag,
     'last-modified': stored.at.toUTCString(),
     'content-type': query.get('response-content-type') ?? stored.type,
@@ -220,8 +208,6 @@ function get({ url, headers, bucket, key }: Request): Reply {
 }
 
 const own = (name: string, value: string | null): Record<string, string> => (value === null ? {} : { [name]: value })
-
-const headerOf = (value: string | readonly string[] | undefined): string | null => (value === undefined ? null : String(value))
 
 type Form = { headers: IncomingMessage['headers']; bytes: Buffer }
 

@@ -197,8 +197,10 @@ export function createBackups(parts: Parts): Backups {
           (backup): Dated => ({ id: backup.id, createdAt: backup.createdAt, order: orderOf(backup), isProven: backup.provenAt !== null }),
         )
         const gone = keep === null ? superfluous(dated, parts.keep) : beyondNewest(dated, keep)
-        if (!dryRun) for (const id of gone) await removeSnapshot(target, id)
-        for (const { id } of dated) (gone.includes(id) ? removed : kept).add(id)
+        const locked = dryRun ? [] : await removeSnapshots(target, gone)
+        for (const { id, problem } of locked) log.info({ id, target: target.url, problem }, 'backup: a snapshot stays for now')
+        const stays = new Set(locked.map(({ id }) => id))
+        for (const { id } of dated) (gone.includes(id) && !stays.has(id) ? removed : kept).add(id)
       }
       return { kept: [...kept], removed: [...removed].filter((id) => !kept.has(id)) }
     },
@@ -239,7 +241,18 @@ const beyond = (wanted: number, last: number): AppError =>
 /** Where the platform's log stood. */
 const orderOf = ({ heads }: Pick<Backup, 'heads'>): number => heads.find(({ stream }) => stream === platformTenant)?.sequence ?? 0
 
-/** The manifest and its proof go first: what is left behind by a crash is no snapshot, and goes with the next pruning. */
+/** Those that their place keeps until a time are told, and hold up no other. */
+async function removeSnapshots(target: Target, ids: readonly string[]): Promise<{ id: string; problem: string }[]> {
+  const locked: { id: string; problem: string }[] = []
+  for (const id of ids)
+    await removeSnapshot(target, id).catch((error: unknown) => {
+      if (!(error instanceof AppError) || error.code !== 'target_locked') throw error
+      locked.push({ id, problem: error.message })
+    })
+  return locked
+}
+
+/** The proof, written last and so locked longest, goes first, then the manifest: what is left behind by a crash is no snapshot, and goes with the next pruning. */
 async function removeSnapshot(target: Target, id: string): Promise<void> {
   await target.remove(provenName(id))
   await target.remove(`${snapshotsPrefix}${id}/manifest.json.age`)

@@ -28,6 +28,8 @@ type Spec = {
   inTenant?: boolean
   /** Reads only: a folder without data is refused instead of made. */
   reads?: boolean
+  /** Waits half a minute for another command of its kind. */
+  waits?: boolean
 }
 
 /** Words for people. Standard output is for the answer alone. */
@@ -56,7 +58,11 @@ export function command<O extends object>(parent: Command, usage: string, spec: 
     command: made,
     /** What it does with the store: through the running server, or by opening the folder. */
     does: (work: (call: Call<O>) => Promise<Answer>): void =>
-      act((call) => connected({ config: call.config, mayBegin: spec.reads !== true, say }, (run) => work({ ...call, run }))),
+      act((call) =>
+        connected({ config: call.config, mayBegin: spec.reads !== true, isPatient: spec.waits === true, say }, (run) =>
+          work({ ...call, run }),
+        ),
+      ),
     /** What it does with or without a store: it connects by itself. */
     doesAlone: act,
   }

@@ -14,17 +14,20 @@ export type Options = {
   config: Config
   /** Whether a folder without data is made one with data, as the first start of the server does. Else it is refused. */
   mayBegin: boolean
+  /** Whether it waits longer than commands do. */
+  isPatient?: boolean
   say(words: string): void
 }
 
 /** How long a command waits for a folder that another command holds, or a server that is just starting. It says so when that takes a moment. */
 const patienceMs = 20_000
+const longPatienceMs = 30_000
 const quietMs = 2_000
 const pauseMs = 100
 
 /** Gives `work` the running server of the data folder, or, where there is none, the folder itself under its lock. The same operations either way. */
 export async function connected<T>(options: Options, work: (run: Run) => Promise<T>): Promise<T> {
-  const { config, mayBegin } = options
+  const { config, mayBegin, isPatient = false } = options
   let isTold = false
   for (const startedMs = performance.now(); ; ) {
     const address = existsSync(config.dataFolder) ? socketAddress(config.dataFolder) : null
@@ -33,7 +36,8 @@ export async function connected<T>(options: Options, work: (run: Run) => Promise
     if (!mayBegin && isEmpty(config)) throw noData(config.dataFolder)
     const opened = await open(options).catch((error: unknown) => {
       const waitedMs = performance.now() - startedMs
-      if (!(error instanceof AppError && error.code === 'folder_in_use') || waitedMs > patienceMs) throw error
+      if (!(error instanceof AppError && error.code === 'folder_in_use') || waitedMs > (isPatient ? longPatienceMs : patienceMs))
+        throw error
       if (waitedMs > quietMs && !isTold) options.say('Another process uses the data folder; waiting for it …')
       isTold ||= waitedMs > quietMs
       return null

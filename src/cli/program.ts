@@ -12,6 +12,7 @@ import { addLambda } from './lambda.ts'
 import { addMove } from './move.ts'
 import { addPlatformAdmin } from './platform-admin.ts'
 import { addPostgres } from './postgres.ts'
+import { addPreserve } from './preserve.ts'
 import { addSeed } from './seed.ts'
 import { addServe } from './serve-command.ts'
 import { addTenants } from './tenants.ts'
@@ -52,6 +53,7 @@ export function program(): Command {
     addKeys,
     addImport,
     addSeed,
+    addPreserve,
     addAws,
     addDynamodb,
     addLambda,

@@ -7,6 +7,7 @@ import { withPassword } from './users.ts'
 
 type Account = { username: string; password: string }
 type Seeded = { created: { user: number }; users: Account[] }
+type Workforce = { created: { employeeId: string; role: string; password: string }[]; skipped: { employeeId: string; reason: string }[] }
 type Demo = { users: Account[]; leads: number; unassigned: number; already: boolean }
 
 export function addSeed(program: Command): void {
@@ -24,6 +25,7 @@ export function addSeed(program: Command): void {
     return { document: made, words: `${accountsText(made.users)}${made.created.user} users added.` }
   })
   addVantagepoint(seed.command)
+  addSatshine(seed.command)
 }
 
 function addVantagepoint(seed: Command): void {
@@ -45,6 +47,20 @@ function addVantagepoint(seed: Command): void {
       document: made,
       words: `${accounts}${made.users.length} users and ${made.leads} leads added, ${made.unassigned} of them unassigned.`,
     }
+  })
+}
+
+function addSatshine(seed: Command): void {
+  const people = command<object>(seed, 'satshine', {
+    summary: 'Add the default people of a workforce',
+    examples: [['holdfast seed satshine', 'MP0001 and three field officers, each where the ID is free; passwords are shown once']],
+    inTenant: true,
+  })
+  people.does(async ({ run, here }): Promise<Answer> => {
+    const made = await run<Workforce>('satshine.seed', here, {})
+    const accounts = made.created.map(({ employeeId, password }) => ({ username: employeeId, password }))
+    const skipped = made.skipped.map(({ employeeId, reason }) => `${employeeId} was passed over: ${reason}.\n`)
+    return { document: made, words: `${accountsText(accounts)}${skipped.join('')}${accounts.length} employees added.` }
   })
 }
 

@@ -24,6 +24,8 @@ export function createDayEnd(runtime: Runtime): () => Promise<number> {
   return async () => {
     let closed = 0
     for await (const tenantId of everyTenantId(runtime)) {
+      // what is being restored is looked at when it is back
+      if (runtime.closures.isClosed(tenantId)) continue
       const store = runtime.storage.tenant(tenantId)
       // requests get their turn in between
       await new Promise((resolve) => setImmediate(resolve))

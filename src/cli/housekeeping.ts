@@ -1,12 +1,9 @@
+import { createDayEnd } from '../attendance/day-end.ts'
 import type { Runtime } from '../kernel/context.ts'
 import type { Holdfast } from '../main.ts'
 import { pruneExpired } from '../session/prune.ts'
 import { execute } from './execute.ts'
-
-export type Housekeeping = {
-  /** Begins nothing more, and resolves when what runs is done. */
-  stop(): Promise<void>
-}
+import { type Rounds, startRounds } from './rounds.ts'
 
 const hourMs = 60 * 60_000
 const firstAfterMs = 60_000
@@ -18,42 +15,20 @@ export async function keepHouse(runtime: Runtime): Promise<{ removed: number; ro
   if (removed > 0) log.info({ removed }, 'expired rows removed')
   const rotated = await keys.rotateIfDue()
   if (rotated) log.info({}, 'signing keys rotated')
+  await createDayEnd(runtime)()
   return { removed, rotated }
 }
 
-/** What a running server does by itself now and then: it removes what has expired and gives old signing keys successors. A failure is logged, and the next round tries again. */
-export function startHousekeeping(runtime: Runtime, { firstMs = firstAfterMs, everyMs = hourMs } = {}): Housekeeping {
-  const { log } = runtime.services
-  let running: Promise<void> = Promise.resolve()
-  let isStopped = false
-  let timer = setTimeout(begin, firstMs)
-  timer.unref()
+/** What a running server does by itself now and then: it removes what has expired and gives old signing keys successors. */
+export const startHousekeeping = (runtime: Runtime, { firstMs = firstAfterMs, everyMs = hourMs } = {}): Rounds =>
+  startRounds(runtime, { name: 'housekeeping', isForAll: true, firstMs, everyMs, run: () => keepHouse(runtime) })
 
-  function begin(): void {
-    running = round().then(() => {
-      if (isStopped) return
-      timer = setTimeout(begin, everyMs)
-      timer.unref()
-    })
-  }
+const minuteMs = 60_000
 
-  async function round(): Promise<void> {
-    try {
-      // of several processes on one storage, one does it for all, as long as it comes back to it
-      if ((await runtime.storage.lease?.('housekeeping', (everyMs / 1_000) * 1.5)) === null) return
-      await keepHouse(runtime)
-    } catch (error) {
-      log.error({ err: error }, 'housekeeping failed')
-    }
-  }
-
-  return {
-    async stop() {
-      isStopped = true
-      clearTimeout(timer)
-      await running
-    },
-  }
+/** Ends the working days of workforces: at once, and each minute. Every process does it, so that none waits for one that died; guards let each row be done once. */
+export function startDayEnd(runtime: Runtime, { everyMs = minuteMs } = {}): Rounds {
+  const endDays = createDayEnd(runtime)
+  return startRounds(runtime, { name: 'day end', firstMs: 0, everyMs, run: endDays })
 }
 
 /** One scheduled backup: taken, proven, and what is too old removed. It never throws: what goes wrong is logged, and tried again at the next time. */

@@ -6,9 +6,10 @@ import { say } from './command.ts'
 import { firstOwnerWords } from './connection.ts'
 import { type ControlServer, openControlServer } from './control-server.ts'
 import { exitCodes } from './exit-codes.ts'
-import { backUp, type Housekeeping, startHousekeeping } from './housekeeping.ts'
+import { backUp, startDayEnd, startHousekeeping } from './housekeeping.ts'
 import { refuseMoved } from './moved.ts'
 import { openPatiently } from './open-patiently.ts'
+import type { Rounds } from './rounds.ts'
 
 type Log = ReturnType<typeof openLog>
 
@@ -17,7 +18,7 @@ const graceMs = 8_000
 /** A second server gives up at once when a server listens, and after this long when something else holds the folder. */
 const patienceMs = 3_000
 
-type Running = { app: FastifyInstance; control: ControlServer; housekeeping: Housekeeping; holdfast: Holdfast; log: Log }
+type Running = { app: FastifyInstance; control: ControlServer; rounds: readonly Rounds[]; holdfast: Holdfast; log: Log }
 
 /** Runs the server until a signal. Resolves after a clean stop. Errors: those of `openHoldfast`; `port_in_use`, `cannot_listen`. */
 export async function serve(config: Config): Promise<void> {
@@ -32,9 +33,9 @@ export async function serve(config: Config): Promise<void> {
     if (holdfast.firstOwner !== null) say(firstOwnerWords(holdfast.firstOwner))
     const app = await buildServer(config, holdfast)
     const control = await openControlServer({ folder: config.dataFolder, holdfast, log })
-    const housekeeping = startHousekeeping(holdfast.runtime)
+    const rounds = [startHousekeeping(holdfast.runtime), startDayEnd(holdfast.runtime)]
     holdfast.backups?.start(() => backUp(holdfast))
-    stop = () => stopAll({ app, control, housekeeping, holdfast, log })
+    stop = () => stopAll({ app, control, rounds, holdfast, log })
     const url = await listen(app, config)
     say(`Holdfast ${version} listens at ${url}, data in ${config.dataFolder}. Ctrl-C ends it.`)
     log.info({ url, version, folder: config.dataFolder, pid: process.pid }, 'listening')
@@ -79,13 +80,13 @@ function nextSignal(): Promise<string> {
 }
 
 /** Stops listening, lets what runs finish, then closes the store, which writes what it accepted. */
-async function stopAll({ app, control, housekeeping, holdfast, log }: Running): Promise<void> {
+async function stopAll({ app, control, rounds, holdfast, log }: Running): Promise<void> {
   const timer = setTimeout(() => {
     log.warn({ graceMs }, 'some requests took too long and are cut off')
     app.server.closeAllConnections()
   }, graceMs)
   const isLate = new Promise((resolve) => setTimeout(resolve, graceMs + 500).unref())
-  await Promise.race([Promise.all([app.close(), control.close(), housekeeping.stop()]), isLate])
+  await Promise.race([Promise.all([app.close(), control.close(), ...rounds.map((each) => each.stop())]), isLate])
   clearTimeout(timer)
   await holdfast.close()
 }

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config.ts'
 import { AppError } from '../kernel/errors.ts'
 import { buildServer, type Holdfast, openLog, version } from '../main.ts'
+import { type Keeper, startKeeping } from '../preserve/keeper.ts'
 import { say } from './command.ts'
 import { firstOwnerWords } from './connection.ts'
 import { type ControlServer, openControlServer } from './control-server.ts'
@@ -18,7 +19,7 @@ const graceMs = 8_000
 /** A second server gives up at once when a server listens, and after this long when something else holds the folder. */
 const patienceMs = 3_000
 
-type Running = { app: FastifyInstance; control: ControlServer; rounds: readonly Rounds[]; holdfast: Holdfast; log: Log }
+type Running = { app: FastifyInstance; control: ControlServer; rounds: readonly Rounds[]; keeper: Keeper; holdfast: Holdfast; log: Log }
 
 /** Runs the server until a signal. Resolves after a clean stop. Errors: those of `openHoldfast`; `port_in_use`, `cannot_listen`. */
 export async function serve(config: Config): Promise<void> {
@@ -32,10 +33,13 @@ export async function serve(config: Config): Promise<void> {
   try {
     if (holdfast.firstOwner !== null) say(firstOwnerWords(holdfast.firstOwner))
     const app = await buildServer(config, holdfast)
+    // before anything can be asked: whoever is missing is back by then
+    const keeper = await startKeeping(holdfast.runtime)
+    stop = () => keeper.stop().then(() => holdfast.close())
     const control = await openControlServer({ folder: config.dataFolder, holdfast, log })
     const rounds = [startHousekeeping(holdfast.runtime), startDayEnd(holdfast.runtime)]
     holdfast.backups?.start(() => backUp(holdfast))
-    stop = () => stopAll({ app, control, rounds, holdfast, log })
+    stop = () => stopAll({ app, control, rounds, keeper, holdfast, log })
     const url = await listen(app, config)
     say(`Holdfast ${version} listens at ${url}, data in ${config.dataFolder}. Ctrl-C ends it.`)
     log.info({ url, version, folder: config.dataFolder, pid: process.pid }, 'listening')
@@ -80,7 +84,7 @@ function nextSignal(): Promise<string> {
 }
 
 /** Stops listening, lets what runs finish, then closes the store, which writes what it accepted. */
-async function stopAll({ app, control, rounds, holdfast, log }: Running): Promise<void> {
+async function stopAll({ app, control, rounds, keeper, holdfast, log }: Running): Promise<void> {
   const timer = setTimeout(() => {
     log.warn({ graceMs }, 'some requests took too long and are cut off')
     app.server.closeAllConnections()
@@ -88,6 +92,7 @@ async function stopAll({ app, control, rounds, holdfast, log }: Running): Promis
   const isLate = new Promise((resolve) => setTimeout(resolve, graceMs + 500).unref())
   await Promise.race([Promise.all([app.close(), control.close(), ...rounds.map((each) => each.stop())]), isLate])
   clearTimeout(timer)
+  await keeper.stop()
   await holdfast.close()
 }
 

@@ -127,8 +127,14 @@ export function checksumOf(document: object): string {
   return sha256(canonical(rest as unknown as Json))
 }
 
-/** What tells whether two documents say the same: everything but when they were written. */
+/** What tells whether two documents say the same: everything but when they were written, and when people last signed in. */
 export function contentOf(document: object): string {
-  const { sha256: _own, createdAt: _at, ...rest } = document as { sha256?: string; createdAt?: string }
-  return sha256(canonical(rest as unknown as Json))
+  const {
+    sha256: _own,
+    createdAt: _at,
+    users = [],
+    ...rest
+  } = document as { sha256?: string; createdAt?: string; users?: { last_login?: string }[] }
+  const people = users.map(({ last_login: _login, ...person }) => person)
+  return sha256(canonical({ ...rest, users: people } as unknown as Json))
 }

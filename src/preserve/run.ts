@@ -27,6 +27,8 @@ export type Asked = {
   force: boolean
   /** Whether a tenant that never had anyone gets the default users: the command's ensure does, a start does not. */
   mayBegin: boolean
+  /** Writes no backup where a valid one is there: whoever only looks whether everyone is there. */
+  onlyLooks?: boolean
   /** Hears of every line as it comes. */
   said?(line: { text: string; isError: boolean }): void
   step?: Step
@@ -269,7 +271,8 @@ async function ensure(run: Run): Promise<void> {
     report.defaults = made.created.map(({ employeeId, password }) => ({ employeeId, password }))
   } else say('[CHECK] All users present, no restore needed')
   // a set of files is only read: what is written has a file of its own
-  if (looked.found !== null) await backup(run, looked, 'preserve.ensure')
+  const isKept = asked.onlyLooks === true && looked.found?.newest?.problem === null && report.totals.created === 0
+  if (looked.found !== null && !isKept) await backup(run, looked, 'preserve.ensure')
   const now = countsOf((await rollOf(context.store)).people)
   say(`[FINAL] System ready: ${now.fieldOfficers} field officers, ${now.admins} admins`)
 }

@@ -17,10 +17,10 @@ const replayedPerCheck = 6
 export type Checked = { client: Client; trial: Trial; random: Random; number(): number; isLast: boolean }
 
 /** Everything that must hold once the server is ready again after a fault. */
-export async function check(place: Checked): Promise<{ settled: number; problems: string[] }> {
+export async function check(place: Checked): Promise<{ settled: number; repeated: number; problems: string[] }> {
   const { client, trial } = place
   const { world } = trial
-  const { count, problems } = await settle(client, trial, await ownerCredential(place))
+  const { count, repeated, problems } = await settle(client, trial, await ownerCredential(place))
   const owner = await ownerCredential(place)
   problems.push(...(await checkReplays(place)))
   problems.push(...(await checkSessions(place)))
@@ -28,7 +28,7 @@ export async function check(place: Checked): Promise<{ settled: number; problems
   problems.push(...(await checkReceipts(client, trial, owner)))
   problems.push(...(await checkIntegrity(client, owner)))
   problems.push(...world.problems.splice(0))
-  return { settled: count, problems }
+  return { settled: count, repeated, problems }
 }
 
 async function ownerCredential({ client, trial, number }: Checked): Promise<Credential> {

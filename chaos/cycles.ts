@@ -1,15 +1,19 @@
 import { check } from './checker.ts'
+import type { Store } from './databases.ts'
+import type { Trial } from './load.ts'
 import { writeUntil } from './load.ts'
-import { checkOffline } from './offline.ts'
 import type { Random } from './random.ts'
 import { sleep } from './random.ts'
 import { countStart, isCaught, type Outcome } from './report.ts'
 import { connectTo } from './requests.ts'
 import { type Server, type ServerProcess, spawnServer, startServer } from './server-process.ts'
-import { castOf, keepEvidence, newTrial, populate } from './trial.ts'
+import { type Cast, castOf, inTrial, populate } from './trial.ts'
 
-/** Where the data lies, and how it is struck. After `strike` the server is gone and the folder may be used again. */
-export type Ground = { folder: string; strike(server: ServerProcess): Promise<void>; close(): void }
+/** Where the data lies. */
+export type Place = { folder: string; store: Store; close(): Promise<void> }
+
+/** A place that is struck together with its server. After `strike` the server is gone and the folder may be used again. */
+export type Ground = Place & { strike(server: ServerProcess): Promise<void> }
 
 export type Plan = {
   cycles: number
@@ -27,34 +31,66 @@ export type Plan = {
 /** This many data folders with losses are evidence enough. */
 const enough = 3
 
-/** Writers write, the fault strikes, the server starts, everything is checked; again and again. */
-export async function runCycles(outcome: Outcome, plan: Plan, openGround: () => Ground): Promise<void> {
+/** Cycles in one place after another. */
+export async function inPlaces<P extends Place>(
+  outcome: Outcome,
+  plan: Plan,
+  { open, run }: { open(): Promise<P>; run(parts: Parts<P>): Promise<void> },
+): Promise<void> {
   const most = plan.hunted === null ? enough : plan.cycles
   let bad = 0
   while (outcome.cycles < plan.cycles && bad < most && !isCaught(outcome, plan.hunted)) {
     const before = outcome.problems.length
     const cycles = Math.min(plan.perFolder, plan.cycles - outcome.cycles)
-    const ground = openGround()
+    const place = await open()
     try {
-      await runFolder(outcome, { ...plan, cycles }, ground)
+      await inTrial(outcome, { folder: place.folder, isHunt: plan.hunted !== null }, (trial) =>
+        run({ outcome, plan: { ...plan, cycles }, place, trial, cast: castOf(plan.writers, plan.random) }),
+      )
     } finally {
-      ground.close()
+      await place.close()
     }
     if (outcome.problems.length > before) bad += 1
   }
 }
 
-async function runFolder(outcome: Outcome, plan: Plan, ground: Ground): Promise<void> {
+export type Parts<P> = { outcome: Outcome; plan: Plan; place: P; trial: Trial; cast: Cast }
+
+/** Everything that must hold, asked of one server. False when something does not. */
+export async function isSound({ outcome, plan, trial, cast }: Parts<Place>, { base }: Server, isLast: boolean): Promise<boolean> {
+  const client = connectTo(base)
+  const { settled, repeated, problems } = await check({ client, trial, random: plan.random, number: cast.number, isLast })
+  client.close()
+  outcome.settled += settled
+  outcome.repeated += repeated
+  outcome.problems.push(...problems.map((problem) => `cycle ${outcome.cycles}: ${problem}`))
+  return problems.length === 0
+}
+
+/** Makes the logins and the key that writers use. */
+export async function settleIn({ trial, cast }: Parts<Place>, { base }: Server): Promise<void> {
+  const client = connectTo(base)
+  await populate(client, trial, cast)
+  client.close()
+}
+
+/** Writers write, the fault strikes, the server starts, everything is checked; again and again. */
+export const runCycles = (outcome: Outcome, plan: Plan, open: () => Promise<Ground>): Promise<void> =>
+  inPlaces(outcome, plan, { open, run: runFolder })
+
+/** A start that first makes all tables of a database takes longer, and is struck later. */
+const longestFirstMs = { folder: 900, database: 2_500 }
+
+async function runFolder(parts: Parts<Ground>): Promise<void> {
+  const { outcome, plan, place, trial, cast } = parts
   const { random, plant } = plan
-  const options = { folder: ground.folder, plant }
-  const trial = newTrial()
-  const cast = castOf(plan.writers, random)
-  const before = outcome.problems.length
+  const options = { folder: place.folder, environment: place.store.environment, plant }
+  const isDatabase = place.store.proxy !== null
   let server: Server | null = null
 
-  async function start(): Promise<Server> {
+  async function start(isCounted = true): Promise<Server> {
     const started = await startServer(options)
-    countStart(outcome, started.readyMs)
+    if (isCounted) countStart(outcome, started.readyMs)
     return started
   }
 
@@ -62,33 +98,24 @@ async function runFolder(outcome: Outcome, plan: Plan, ground: Ground): Promise<
   async function strikeStart(longestMs: number): Promise<void> {
     const starting = spawnServer(options)
     await sleep(random.between(0, longestMs))
-    await ground.strike(starting)
+    await place.strike(starting)
     outcome.cycles += 1
   }
 
   try {
-    if (plan.cycles > 2 && random.chance(0.7)) await strikeStart(900)
-    server = await start()
-    const setUp = connectTo(server.base)
-    await populate(setUp, trial, cast)
-    setUp.close()
+    if (plan.cycles > 2 && random.chance(0.7)) await strikeStart(isDatabase ? longestFirstMs.database : longestFirstMs.folder)
+    server = await start(!isDatabase)
+    await settleIn(parts, server)
     for (const last = outcome.cycles + plan.cycles; outcome.cycles < last; ) {
       await strikeUnderLoad(server)
       if (random.chance(0.15)) await strikeStart(500)
       server = await start()
-      if (!(await isSound(server, outcome.cycles >= last))) break
+      if (!(await isSound(parts, server, outcome.cycles >= last))) break
     }
     await server.kill()
-    outcome.problems.push(...checkOffline(ground.folder, trial.world))
-  } catch (error) {
-    outcome.problems.push(`${error instanceof Error ? error.message : error}`)
+    outcome.problems.push(...(await place.store.check(place.folder, trial.world)))
   } finally {
     await server?.kill()
-    outcome.acknowledged += trial.world.acknowledged
-    const hasLost = outcome.problems.length > before
-    if (hasLost && plan.hunted === null)
-      outcome.notes.push(`ledger and data folder are kept: ${await keepEvidence(trial, ground.folder, outcome.problems.slice(before))}`)
-    await trial.ledger.close()
   }
 
   async function strikeUnderLoad(target: Server): Promise<void> {
@@ -96,20 +123,11 @@ async function runFolder(outcome: Outcome, plan: Plan, ground: Ground): Promise<
     const stop = new AbortController()
     const writing = writeUntil(stop.signal, client, trial, cast.writers)
     await sleep(random.between(...plan.loadMs))
-    await ground.strike(target)
+    await place.strike(target)
     stop.abort()
     await writing
     await trial.ledger.sync()
     client.close()
     outcome.cycles += 1
-  }
-
-  async function isSound(target: Server, isLast: boolean): Promise<boolean> {
-    const client = connectTo(target.base)
-    const { settled, problems } = await check({ client, trial, random, number: cast.number, isLast })
-    client.close()
-    outcome.settled += settled
-    outcome.problems.push(...problems.map((problem) => `cycle ${outcome.cycles}: ${problem}`))
-    return problems.length === 0
   }
 }

@@ -18,9 +18,19 @@ export function checkOffline(folder: string, world: World): string[] {
 }
 
 function checkChain(db: Database.Database): string[] {
+  return chainProblems(db.prepare<[], Row>('SELECT stream, sequence, entry, hash FROM log ORDER BY stream, sequence').iterate())
+}
+
+function checkVersions(db: Database.Database, world: World): string[] {
+  const users = db.prepare<[], { id: string; version: number }>('SELECT id, version FROM users').all()
+  return versionProblems(new Map(users.map(({ id, version }) => [id, version])), world)
+}
+
+/** Every hash computed anew, and no gap. `rows` by stream and sequence. */
+export function chainProblems(rows: Iterable<Row>): string[] {
   const problems: string[] = []
   const last = new Map<string, { sequence: number; hash: string }>()
-  for (const row of db.prepare<[], Row>('SELECT stream, sequence, entry, hash FROM log ORDER BY stream, sequence').iterate()) {
+  for (const row of rows) {
     const before = last.get(row.stream) ?? { sequence: 0, hash: '0'.repeat(64) }
     const hash = createHash('sha256')
       .update(before.hash + row.entry)
@@ -32,13 +42,8 @@ function checkChain(db: Database.Database): string[] {
   return problems
 }
 
-function checkVersions(db: Database.Database, world: World): string[] {
-  const stored = new Map(
-    db
-      .prepare<[], { id: string; version: number }>('SELECT id, version FROM users')
-      .all()
-      .map(({ id, version }) => [id, version]),
-  )
+/** Every acknowledged user, and no other, is stored with the version that was acknowledged. */
+export function versionProblems(stored: ReadonlyMap<string, number>, world: World): string[] {
   const problems = stored.size === world.users.size ? [] : [`${world.users.size} users were acknowledged, and the table has ${stored.size}`]
   for (const { id, version } of world.users.values())
     if (stored.get(id) !== version)

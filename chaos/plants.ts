@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import type { EngineName } from './databases.ts'
 
 /** A change of one source file that a server under test makes to itself while loading: `from` must be there exactly once. */
 export type Edit = { file: string; from: string; to: string }
@@ -7,6 +8,8 @@ export type Edit = { file: string; from: string; to: string }
 /** A planted bug: the proof that a fault can turn red. It lives here and nowhere else; production code has no switch for it. */
 export type Plant = {
   fault: string
+  /** Absent: SQLite. */
+  engines?: readonly EngineName[]
   says: string
   edits: readonly Edit[]
   /** What at least one of the problems must say: a server that does not even start proves nothing. */

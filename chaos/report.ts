@@ -8,6 +8,8 @@ export type Outcome = {
   acknowledged: number
   /** Operations whose reply was lost, and what became of each was found. */
   settled: number
+  /** Those of them that were sent again with the same `Idempotency-Key`. */
+  repeated: number
   starts: number
   slowestReadyMs: number
   /** Starts over three seconds. */
@@ -28,6 +30,7 @@ export const emptyOutcome = (fault: string): Outcome => ({
   cycles: 0,
   acknowledged: 0,
   settled: 0,
+  repeated: 0,
   starts: 0,
   slowestReadyMs: 0,
   lateStarts: 0,
@@ -54,11 +57,11 @@ export const progress = ({ fault, cycles, acknowledged, problems, slowestReadyMs
   `${fault}: struck ${cycles} times, ${acknowledged} acknowledged, ${problems.length} problems, slowest ready ${(slowestReadyMs / 1000).toFixed(2)} s`
 
 export function words(outcome: Outcome): string {
-  const { fault, cycles, acknowledged, settled, starts, slowestReadyMs, lateStarts, seconds, problems, leftOut, notes } = outcome
+  const { fault, cycles, acknowledged, settled, repeated, starts, slowestReadyMs, lateStarts, seconds, problems, leftOut, notes } = outcome
   const lines = leftOut.map((reason) => `!! ${fault} LEFT OUT: ${reason}`)
   if (cycles > 0) {
     lines.push(
-      `${problems.length === 0 ? 'ok ' : 'RED'} ${fault}: struck ${cycles} times, ${acknowledged} writes acknowledged, ${settled} without a reply settled, ` +
+      `${problems.length === 0 ? 'ok ' : 'RED'} ${fault}: struck ${cycles} times, ${acknowledged} writes acknowledged, ${settled} without a reply settled (${repeated} sent again with their key), ` +
         `${starts} starts, slowest ready ${(slowestReadyMs / 1000).toFixed(2)} s${lateStarts === 0 ? '' : ` (${lateStarts} OVER 3 s)`}, ${problems.length} problems, ${seconds.toFixed(0)} s`,
     )
     if (problems.length === 0)
@@ -72,7 +75,7 @@ export function words(outcome: Outcome): string {
   return lines.join('\n')
 }
 
-export function writeSummary(file: string, run: { seed: number; started: string; outcomes: readonly Outcome[] }): void {
+export function writeSummary(file: string, run: { engine: string; seed: number; started: string; outcomes: readonly Outcome[] }): void {
   const total = (of: (outcome: Outcome) => number) => run.outcomes.reduce((sum, outcome) => sum + of(outcome), 0)
   const summary = {
     ...run,

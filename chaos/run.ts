@@ -1,15 +1,21 @@
 import { sweep } from './cleanup.ts'
+import type { Plan } from './cycles.ts'
+import { type Database, databaseProblem, type EngineName, openDatabase } from './databases.ts'
 import { runClock } from './faults/clock.ts'
+import { runCrash } from './faults/crash.ts'
+import { runCut } from './faults/cut.ts'
 import { runDisk } from './faults/disk.ts'
 import { runKill } from './faults/kill.ts'
 import { runLock } from './faults/lock.ts'
 import { runPower } from './faults/power.ts'
+import { runSeveral } from './faults/several.ts'
 import { runSteps } from './faults/steps.ts'
 import { type Plant, plants } from './plants.ts'
 import { type Random, randomFrom } from './random.ts'
 import { emptyOutcome, type Outcome, progress, words, writeSummary } from './report.ts'
 
 export type Wanted = {
+  engine: EngineName
   /** How often each fault strikes; null = its own figure. */
   cycles: number | null
   /** Names of faults; null = all. */
@@ -22,40 +28,82 @@ export type Wanted = {
 
 type Size = { cycles: number; random: Random; isShort: boolean; plant: string | null; hunted: RegExp | null }
 /** `cycles` at night, in the short pass, and at most until a planted bug must have shown. */
-type Fault = { name: string; nightly: number; short: number; planted: number; run(outcome: Outcome, size: Size): Promise<void> }
+type Fault = {
+  name: string
+  nightly: number
+  short: number
+  planted: number
+  run(outcome: Outcome, size: Size, database: Database): Promise<void>
+}
 
 const loaded = { perFolder: 12, loadMs: [150, 1500], writers: 16 } as const
+const underLoad =
+  (run: (outcome: Outcome, plan: Plan, database: Database) => Promise<void>): Fault['run'] =>
+  (outcome, size, database) =>
+    run(outcome, { ...loaded, ...size }, database)
 
-const faults: readonly Fault[] = [
-  { name: 'kill', nightly: 1000, short: 4, planted: 40, run: (outcome, size) => runKill(outcome, { ...loaded, ...size }) },
-  { name: 'power', nightly: 200, short: 3, planted: 10, run: (outcome, size) => runPower(outcome, { ...loaded, ...size }) },
-  // here the figure is a stride: every how many steps one is struck
-  {
-    name: 'steps',
-    nightly: 1,
-    short: 20,
-    planted: 3,
-    run: (outcome, { cycles, ...size }) => runSteps(outcome, { every: cycles, ...size }),
-  },
-  { name: 'disk', nightly: 10, short: 1, planted: 1, run: runDisk },
-  { name: 'clock', nightly: 5, short: 1, planted: 1, run: runClock },
-  { name: 'lock', nightly: 10, short: 1, planted: 1, run: runLock },
-]
+const clock: Fault = { name: 'clock', nightly: 5, short: 1, planted: 1, run: runClock }
+
+const faults: Readonly<Record<EngineName, readonly Fault[]>> = {
+  sqlite: [
+    { name: 'kill', nightly: 1000, short: 4, planted: 40, run: underLoad(runKill) },
+    { name: 'power', nightly: 200, short: 3, planted: 10, run: underLoad(runPower) },
+    // here the figure is a stride: every how many steps one is struck
+    {
+      name: 'steps',
+      nightly: 1,
+      short: 20,
+      planted: 3,
+      run: (outcome, { cycles, ...size }) => runSteps(outcome, { every: cycles, ...size }),
+    },
+    { name: 'disk', nightly: 10, short: 1, planted: 1, run: runDisk },
+    clock,
+    { name: 'lock', nightly: 10, short: 1, planted: 1, run: runLock },
+  ],
+  postgres: [
+    { name: 'kill', nightly: 300, short: 2, planted: 40, run: underLoad(runKill) },
+    { name: 'crash', nightly: 300, short: 2, planted: 40, run: underLoad(runCrash) },
+    { name: 'cut', nightly: 300, short: 2, planted: 40, run: underLoad(runCut) },
+    { name: 'several', nightly: 100, short: 1, planted: 12, run: underLoad(runSeveral) },
+    { name: 'power', nightly: 200, short: 1, planted: 20, run: underLoad(runPower) },
+    clock,
+  ],
+  dynamodb: [
+    { name: 'kill', nightly: 300, short: 2, planted: 40, run: underLoad(runKill) },
+    { name: 'cut', nightly: 300, short: 2, planted: 40, run: underLoad(runCut) },
+    { name: 'several', nightly: 100, short: 1, planted: 12, run: underLoad(runSeveral) },
+    clock,
+  ],
+}
+
+export const faultNames = (engine: EngineName): readonly string[] => faults[engine].map(({ name }) => name)
 
 /** Faults by name, in the order of the table. Throws for a name that there is not. */
-function chosen(only: Wanted['only']): readonly Fault[] {
-  const unknown = only?.find((name) => faults.every((fault) => fault.name !== name))
-  if (unknown !== undefined) throw new Error(`There is no fault ${unknown}: choose from ${faults.map(({ name }) => name).join(', ')}`)
-  return faults.filter(({ name }) => only === null || only.includes(name))
+function chosen({ engine, only }: Pick<Wanted, 'engine' | 'only'>): readonly Fault[] {
+  const unknown = only?.find((name) => !faultNames(engine).includes(name))
+  if (unknown !== undefined) throw new Error(`There is no fault ${unknown} on ${engine}: choose from ${faultNames(engine).join(', ')}`)
+  return faults[engine].filter(({ name }) => only === null || only.includes(name))
+}
+
+/** Runs one fault on a database of its own. */
+async function inDatabase(fault: Fault, { engine, size, outcome }: { engine: EngineName; size: Size; outcome: Outcome }): Promise<void> {
+  const problem = databaseProblem(engine)
+  if (problem !== null) return void outcome.leftOut.push(problem)
+  const database = await openDatabase(engine, size.random)
+  try {
+    await fault.run(outcome, size, database)
+  } finally {
+    await database.close()
+  }
 }
 
 /** Runs the faults one after another. The exit code: 1 when any promise was broken. */
-export async function runFaults({ cycles, only, isShort, seed, summary, say }: Wanted): Promise<number> {
+export async function runFaults({ engine, cycles, only, isShort, seed, summary, say }: Wanted): Promise<number> {
   sweep()
-  say(`chaos: seed ${seed}`)
+  say(`chaos on ${engine}: seed ${seed}`)
   const started = new Date().toISOString()
   const outcomes: Outcome[] = []
-  for (const fault of chosen(only)) {
+  for (const fault of chosen({ engine, only })) {
     const size = {
       cycles: cycles ?? (isShort ? fault.short : fault.nightly),
       random: randomFrom(seed),
@@ -65,13 +113,13 @@ export async function runFaults({ cycles, only, isShort, seed, summary, say }: W
     }
     const outcome = emptyOutcome(fault.name)
     outcomes.push(outcome)
-    await timed({ fault, size, outcome }, () => {
+    await timed({ engine, fault, size, outcome }, () => {
       if (!isShort) say(`… ${progress(outcome)}`)
       // whoever ends a long run before its time keeps its figures
-      writeSummary(summary, { seed, started, outcomes })
+      writeSummary(summary, { engine, seed, started, outcomes })
     })
     say(words(outcome))
-    writeSummary(summary, { seed, started, outcomes })
+    writeSummary(summary, { engine, seed, started, outcomes })
   }
   say(`summary: ${summary}`)
   const isBroken = outcomes.some(({ problems, lateStarts }) => problems.length > 0 || (lateStarts > 0 && !isShort))
@@ -79,13 +127,13 @@ export async function runFaults({ cycles, only, isShort, seed, summary, say }: W
 }
 
 /** Runs each fault against the bugs planted for it: each must turn it red, and for the right reason. */
-export async function runControls({ cycles, only, seed, say }: Wanted): Promise<number> {
+export async function runControls({ engine, cycles, only, seed, say }: Wanted): Promise<number> {
   sweep()
-  const names = chosen(only)
+  const names = chosen({ engine, only })
   let isProven = true
   for (const [plant, planted] of Object.entries(plants)) {
     const fault = names.find(({ name }) => name === planted.fault)
-    if (fault === undefined) continue
+    if (fault === undefined || !(planted.engines ?? ['sqlite']).includes(engine)) continue
     const size = {
       cycles: cycles ?? fault.planted,
       random: randomFrom(seed),
@@ -94,7 +142,7 @@ export async function runControls({ cycles, only, seed, say }: Wanted): Promise<
       hunted: planted.shows,
     }
     const outcome = emptyOutcome(fault.name)
-    await timed({ fault, size, outcome }, () => {})
+    await timed({ engine, fault, size, outcome }, () => {})
     const verdict = judge(planted, outcome)
     isProven &&= verdict.isProven
     say(`${verdict.words} ${fault.name} with the planted bug ${plant} (${planted.says}), ${outcome.seconds.toFixed(0)} s`)
@@ -113,17 +161,19 @@ function judge({ shows }: Plant, { problems, leftOut }: Outcome): { isProven: bo
 
 const progressMs = 60_000
 
-async function timed({ fault, size, outcome }: { fault: Fault; size: Size; outcome: Outcome }, eachMinute: () => void): Promise<void> {
+type Timed = { engine: EngineName; fault: Fault; size: Size; outcome: Outcome }
+
+async function timed({ fault, ...run }: Timed, eachMinute: () => void): Promise<void> {
   const startedMs = performance.now()
   const count = () => {
-    outcome.seconds = (performance.now() - startedMs) / 1000
+    run.outcome.seconds = (performance.now() - startedMs) / 1000
   }
   const timer = setInterval(() => {
     count()
     eachMinute()
   }, progressMs)
   try {
-    await fault.run(outcome, size)
+    await inDatabase(fault, run)
   } finally {
     clearInterval(timer)
     count()

@@ -7,7 +7,8 @@ import { apply, bearer, describe, freshest, type World } from './world.ts'
 /** How long a predecessor still gives its successor (native-api.md section 2), less what a slow machine may take to answer. */
 const graceMs = 9_000
 
-export type Settled = { count: number; problems: string[] }
+/** `repeated`: how many of them were sent again with their key. */
+export type Settled = { count: number; repeated: number; problems: string[] }
 
 /**
  * Finds out what became of every operation whose reply was lost. With a key or by nature repeatable it is sent again, and must have exactly one effect; else it is looked for, and must be there
@@ -17,12 +18,14 @@ export async function settle(client: Client, trial: Trial, owner: Credential): P
   const { world } = trial
   const lost = world.unknowns.splice(0).sort((a, b) => Number(b.kind === 'refresh') - Number(a.kind === 'refresh'))
   const problems: string[] = []
+  let repeated = 0
   for (const entry of lost) {
+    if (entry.key !== null) repeated += 1
     const problem = await settleOne({ client, trial, owner }, entry)
     if (problem !== null) problems.push(`${describe(entry)}, whose reply was lost: ${problem}`)
   }
   if (world.unknowns.length > 0) problems.push(`${world.unknowns.length} operations were sent again and not answered`)
-  return { count: lost.length, problems }
+  return { count: lost.length, repeated, problems }
 }
 
 type Place = { client: Client; trial: Trial; owner: Credential }

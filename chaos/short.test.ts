@@ -12,7 +12,15 @@ test('nothing acknowledged is lost, in a short pass of every fault', { timeout: 
     said.push(text)
     console.log(text)
   }
-  const code = await runFaults({ cycles: null, only: null, isShort: true, seed: 1 + (Date.now() % 1_000_000), summary, say })
+  const code = await runFaults({
+    engine: 'sqlite',
+    cycles: null,
+    only: null,
+    isShort: true,
+    seed: 1 + (Date.now() % 1_000_000),
+    summary,
+    say,
+  })
   rmSync(summary)
   expect(code, said.join('\n')).toBe(0)
 })

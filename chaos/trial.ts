@@ -7,6 +7,7 @@ import { openLedger } from './ledger.ts'
 import { perform, record, type Trial } from './load.ts'
 import { loginOf, loginPassword, ownerWriter, signIn, type Writer } from './operations.ts'
 import type { Random } from './random.ts'
+import type { Outcome } from './report.ts'
 import type { Client } from './requests.ts'
 import { apply, bearer, emptyWorld, freshest } from './world.ts'
 
@@ -25,8 +26,27 @@ export function newTrial(): Trial {
   return { world: emptyWorld(), ledger: openLedger(file), apiKey: '' }
 }
 
+/** A trial from its ledger's beginning to its end. What goes wrong in it is a problem, and a loss leaves its evidence, unless losses are what is hunted for. */
+export async function inTrial(
+  outcome: Outcome,
+  { folder, isHunt }: { folder: string; isHunt: boolean },
+  work: (trial: Trial) => Promise<void>,
+): Promise<void> {
+  const trial = newTrial()
+  const before = outcome.problems.length
+  try {
+    await work(trial)
+  } catch (error) {
+    outcome.problems.push(`${error instanceof Error ? error.message : error}`)
+  }
+  outcome.acknowledged += trial.world.acknowledged
+  if (outcome.problems.length > before && !isHunt)
+    outcome.notes.push(`ledger and data folder are kept: ${await keepEvidence(trial, folder, outcome.problems.slice(before))}`)
+  await trial.ledger.close()
+}
+
 /** What is needed to look into a loss: the problems, the ledger, and the data folder as it is. Returns where they lie. */
-export async function keepEvidence({ ledger }: Trial, folder: string, problems: readonly string[]): Promise<string> {
+async function keepEvidence({ ledger }: Trial, folder: string, problems: readonly string[]): Promise<string> {
   await ledger.sync()
   const place = mkdtempSync(join(tmpdir(), 'holdfast-loss-'))
   writeFileSync(join(place, 'problems.txt'), `${problems.join('\n')}\n`)

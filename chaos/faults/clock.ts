@@ -1,6 +1,7 @@
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { check, checkIntegrity } from '../checker.ts'
+import type { Database } from '../databases.ts'
 import { plainFolder } from '../disks.ts'
 import { writeUntil } from '../load.ts'
 import { clockEnvironment } from '../plants.ts'
@@ -21,13 +22,14 @@ export type ClockPlan = { cycles: number; random: Random; plant: string | null; 
 type Part = { outcome: Outcome; random: Random; set(offsetMs: number): Promise<void>; begin(): Promise<Server> }
 
 /** The system's clock jumps, while the server runs and between two starts. Nobody is signed out or held off for longer than promised, nothing is lost, the log verifies. */
-export async function runClock(outcome: Outcome, { cycles, random, plant, isShort }: ClockPlan): Promise<void> {
+export async function runClock(outcome: Outcome, { cycles, random, plant, isShort }: ClockPlan, database: Database): Promise<void> {
   for (let cycle = 1; cycle <= cycles; cycle++)
     for (const part of isShort ? [jumps, holds, jitter, limits] : [jumps, holds, starts, jitter, limits]) {
       const { folder, mount, close } = plainFolder()
+      const store = await database.fresh()
       const file = join(mount, 'clock')
       const limit = part === limits ? { HOLDFAST_RATE_LIMIT: '1000' } : {}
-      const environment = { ...clockEnvironment(file, plant), ...limit }
+      const environment = { ...store.environment, ...clockEnvironment(file, plant), ...limit }
       const begin = async () => {
         const server = await startServer({ folder, environment })
         countStart(outcome, server.readyMs)
@@ -41,6 +43,7 @@ export async function runClock(outcome: Outcome, { cycles, random, plant, isShor
         outcome.problems.push(`cycle ${cycle}, ${part.name}: ${error instanceof Error ? error.message : error}`)
       } finally {
         close()
+        await store.close()
       }
     }
 }

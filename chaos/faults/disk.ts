@@ -8,7 +8,7 @@ import { type Random, sleep } from '../random.ts'
 import { countStart, isCaught, type Outcome } from '../report.ts'
 import { type Client, connectTo } from '../requests.ts'
 import { startServer } from '../server-process.ts'
-import { type Cast, castOf, keepEvidence, newTrial, populate } from '../trial.ts'
+import { type Cast, castOf, inTrial, populate } from '../trial.ts'
 import { bearer, freshest } from '../world.ts'
 
 /** Well above the 64 MiB that the write-ahead log may grow to: on a fast machine it would fill a smaller disk by itself, and taking the ballast away would free nothing. */
@@ -27,18 +27,12 @@ export async function runDisk(outcome: Outcome, plan: DiskPlan): Promise<void> {
   for (let cycle = 1; cycle <= plan.cycles; cycle++) {
     // by turns in memory and on ext4, which finds out late that there is no room
     const disk = cycle % 2 === 0 && powerProblem() === null ? imageDisk(2 * mebibytes) : smallDisk(mebibytes)
-    const trial = newTrial()
-    const before = outcome.problems.length
     try {
-      await fillAndFree(outcome, { ...plan, ...disk, trial })
-    } catch (error) {
-      outcome.problems.push(`cycle ${cycle}: ${error instanceof Error ? error.message : error}`)
+      await inTrial(outcome, { folder: disk.folder, isHunt: plan.hunted !== null }, (trial) =>
+        fillAndFree(outcome, { ...plan, ...disk, trial }),
+      )
     } finally {
-      if (outcome.problems.length > before && plan.hunted === null)
-        outcome.notes.push(`ledger and data folder are kept: ${await keepEvidence(trial, disk.folder, outcome.problems.slice(before))}`)
       disk.close()
-      outcome.acknowledged += trial.world.acknowledged
-      await trial.ledger.close()
     }
     if (isCaught(outcome, plan.hunted)) return
   }

@@ -14,6 +14,8 @@ import pg from 'pg'
 export type PostgresServer = {
   /** A superuser's URL of the database `postgres`. */
   adminUrl: string
+  /** Where its data lies, or null where the server is not ours. */
+  data: string | null
   /** Ends it in order and removes its folder. */
   stop(): Promise<void>
   /** SIGKILL to the postmaster, as a crash of the machine would; `restart` recovers from the write-ahead log. */
@@ -117,6 +119,7 @@ export async function startPostgres({ folder: parent, own = false, settings = []
   await start()
   return {
     adminUrl,
+    data,
     async stop() {
       await end()
       rmSync(folder, { recursive: true, force: true })
@@ -131,7 +134,7 @@ export async function startPostgres({ folder: parent, own = false, settings = []
 
 const foreign = (adminUrl: string): PostgresServer => {
   const refuse = () => Promise.reject(new Error('The server that HOLDFAST_TEST_POSTGRES names is not ours to end'))
-  return { adminUrl, stop: () => Promise.resolve(), kill: refuse, restart: refuse }
+  return { adminUrl, data: null, stop: () => Promise.resolve(), kill: refuse, restart: refuse }
 }
 
 /** A new, empty database, and the URL under which a superuser reaches it. */

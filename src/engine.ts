@@ -1,3 +1,6 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { copiedView } from './backup/copied-view.ts'
 import type { AnyEntity } from './kernel/entity.ts'
 import type { Storage, View } from './storage/port.ts'
 import type { StorageConfig } from './storage-config.ts'
@@ -37,10 +40,29 @@ export async function openView({ storage, dataFolder, entities }: Omit<EngineOpt
       return sqliteView(storage.folder ?? dataFolder, entities)
     }
     case 'postgres': {
-      const { postgresView } = await import('./storage/postgres/transfer.ts')
+      const { postgresView } = await import('./storage/postgres/view.ts')
       return postgresView(storage.url, entities)
     }
-    default:
-      throw new Error(`There is no view of ${storage.engine} yet`)
+    case 'dynamodb':
+      return copyAside({ storage, dataFolder, entities })
   }
+}
+
+/** A view for an engine that has none of its own: a copy in the data folder, for as long as it is open. */
+async function copyAside({ storage, dataFolder, entities }: Omit<EngineOptions, 'onProblem'>): Promise<View> {
+  mkdirSync(dataFolder, { recursive: true, mode: 0o700 })
+  const folder = mkdtempSync(join(dataFolder, '.view-'))
+  const source = await createEngine({ storage, dataFolder, entities })
+  const scratch = await createEngine({ storage: { engine: 'sqlite' }, dataFolder: folder, entities })
+  async function release(): Promise<void> {
+    await Promise.allSettled([source.close(), scratch.close()])
+    rmSync(folder, { recursive: true, force: true })
+  }
+  try {
+    await Promise.all([source.open(), scratch.open()])
+  } catch (error) {
+    await release()
+    throw error
+  }
+  return copiedView({ source, scratch, entities, release })
 }

@@ -227,7 +227,10 @@ export interface Transfer {
   finish(): Promise<void>
 }
 
-/** Everything as it was at one instant, while others write on. It holds resources of the database: close it. */
+/**
+ * Everything as it was at one instant, while others write on. The rows of each stream are exactly those after its head. It holds resources of the database: close it. Where an engine cannot hold an instant still
+ * and it is written to without a pause, streams may stand a moment apart (backup/copied-view.ts).
+ */
 export interface View extends Pick<Transfer, 'rows' | 'sequences'> {
   /** Newest heads of all streams at that instant, by stream name. `limit` as above. */
   heads(query: { cursor?: string | null; limit?: number }): Promise<Page<Head & { tenantId: string }>>

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { Counter, create } from '../../kernel/change.ts'
 import { type AnyEntity, type Entity, entity, fold } from '../../kernel/entity.ts'
 import { idSource } from '../../kernel/id.ts'
-import type { Meta, PlatformStore, Signer, Storage, TenantStore } from '../port.ts'
+import type { Meta, PlatformStore, Signer, Storage, TenantStore, View } from '../port.ts'
 
 /** Every kind of column, and every rule that an entity can declare. */
 export const Member = entity('member', {
@@ -93,7 +93,7 @@ export function aMember(fields: Partial<Member> = {}): Member {
 export const aNote = (id: string, text = ''): Note => create(Note, id, { text }, now)
 
 /** An engine under test. `reopen` closes it and opens the same data again. */
-export type Subject = { storage: Storage; reopen(): Promise<Storage>; close(): Promise<void> }
+export type Subject = { storage: Storage; reopen(): Promise<Storage>; openView(): Promise<View>; close(): Promise<void> }
 
 /** `entities` are those of this file; a signer is set by the contract. */
 export type OpenSubject = () => Promise<Subject>

@@ -9,10 +9,12 @@ import { logLaws } from './log.ts'
 import { raceLaws } from './race.ts'
 import { readLaws } from './read.ts'
 import { transferLaws } from './transfer.ts'
+import { viewLaws } from './view.ts'
 
 /** The port, sentence by sentence. Every engine runs all of it: `runContract('sqlite', …)` is what a new engine has to add. */
 export function runContract(engine: string, open: OpenSubject): void {
   describe(`${engine} keeps the contract`, () => {
-    for (const laws of [commitLaws, readLaws, listLaws, filterLaws, logLaws, isolationLaws, raceLaws, lifeLaws, transferLaws]) laws(open)
+    for (const laws of [commitLaws, readLaws, listLaws, filterLaws, logLaws, isolationLaws, raceLaws, lifeLaws, transferLaws, viewLaws])
+      laws(open)
   })
 }

@@ -1,8 +1,13 @@
 import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe } from 'vitest'
+import { copiedView } from '../../backup/copied-view.ts'
 import { type DynamoServer, hasDynamo, startDynamo } from '../../testing/dynamodb-server.ts'
 import { entities, type Subject } from '../contract/harness.ts'
 import { runContract } from '../contract/suite.ts'
+import { sqlite } from '../sqlite/engine.ts'
 import { dynamodb } from './engine.ts'
 
 let server: DynamoServer
@@ -18,6 +23,17 @@ async function open(): Promise<Subject> {
       storage = dynamodb(options)
       await storage.open()
       return storage
+    },
+    async openView() {
+      const folder = mkdtempSync(join(tmpdir(), 'holdfast-view-'))
+      const scratch = sqlite({ folder, entities })
+      const source = dynamodb(options)
+      await Promise.all([scratch.open(), source.open()])
+      const release = async (): Promise<void> => {
+        await Promise.all([scratch.close(), source.close()])
+        rmSync(folder, { recursive: true })
+      }
+      return copiedView({ source, scratch, entities, release })
     },
     close: () => storage.close(),
   }

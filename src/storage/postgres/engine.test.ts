@@ -3,6 +3,7 @@ import { freshDatabase, type PostgresServer, startPostgres } from '../../testing
 import { entities, type Subject } from '../contract/harness.ts'
 import { runContract } from '../contract/suite.ts'
 import { postgres } from './engine.ts'
+import { postgresView } from './view.ts'
 
 let server: PostgresServer
 beforeAll(async () => {
@@ -22,6 +23,7 @@ async function open(): Promise<Subject> {
       await storage.open()
       return storage
     },
+    openView: () => postgresView(url, entities),
     async close() {
       await storage.close()
       await drop()

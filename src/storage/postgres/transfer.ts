@@ -1,16 +1,14 @@
 import type { AnyEntity } from '../../kernel/entity.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { decodeCursor, type Page } from '../../kernel/page.ts'
-import type { Load, SequenceValue, StoredRow, Transfer, View } from '../port.ts'
+import type { Load, SequenceValue, StoredRow, Transfer } from '../port.ts'
 import type { Result, Statement } from './batch.ts'
 import { isOutage, readFailed, writeFailed } from './failures.ts'
 import { pageOf } from './list.ts'
 import { loader } from './load.ts'
-import { headReader } from './log.ts'
-import { greetingOf } from './opening.ts'
-import { type Link, openPool, type Pool } from './pool.ts'
+import type { Link, Pool } from './pool.ts'
 import { setRole } from './questions.ts'
-import { columnOf, quote, type Roles, rolesOf } from './schema.ts'
+import { columnOf, quote, type Roles } from './schema.ts'
 import { listName } from './select.ts'
 import type { Shape } from './shape.ts'
 import { named, type Row, reviver } from './values.ts'
@@ -20,7 +18,7 @@ type Options = { pool: () => Pool; roles: () => Roles; entities: readonly AnyEnt
 const most = { page: 1_000, items: 1_000, mark: 10_000 }
 const pageByDefault = 200
 
-type Ask = (statements: readonly Statement[]) => Promise<Result[]>
+export type Ask = (statements: readonly Statement[]) => Promise<Result[]>
 
 const readState = 'SELECT state, mark, EXISTS (SELECT FROM heads) FROM (SELECT 1) one LEFT JOIN loads ON id = 1'
 
@@ -99,35 +97,12 @@ async function assertLoading(link: Link, { mark }: Load): Promise<void> {
 const notEmpty = (): AppError =>
   new AppError('conflict', 'storage_not_empty', 'The storage holds data already. Choose an empty one; nothing was changed.')
 
-/** Everything at one instant, beside whoever serves the database: one transaction on a connection of its own, which delays nobody. */
-export function postgresView(url: string, entities: readonly AnyEntity[]): View {
-  const roles = rolesOf(decodeURIComponent(new URL(url).pathname.slice(1)))
-  const pool = openPool({ url, max: 1, greeting: `${greetingOf(roles)}; SET idle_in_transaction_session_timeout = 0`, onProblem: () => {} })
-  const begin: Statement = { text: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' }
-  let open: Promise<unknown> | null = null
-  const ask: Ask = async (statements) => {
-    open ??= pool.run([begin, setRole(roles.transfer)])
-    await open
-    return pool.run(statements)
-  }
-  const { heads } = headReader({
-    tenant: () => Promise.reject(new Error('A view is not of one tenant')),
-    directory: async (statement) => (await ask([statement]))[0] as Result,
-  })
-  return {
-    rows: (type, query) => storedRows(ask, entities, type, query),
-    sequences: (query) => storedSequences(ask, query),
-    heads: ({ cursor = null, limit }) => heads(cursor, limitOf(limit)),
-    close: () => pool.end(),
-  }
-}
-
-function limitOf(limit: number = pageByDefault): number {
+export function limitOf(limit: number = pageByDefault): number {
   if (Number.isInteger(limit) && limit >= 1 && limit <= most.page) return limit
   throw new Error(`A page has 1 to ${most.page} rows, not ${limit}`)
 }
 
-async function storedRows(
+export async function storedRows(
   ask: Ask,
   entities: readonly AnyEntity[],
   type: AnyEntity,
@@ -157,7 +132,7 @@ async function storedRows(
 const tenantColumn = { field: 'tenantId', name: 'tenant_id', kind: 'text', nullable: false } as const
 const nameColumn = { field: 'name', name: 'name', kind: 'text', nullable: false } as const
 
-async function storedSequences(
+export async function storedSequences(
   ask: Ask,
   { cursor = null, limit: asked }: Parameters<Transfer['sequences']>[0],
 ): Promise<Page<SequenceValue>> {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { entities, type Subject } from '../contract/harness.ts'
 import { runContract } from '../contract/suite.ts'
 import { sqlite } from './engine.ts'
+import { sqliteView } from './view.ts'
 
 async function open(): Promise<Subject> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-'))
@@ -17,6 +18,7 @@ async function open(): Promise<Subject> {
       await storage.open()
       return storage
     },
+    openView: async () => sqliteView(folder, entities),
     async close() {
       await storage.close()
       rmSync(folder, { recursive: true })

@@ -69,6 +69,7 @@ export function createReplay(into: Storage, entities: readonly AnyEntity[]): Rep
         }
         if (op === 'insert' && type.sequence !== null) note(type, tenantId, fields[type.sequence])
         const before = op === 'insert' || op === 'remove' ? null : await current(type, tenantId, id)
+        if (op === 'update' && before === null) continue // is one that a later entry removes: it began as something newer
         const changed = { ...(op === 'add' && before === null ? { createdAt: fields.updatedAt } : before), ...fields, ...hidden[index] }
         pending.set(keyOf(type, tenantId, id), { type, tenantId, id, row: op === 'remove' ? null : whole(type, id, changed) })
       }

@@ -1,6 +1,5 @@
 import { CsvError } from 'csv-parse'
 import { parse } from 'csv-parse/sync'
-import readXlsx from 'read-excel-file/node'
 import { AppError } from '../kernel/errors.ts'
 
 /** A row with something in it. `row` is its line in the sheet; headings are line 1. */
@@ -47,6 +46,8 @@ const integerText = (text: string): string => (Number.isInteger(Number(text)) ? 
 
 async function workbook(bytes: Buffer): Promise<Cell[][]> {
   if (unpackedBytes(bytes) > mostUnpackedBytes) throw noSheet('unpacks to more than a sheet of 2,000 rows could hold')
+  // five megabytes that a server without such uploads does without
+  const { default: readXlsx } = await import('read-excel-file/node')
   try {
     const [sheet] = await readXlsx(bytes, { parseNumber: integerText })
     return (sheet?.data ?? []) as Cell[][]

@@ -30,6 +30,8 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     requestTimeout: 60_000,
     // our own refusal says so in our own shape
     return503OnClosing: false,
+    // bodies are checked by operations: Fastify's own compilers of schemas, eight megabytes of them, are never loaded
+    schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
     routerOptions: { maxParamLength: 4096, ignoreTrailingSlash: false },
     genReqId: () => runtime.ids.newId(),
     // addresses that cannot be routed come here past every hook
@@ -68,4 +70,8 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   const [first] = surfaces
   if (first !== undefined) refuseOtherMethods(app, first, docsRoutes)
   return app
+}
+
+function noCompiler(): never {
+  throw new Error('No route has a Fastify schema')
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { chmodSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { AppError } from '../kernel/errors.ts'
@@ -22,6 +22,8 @@ type Parts = { folder: string; holdfast: Holdfast; log: Logger }
  * locked it anyway, the others lock nothing in it. Errors: `folder_in_use`.
  */
 export async function openControlServer({ folder, holdfast, log }: Parts): Promise<ControlServer> {
+  // with a database elsewhere and the key in the settings nobody has made it yet
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
   const server = createServer((socket) => {
     socket.on('error', () => socket.destroy())
     answer(socket, holdfast, log).catch((error: unknown) => {

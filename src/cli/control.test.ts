@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, statSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -23,6 +23,16 @@ beforeAll(async () => {
 afterAll(async () => {
   await control.close()
   await server.close()
+})
+
+test('listens in a folder that nobody has made yet, as where database and key are elsewhere, and which only its user may enter', async () => {
+  const folder = join(server.folder, 'not', 'yet')
+  const elsewhere = await openControlServer({ folder, holdfast: server.holdfast, log: silent })
+  const socket = await dial(join(folder, 'holdfast.sock'))
+  expect(socket).not.toBeNull()
+  socket?.destroy()
+  await elsewhere.close()
+  expect(statSync(folder).mode & 0o777).toBe(0o700)
 })
 
 const raw = async (text: string): Promise<string> => {

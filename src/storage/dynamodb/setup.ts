@@ -95,10 +95,13 @@ async function isTtlOn({ client, ...at }: At, table: TableDefinition): Promise<b
   }
 }
 
-const enableTtl = (client: DynamoDBClient, table: TableDefinition) =>
-  client.send(
-    new UpdateTimeToLiveCommand({ TableName: table.name, TimeToLiveSpecification: { Enabled: true, AttributeName: ttlAttribute } }),
-  )
+async function enableTtl(client: DynamoDBClient, table: TableDefinition): Promise<void> {
+  const TimeToLiveSpecification = { Enabled: true, AttributeName: ttlAttribute }
+  await client.send(new UpdateTimeToLiveCommand({ TableName: table.name, TimeToLiveSpecification })).catch((error: Error) => {
+    // another process was quicker
+    if (!/already enabled/.test(error.message)) throw error
+  })
+}
 
 async function create({ client }: At, table: TableDefinition): Promise<void> {
   await client

@@ -72,6 +72,11 @@ describe.runIf(hasDynamo())('opening DynamoDB', () => {
     expect((await setUpTables(at(proxy.endpoint))).every(({ outcome }) => outcome === 'there')).toBe(true)
   })
 
+  test('lets several processes make the tables at the same moment', async () => {
+    await Promise.all([1, 2, 3].map(() => opening(proxy.endpoint)))
+    expect((await setUpTables(at(proxy.endpoint))).every(({ outcome }) => outcome === 'there')).toBe(true)
+  })
+
   test('refuses a table with another key, and says which', async () => {
     const client = new DynamoDBClient({ region: 'eu-central-1', endpoint: server.endpoint })
     await client.send(

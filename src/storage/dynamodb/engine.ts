@@ -9,6 +9,7 @@ import { connect, isLocal, type Place } from './client.ts'
 import { committer } from './commit.ts'
 import { database } from './db.ts'
 import { rowsSeen } from './known.ts'
+import { leaser } from './lease.ts'
 import { lister } from './list.ts'
 import { loadState } from './load.ts'
 import { logOf } from './log.ts'
@@ -91,6 +92,7 @@ export function dynamodb({ entities: declared, onProblem = () => {}, ...options 
   }
 
   const transfer = transferOf(current, entities)
+  const lease = leaser(() => current().db)
 
   return {
     engine: 'dynamodb',
@@ -143,6 +145,7 @@ export function dynamodb({ entities: declared, onProblem = () => {}, ...options 
       }
     },
     transfer: () => transfer,
+    lease,
     stats: () => ({ ...stats }),
   }
 }

@@ -52,6 +52,8 @@ export const sequencePlace = (tenantId: string, name: string) => ({
 
 export const streamsPartition = 'streams'
 export const tenantsPartition = 'tenants'
+/** The lease of a job that one process does for all. */
+export const leasePlace = (name: string) => ({ pk: 'leases', sk: name })
 export const statePlace = { pk: 'state', sk: 'state' }
 export const commitPlace = (id: string) => ({ pk: `commit ${id}`, sk: 'commit' })
 

@@ -168,4 +168,17 @@ describe.runIf(hasDynamo())('two processes on one DynamoDB', () => {
     await expect.poll(() => told, { timeout: 5_000 }).toEqual([2])
     stop?.()
   })
+
+  test('a job is given to one of them, and to the other once that one keeps it no longer', async () => {
+    const job = newId()
+    const take = (n: number, seconds = 60) => engines[n]?.lease?.(job, seconds)
+    const epochs = await Promise.all([0, 1].map((n) => take(n)))
+    const holder = epochs.indexOf(1)
+    const other = 1 - holder
+    expect(epochs[other]).toBeNull()
+    expect(await take(holder, 0.5)).toBe(1)
+    expect(await take(other)).toBeNull()
+    await expect.poll(() => take(other), { timeout: 10_000 }).toBe(2)
+    expect(await take(holder)).toBeNull()
+  })
 })

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { Cron } from 'croner'
 import { recoveryKeyOf } from './backup/recovery-key.ts'
+import { scheduled } from './backup/schedule.ts'
 import { createBackups } from './backup/service.ts'
 import { createShipper, type Shipper } from './backup/ship.ts'
 import { backupSigner } from './backup/signature.ts'
@@ -53,16 +53,17 @@ export async function openBackups({ config, masterKey, storage, keys, clock, log
     holdfast: version,
     newFile: async () => join(config.dataFolder, `.plan-${randomBytes(8).toString('hex')}`),
   })
-  let timer: Cron | null = null
+  let unschedule = (): void => {}
   if (mode === 'sync') shipper.start() // every commit waits for it, a command's too
   return {
     service,
     start(work) {
       shipper.start()
-      timer = new Cron(schedule, { timezone: 'Etc/UTC', protect: true, unref: true }, work)
+      const failed = (error: unknown) => log.error({ err: error }, 'backup: the schedule cannot be kept')
+      unschedule = scheduled({ storage, cron: schedule, failed }, work)
     },
     async stop() {
-      timer?.stop()
+      unschedule()
       await shipper.stop()
     },
     acknowledging: (inner) => (mode === 'sync' ? secondCopy(inner, shipper) : inner),

@@ -1,5 +1,10 @@
+import { exportAttendance, planAttendance } from '../attendance/preserve.ts'
+import { everyRow } from '../contact/visible.ts'
+import { Employee } from '../employee/entity.ts'
 import type { Change } from '../kernel/change.ts'
 import type { Context } from '../kernel/context.ts'
+import { exportLeave, planLeave } from '../leave/preserve.ts'
+import { exportHolidays, exportPolicy, planHolidays, planPolicy } from '../policy/preserve.ts'
 import type { TenantStore } from '../storage/port.ts'
 
 /** What a full backup holds beside the people: rows name people by employee id and keep their ids, times and approvers. */
@@ -19,8 +24,6 @@ export type WhoIs = (employeeId: string) => { id: string; employeeId: string } |
 
 export type WorkforcePlan = { changes: Change[]; attendance: RowTotals; leaves: RowTotals }
 
-export const noRows: RowTotals = { created: 0, existing: 0, orphan: 0, invalid: 0 }
-
 /** Attendance, leave, holidays and policy as backups see them. */
 export type Workforce = {
   /** All of it, in the order of creation. */
@@ -33,14 +36,25 @@ export type Workforce = {
   ): Promise<WorkforcePlan>
 }
 
-const noWorkforceRows: WorkforceRows = { attendance: [], leaves: [], holidays: [], policy: null }
-
-/** There are no such rows yet: none is exported, and rows of a source are counted as `invalid`, because nothing here can hold them. */
 export const workforce: Workforce = {
-  read: async () => noWorkforceRows,
-  plan: async (_context, { attendance, leaves }) => ({
-    changes: [],
-    attendance: { ...noRows, invalid: attendance.length },
-    leaves: { ...noRows, invalid: leaves.length },
-  }),
+  async read(store) {
+    const people = await everyRow(store, Employee, {})
+    const names = new Map(people.map(({ id, employeeId }) => [id, employeeId]))
+    return {
+      attendance: await exportAttendance(store, names),
+      leaves: await exportLeave(store, names),
+      holidays: await exportHolidays(store),
+      policy: await exportPolicy(store),
+    }
+  },
+  async plan(context, { attendance, leaves, holidays, policy: given }, whoIs) {
+    const { policy, changes } = await planPolicy(context, given)
+    const days = await planAttendance(context, attendance, { whoIs, policy })
+    const requests = await planLeave(context, leaves, { whoIs, timeZone: policy.timeZone })
+    return {
+      changes: [...changes, ...(await planHolidays(context, holidays)), ...days.changes, ...requests.changes],
+      attendance: days.totals,
+      leaves: requests.totals,
+    }
+  },
 }

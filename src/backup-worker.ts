@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
-import { recoveryKeyOf } from './backup/recovery-key.ts'
-import { backupSigner } from './backup/signature.ts'
+import { folderTarget } from './backup/folder/target.ts'
+import { backupKeysOf } from './backup/keys.ts'
 import { tasks, type Workshop } from './backup/tasks.ts'
 import type { TargetConfig } from './backup-config.ts'
 import { createEngine, openView } from './engine.ts'
@@ -16,9 +16,9 @@ export type WorkshopConfig = {
   storage: StorageConfig
   dataFolder: string
   masterKey: Uint8Array
+  /** Master keys of before, whose backups are still to be read. */
+  formerKeys: readonly Uint8Array[]
   targets: readonly TargetConfig[]
-  /** More age recipients than our own. */
-  recipients: readonly string[]
 }
 
 type Tasks = typeof tasks
@@ -57,8 +57,6 @@ export function inThread<N extends keyof Tasks>(
 
 /** The parts of the work, from the settings. */
 async function workshopOf(config: WorkshopConfig, progress: (done: number) => void): Promise<Workshop> {
-  const masterKey = Buffer.from(config.masterKey)
-  const own = await recoveryKeyOf(masterKey)
   const folderOf = (kind: string): string => {
     mkdirSync(config.dataFolder, { recursive: true, mode: 0o700 })
     return mkdtempSync(join(config.dataFolder, `.${kind}-`))
@@ -66,14 +64,12 @@ async function workshopOf(config: WorkshopConfig, progress: (done: number) => vo
   const removing = (folder: string) => async () => rmSync(folder, { recursive: true, force: true })
   return {
     entities,
-    recipients: [own.recipient, ...config.recipients],
-    identity: own.identity,
-    signer: backupSigner(masterKey),
+    keys: await backupKeysOf(Buffer.from(config.masterKey), config.formerKeys.map(Buffer.from)),
     targets: await Promise.all(config.targets.map(createTarget)),
     openView: () => openView({ ...config, entities }),
     async spool() {
       const folder = folderOf('snapshot')
-      return { folder, remove: removing(folder) }
+      return { target: folderTarget(folder), remove: removing(folder) }
     },
     async openScratch() {
       const folder = folderOf('scratch')

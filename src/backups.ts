@@ -1,17 +1,20 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { recoveryKeyOf } from './backup/recovery-key.ts'
+import { type BackupKeys, openingOf, type Trusted } from './backup/keys.ts'
 import { scheduled } from './backup/schedule.ts'
 import { createBackups } from './backup/service.ts'
 import { createShipper, type Shipper } from './backup/ship.ts'
-import { backupSigner } from './backup/signature.ts'
+import { openSource } from './backup/source.ts'
+import type { Target } from './backup/target.ts'
+import { parseTarget, type TargetConfig } from './backup-config.ts'
 import { inThread, type WorkshopConfig } from './backup-worker.ts'
 import type { Config } from './config.ts'
 import type { Backups } from './kernel/backups.ts'
 import type { Clock } from './kernel/clock.ts'
 import { AppError } from './kernel/errors.ts'
 import type { Logger, LogKeys } from './kernel/services.ts'
-import type { Storage, TenantStore } from './storage/port.ts'
+import { keptFormerKeys, type MasterKeys } from './master-key.ts'
+import { platformTenant, type Storage, type TenantStore } from './storage/port.ts'
 import { createTarget } from './targets.ts'
 
 export type OpenBackups = {
@@ -25,22 +28,55 @@ export type OpenBackups = {
   lagSeconds(): number
 }
 
-type Parts = { config: Config; masterKey: Buffer; storage: Storage; keys: LogKeys; clock: Clock; log: Logger; version: string }
+type Parts = {
+  config: Config
+  masterKeys: MasterKeys
+  keys: BackupKeys
+  storage: Storage
+  logKeys: LogKeys
+  clock: Clock
+  log: Logger
+  version: string
+}
 
 /** Shipping and snapshots as the settings ask for, or null when they are off. */
-export async function openBackups({ config, masterKey, storage, keys, clock, log, version }: Parts): Promise<OpenBackups | null> {
+export async function openBackups({ config, masterKeys, keys, storage, logKeys, clock, log, version }: Parts): Promise<OpenBackups | null> {
   if (config.backup === null) return null
   const { targets: configs, mode, schedule, keep } = config.backup
   const targets = await Promise.all(configs.map(createTarget))
-  const own = await recoveryKeyOf(masterKey)
-  const signer = backupSigner(masterKey)
-  const shipper = createShipper({ storage, keys, recipients: [own.recipient], signer, clock, targets, mode, log })
-  const workshop: WorkshopConfig = { storage: config.storage, dataFolder: config.dataFolder, masterKey, targets: configs, recipients: [] }
+  const shipper = createShipper({ storage, logKeys, keys, clock, targets, mode, log })
+  const { current, former } = masterKeys
+  const workshop: WorkshopConfig & { targets: TargetConfig[] } = {
+    storage: config.storage,
+    dataFolder: config.dataFolder,
+    masterKey: current,
+    formerKeys: [...former, ...keptFormerKeys(config.dataFolder)],
+    targets: [...configs],
+  }
+  const openings = new Map<string, Promise<Trusted>>()
+  async function opening(target: Target): Promise<Trusted> {
+    const known = openings.get(target.url) ?? openingOf(target, keys)
+    openings.set(target.url, known)
+    known.catch(() => openings.delete(target.url))
+    return known
+  }
   const service = createBackups({
     storage,
     shipper,
     targets,
-    opening: { identity: own.identity, publicKey: signer.publicKey },
+    openingOf: opening,
+    async another(url) {
+      const made = parseTarget('--from', url, process.env)
+      const target = await createTarget(made)
+      const named = targets.find((each) => each.url === target.url)
+      if (named !== undefined) return named
+      const [first] = await storage.tenant(platformTenant).log(null, 0, 1)
+      const source = await openSource(target, keys)
+      if (source === null) throw nothingIn(url)
+      if ((source.instance ?? source.manifests[0])?.instance !== first?.hash) throw foreign(url)
+      workshop.targets.push(made)
+      return target
+    },
     workers: {
       takeSnapshot: (about, progress) => inThread(workshop, 'takeSnapshot', about, progress),
       proveSnapshot: (input, progress) => inThread(workshop, 'proveSnapshot', input, progress),
@@ -103,3 +139,8 @@ const notCopied = (): AppError =>
     'The change is stored, but no backup target has a second copy of it yet, which this server promises. Repeat the request with the same Idempotency-Key.',
     { retryAfterSeconds: 30 },
   )
+
+const nothingIn = (url: string): AppError => new AppError('not_found', 'not_found', `There is no backup in ${url}. Nothing was changed.`)
+
+const foreign = (url: string): AppError =>
+  new AppError('conflict', 'target_foreign', `${url} holds the backups of another instance. Nothing was changed.`)

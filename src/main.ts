@@ -14,14 +14,15 @@ import type { OpenApi } from './http/openapi-types.ts'
 import type { Answered } from './http/parts.ts'
 import type { Surface } from './http/route.ts'
 import { createServer } from './http/server.ts'
-import { createClock } from './kernel/clock.ts'
-import type { Runtime } from './kernel/context.ts'
+import { createClock, toTime } from './kernel/clock.ts'
+import { type Runtime, system } from './kernel/context.ts'
 import { AppError } from './kernel/errors.ts'
 import { createHub } from './kernel/hub.ts'
 import { idSource } from './kernel/id.ts'
 import { createSealer } from './kernel/seal.ts'
 import type { Logger } from './kernel/services.ts'
-import { openMasterKeys } from './master-key.ts'
+import { isWithoutKey, openMasterKeys, removeKeyFile } from './master-key.ts'
+import { backupKeys, type Mended, openStorage, type RecoveryOptions, toldOf } from './recovery.ts'
 import { ensureFirstTenant, type FirstOwner } from './session/first-start.ts'
 import { createHasher, type Hasher } from './session/hasher.ts'
 import { type KeyRing, openKeyRing } from './session/key-ring.ts'
@@ -41,6 +42,8 @@ export type Holdfast = {
   health: Health
   metrics: Metrics
   firstOwner: FirstOwner | null
+  /** What was rebuilt from the backups before anything else was done, or null. */
+  mended: Mended | null
   /** Null while the settings say that none are made. */
   backups: OpenBackups | null
   /** Holds back every write of this process (storage/pausable.ts). */
@@ -57,13 +60,17 @@ export type OpenOptions = {
   committed?(seconds: number, commit: Committed): void
   /** One of many short-lived processes on the same store: opening it writes nothing but what an empty store lacks. */
   isPassing?: boolean
+  /** How a storage that is empty is filled from backups. */
+  recovery?: RecoveryOptions
 }
 
 /** Opens the data folder. Errors: `folder_in_use`, `wrong_key`, `missing_key`, `storage_damaged` and the other refusals of the engine. */
 export async function openHoldfast(config: Config, log: Logger, options: OpenOptions = {}): Promise<Holdfast> {
   const clock = createClock(config.testClockMs)
   const ids = idSource()
-  const { current: masterKey, former } = await openMasterKeys(config)
+  const isNewKey = isWithoutKey(config)
+  const masterKeys = await openMasterKeys(config)
+  const { current: masterKey, former } = masterKeys
   if (former.length > 0)
     log.warn({ former: former.length }, 'a former master key is still accepted: run `bin/holdfast keys rotate-master` to be done with it')
   const health = createHealth()
@@ -81,7 +88,13 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
     health.checked('engine', false)
     log.error({ err: problem }, 'storage problem')
   }
-  const engine = await createEngine({ storage: config.storage, dataFolder: config.dataFolder, entities, onProblem })
+  const { engine, mended } = await openStorage({ config, masterKeys, log, onProblem, recovery: options.recovery ?? {} }).catch(
+    (error: unknown) => {
+      // a key that was made a moment ago is not the one of these backups, and would be in the way of the right one
+      if (isNewKey && error instanceof AppError) removeKeyFile(config.dataFolder)
+      throw error
+    },
+  )
   const { storage: held, pause } = pausable(engine)
   const { storage: gated, closures } = closable(held)
   const storage = timed(gated, (seconds, commit) => {
@@ -89,15 +102,15 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
     options.committed?.(seconds, commit)
   })
   let backups: OpenBackups | null = null
-  await storage.open()
   try {
-    if ((await storage.transfer().state()) === 'loading') throw unfinished()
     const sealer = createSealer(masterKey, former)
     const keys = await openKeyRing({ storage, sealer, clock, ids, isPassing: options.isPassing ?? false })
     const macKey = Buffer.from(hkdfSync('sha256', masterKey, '', 'holdfast known devices', 32))
+    const parts = { config, masterKeys, storage, clock, log, version }
     const { accessTokenSeconds, publicUrl, vantagepointTenant, docsUrl, docsToken, fsm, preserve } = config
     // what ships in the background has no place where the process is frozen between requests
-    if (options.isPassing !== true) backups = await openBackups({ config, masterKey, storage, keys, clock, log, version })
+    if (options.isPassing !== true)
+      backups = await openBackups({ ...parts, keys: await backupKeys(masterKeys, config.dataFolder), logKeys: keys })
     const hub = createHub(storage)
     const runtime: Runtime = {
       storage: backups?.acknowledging(storage) ?? storage,
@@ -119,6 +132,7 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
         settings: { version, accessTokenSeconds, publicUrl, vantagepointTenant, docsUrl, docsToken, fsm, preserve },
       },
     }
+    if (mended !== null) await tellMended(runtime, mended)
     const firstOwner = await ensureFirstTenant(runtime, {
       tenant: config.firstTenant,
       username: config.ownerUsername,
@@ -129,7 +143,7 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
       await backups?.stop()
       await storage.close()
     }
-    return { runtime, keys, hasher, health, metrics, firstOwner, backups, pause, close }
+    return { runtime, keys, hasher, health, metrics, firstOwner, mended, backups, pause, close }
   } catch (error) {
     await backups?.stop()
     await storage.close()
@@ -137,12 +151,19 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
   }
 }
 
-const unfinished = () =>
-  new AppError(
-    'unavailable',
-    'storage_loading',
-    'A move or a restore into this storage has not finished. Run it again, from where it was started: it goes on where it is. Until then use the storage that it copies.',
-  )
+/** The audit's entry of a storage that was rebuilt: like every restore it is a commit. */
+async function tellMended({ storage, clock }: Runtime, mended: Mended): Promise<void> {
+  const { kind, id, name } = system
+  const detail = { scope: 'all', reason: 'the storage was lost', ...toldOf(mended) }
+  await storage.platform().commit([], {
+    actor: { id, kind, name },
+    action: 'restore.run',
+    entity: null,
+    requestId: null,
+    time: toTime(clock.realMs()),
+    detail,
+  })
+}
 
 /** Another storage beside the one that is open, such as the target of a move. */
 export async function openBeside(storage: StorageConfig, dataFolder: string, log: Logger): Promise<Storage> {

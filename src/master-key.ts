@@ -1,5 +1,18 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { AppError } from './kernel/errors.ts'
 import { createSealer } from './kernel/seal.ts'
@@ -68,6 +81,19 @@ export function endRotation(folder: string): string[] {
   if (former.length > 0) replaceKeyFile(folder, [current])
   return kept
 }
+
+/** Former keys that a rotation left in the folder (`endRotation`): they seal nothing, but backups and history from before open with them. */
+export function keptFormerKeys(folder: string): Buffer[] {
+  const names = existsSync(folder) ? readdirSync(folder).filter((name) => /^master\.key\.[0-9a-f]{8}\.former$/.test(name)) : []
+  return names.flatMap((name) => readKeyFile(join(folder, name)).current)
+}
+
+/** Takes away a key that was made for data that turned out to be another key's. Only for a file that this process made, with nothing sealed under it yet. */
+export const removeKeyFile = (folder: string): void => rmSync(join(folder, fileName), { force: true })
+
+/** Whether opening the master keys makes one. */
+export const isWithoutKey = ({ masterKey, keyWrapping, dataFolder }: KeyConfig & { dataFolder: string }): boolean =>
+  masterKey === null && keyWrapping === null && !existsSync(join(dataFolder, fileName))
 
 function readKeyFile(path: string): MasterKeys {
   const [current, ...former] = readFileSync(path, 'utf8')

@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { identityToRecipient } from 'age-encryption'
 import { expect, test } from 'vitest'
 import { packLines, unpackLines } from './format.ts'
 import { recoveryKeyOf } from './recovery-key.ts'
@@ -22,7 +23,7 @@ async function packed(lines: readonly string[], recipients = [key.recipient]): P
   return Buffer.concat(await Array.fromAsync(body))
 }
 
-const unpacked = (bytes: Uint8Array, identity = key.identity) => Array.fromAsync(unpackLines(one(bytes), identity, 'users.ndjson'))
+const unpacked = (bytes: Uint8Array, identity = key.identity) => Array.fromAsync(unpackLines(one(bytes), [identity], 'users.ndjson'))
 
 const lines = Array.from({ length: 500 }, (_, n) => JSON.stringify({ n, name: `Zoë ${n}`, text: 'x'.repeat(n) }))
 
@@ -31,6 +32,7 @@ test('the pair follows from the master key, in the forms of age', async () => {
   expect(key.identity).toMatch(/^AGE-SECRET-KEY-1[A-Z0-9]{58}$/)
   expect(await recoveryKeyOf(Buffer.alloc(32, 7))).toEqual(key)
   expect(other.recipient).not.toBe(key.recipient)
+  expect(await identityToRecipient(key.identity)).toBe(key.recipient)
 })
 
 test('lines come back as they went in, whatever their number and size', async () => {
@@ -73,7 +75,7 @@ test('the error of whoever makes the lines, or reads the file, is passed on', as
     yield bytes.subarray(0, 1000)
     throw new Error('disk gone')
   }
-  await expect(Array.fromAsync(unpackLines(cut(), key.identity, 'users.ndjson'))).rejects.toThrow('disk gone')
+  await expect(Array.fromAsync(unpackLines(cut(), [key.identity], 'users.ndjson'))).rejects.toThrow('disk gone')
 })
 
 const tools = ['age', 'zstd'].every((tool) => spawnSync(tool, ['--version']).status === 0)

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { pipeline, Readable } from 'node:stream'
 import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib'
-import { Decrypter, Encrypter } from 'age-encryption'
+import type { Decrypter, Encrypter } from 'age-encryption'
 import { AppError } from '../kernel/errors.ts'
 
 /** What was written into a file: SHA-256 (hex) and size of the file as it lies in the target, and the lines of its NDJSON. */
@@ -43,8 +43,7 @@ export function packLines(
     const compress = createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 } })
     const source = Readable.from(gathered(), { objectMode: false })
     pipeline(source, compress, nothing) // an error of the source destroys what reads it
-    const encrypter = new Encrypter()
-    for (const recipient of recipients) encrypter.addRecipient(recipient)
+    const encrypter = await encrypterFor(recipients)
     for await (const chunk of await encrypter.encrypt(webStream(compress))) {
       hash.update(chunk)
       bytes += chunk.length
@@ -55,10 +54,9 @@ export function packLines(
   return { body: body(), written: () => ({ sha256: hash.copy().digest('hex'), bytes, lines: count }) }
 }
 
-/** Lines of a file that `packLines` made. `name` is for the error texts. Errors: `backup_wrong_key`; `backup_damaged` for any byte that is not as it was written, the last ones included. */
-export async function* unpackLines(body: AsyncIterable<Uint8Array>, identity: string, name: string): AsyncGenerator<string> {
-  const decrypter = new Decrypter()
-  decrypter.addIdentity(identity)
+/** Lines of a file that `packLines` made, opened by whichever of the identities fits. `name` is for the error texts. Errors: `backup_wrong_key`; `backup_damaged` for any byte that is not as it was written, the last ones included. */
+export async function* unpackLines(body: AsyncIterable<Uint8Array>, identities: readonly string[], name: string): AsyncGenerator<string> {
+  const decrypter = await decrypterFor(identities)
   const packed = Readable.from(body, { objectMode: false })
   let opened: ReadableStream<Uint8Array>
   try {
@@ -92,20 +90,32 @@ export async function* unpackLines(body: AsyncIterable<Uint8Array>, identity: st
 
 /** A small text as an age file of its own, without compression: `age -d` shows it. */
 export async function packText(text: string, recipients: readonly string[]): Promise<Uint8Array> {
-  const encrypter = new Encrypter()
-  for (const recipient of recipients) encrypter.addRecipient(recipient)
-  return encrypter.encrypt(text)
+  return (await encrypterFor(recipients)).encrypt(text)
 }
 
 /** What `packText` packed. Errors: as `unpackLines`. */
-export async function unpackText(bytes: Uint8Array, identity: string, name: string): Promise<string> {
-  const decrypter = new Decrypter()
-  decrypter.addIdentity(identity)
+export async function unpackText(bytes: Uint8Array, identities: readonly string[], name: string): Promise<string> {
+  const decrypter = await decrypterFor(identities)
   try {
     return await decrypter.decrypt(bytes, 'text')
   } catch (error) {
     throw openingFailed(name, error)
   }
+}
+
+/** Loaded when something is packed: ten megabytes that an idle server does without. */
+async function encrypterFor(recipients: readonly string[]): Promise<Encrypter> {
+  const { Encrypter } = await import('age-encryption')
+  const made = new Encrypter()
+  for (const recipient of recipients) made.addRecipient(recipient)
+  return made
+}
+
+async function decrypterFor(identities: readonly string[]): Promise<Decrypter> {
+  const { Decrypter } = await import('age-encryption')
+  const made = new Decrypter()
+  for (const identity of identities) made.addIdentity(identity)
+  return made
 }
 
 const webStream = (stream: Readable): ReadableStream<Uint8Array> => Readable.toWeb(stream) as ReadableStream<Uint8Array>

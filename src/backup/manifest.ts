@@ -46,8 +46,8 @@ export async function putManifest(
   return signed
 }
 
-/** How manifests are opened: `publicKey` is that of the signer, or null when only an identity is at hand. */
-export type Opening = { identity: string; publicKey: string | null }
+/** How a backup is opened: `identities` decrypt it, `publicKeys` are those that may have signed it, or null when only identities are at hand. Former master keys' are among them. */
+export type Opening = { identities: readonly string[]; publicKeys: readonly string[] | null }
 
 /** A snapshot's manifest, or null when there is no such snapshot. Errors: `backup_damaged`, `backup_wrong_key`, `backup_foreign`. */
 export async function readManifest(target: Target, id: string, opening: Opening): Promise<Manifest | null> {
@@ -61,12 +61,12 @@ export async function manifestBytes(target: Target, id: string): Promise<Buffer 
   return body === null ? null : Buffer.concat(await Array.fromAsync(body))
 }
 
-export async function openManifest(bytes: Buffer, id: string, { identity, publicKey }: Opening): Promise<Manifest> {
+export async function openManifest(bytes: Buffer, id: string, { identities, publicKeys }: Opening): Promise<Manifest> {
   const name = manifestName(id)
-  const text = await unpackText(bytes, identity, name)
+  const text = await unpackText(bytes, identities, name)
   const found = manifest.safeParse(parsed(text))
   if (!found.success || `${JSON.stringify(found.data)}\n` !== text || found.data.id !== id) throw notAsWritten(name)
-  if (publicKey !== null && !isSignedBy(publicKey, found.data as Signed<object>))
+  if (publicKeys !== null && !isSignedBy(publicKeys, found.data as Signed<object>))
     throw new AppError(
       'unprocessable',
       'backup_foreign',

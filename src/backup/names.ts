@@ -26,6 +26,10 @@ export function parseSegmentName(name: string): SegmentName | null {
   return first >= 1 && last >= first ? { name, stream: String(parts[1]), first, last } : null
 }
 
+/** Former keys, each readable under the one that came after it (keys.ts). `publicKey` is base64url. */
+export const keysPrefix = 'keys/'
+export const keyName = (publicKey: string): string => `${keysPrefix}${publicKey}.json.age`
+
 export const headsPrefix = 'heads/'
 export const headName = (stream: string, sequence: number): string => `${headsPrefix}${stream}/${padded(sequence)}.json`
 

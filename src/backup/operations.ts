@@ -28,6 +28,13 @@ export function backupsOf({ runtime }: Context): Backups {
   throw new AppError('conflict', 'backups_off', 'No backups are made, because HOLDFAST_BACKUP is off. Name a folder or bucket there.')
 }
 
+/** A target that a caller names: over HTTP only those of the settings are there, a command may name any. Errors: `not_found`. */
+export function namedTarget(context: Context, url: string | undefined): { url?: string } {
+  if (url === undefined) return {}
+  if (context.origin.surface === 'cli' || backupsOf(context).targets().includes(url)) return { url }
+  throw new AppError('not_found', 'not_found', `${url} is none of the targets that HOLDFAST_BACKUP names.`)
+}
+
 function shown({ tenants, ...made }: Backup, { store: { tenantId } }: Context): z.output<typeof backup> {
   const isPlatform = tenantId === platformTenant
   const heads = made.heads.filter((head) => isPlatform || head.tenantId === tenantId)
@@ -63,7 +70,7 @@ export const listBackups = operation({
   input: z.strictObject({ ...pageInput, target: z.string().max(1_000).optional() }),
   output: pageOf(backup),
   async run(context, { cursor, limit = 50, target }) {
-    const all = await backupsOf(context).list(target)
+    const all = await backupsOf(context).list(namedTarget(context, target).url)
     const after = cursor === undefined ? null : decodeCursor('backups', cursor, 2)
     const start = after === null ? 0 : all.findIndex((each) => each.id === after[0] && each.target === after[1]) + 1
     const items = all.slice(start, start + limit)
@@ -93,7 +100,7 @@ export const verifyBackup = operation({
     ),
   }),
   async run(context, input) {
-    const where = { id: input.id ?? null, ...(input.target === undefined ? {} : { url: input.target }) }
+    const where = { id: input.id ?? null, ...namedTarget(context, input.target) }
     const found = await backupsOf(context).verify(where, told(input.onProgress)).catch(hidden(context))
     const detail = { ok: found.ok, files: found.files, bytes: found.bytes, problems: found.problems.length }
     return { output: ownProblems(found, context), logged: true, entity: { type: 'backup', id: input.id ?? 'all' }, detail }
@@ -113,7 +120,7 @@ export const proveBackup = operation({
     problems: z.array(z.object({ part: z.string(), detail: z.string() })),
   }),
   async run(context, input) {
-    const where = { id: input.id ?? null, ...(input.target === undefined ? {} : { url: input.target }) }
+    const where = { id: input.id ?? null, ...namedTarget(context, input.target) }
     const proof = await backupsOf(context).prove(where, told(input.onProgress))
     return { output: proof, logged: true, entity: { type: 'backup', id: proof.id }, detail: { ok: proof.ok, seconds: proof.seconds } }
   },

@@ -6,6 +6,7 @@ import { fold } from '../kernel/entity.ts'
 import { AppError } from '../kernel/errors.ts'
 import type { View } from '../storage/port.ts'
 import { differences, type RowReader, type StoredFields } from './difference.ts'
+import { openingOf } from './keys.ts'
 import { readManifest } from './manifest.ts'
 import { type Moment, materialise } from './materialise.ts'
 import type { Workshop } from './tasks.ts'
@@ -18,6 +19,8 @@ export type PlanInput = {
   moment: Moment
   scope: Scope
   includeRemoved: boolean
+  /** The tenant's newest entry now. */
+  head: number
   /** Where the plan is written, a difference a line. */
   file: string
 }
@@ -26,19 +29,20 @@ const pageSize = 500
 
 /** Works out what has to be done to a tenant's rows so that they are what they were, and writes it to a file. Nothing else is changed. Errors: those of the backup; `not_found` for an unknown snapshot. */
 export async function planRestore(workshop: Workshop, input: PlanInput): Promise<Planned> {
-  const { entities, identity, signer, progress } = workshop
+  const { entities, progress } = workshop
   const target = workshop.targets.find(({ url }) => url === input.url)
   if (target === undefined) throw new Error(`${input.url} is no target of this work`)
+  const opening = await openingOf(target, workshop.keys)
   const scratch = await workshop.openScratch()
   const view = await workshop.openView()
   const out = createWriteStream(input.file, { mode: 0o600, flags: 'wx' })
   try {
-    const manifest = input.snapshot === null ? null : await readManifest(target, input.snapshot, { identity, publicKey: signer.publicKey })
+    const manifest = input.snapshot === null ? null : await readManifest(target, input.snapshot, opening)
     if (input.snapshot !== null && manifest === null)
       throw new AppError('not_found', 'not_found', `There is no backup ${input.snapshot} in ${target.url}.`)
     await scratch.storage.transfer().begin()
-    const sequence = await materialise(
-      { target, identity, entities, manifest, scratch: scratch.storage, progress },
+    const { sequence, end } = await materialise(
+      { target, identities: opening.identities, entities, manifest, scratch: scratch.storage, progress },
       input.tenantId,
       input.moment,
     )
@@ -48,8 +52,10 @@ export async function planRestore(workshop: Workshop, input: PlanInput): Promise
         from.rows(type, { cursor, limit: pageSize, tenantId: input.tenantId })
     const sides = { present: reader(view), past: reader(scratch.storage.transfer()) }
     const chosen = await choose(entities, input, sides)
+    // rows that come and go are brought to what they are now: of a target that does not know, they stay as they are
+    const compared = entities.filter((type) => !type.transient || end >= input.head)
     const planned: Planned = { sequence, inserted: 0, updated: 0, removed: 0, kept: 0, isFound: chosen.isFound }
-    for (const type of entities)
+    for (const type of compared)
       for await (const each of differences(type, sides.present, sides.past)) {
         const verdict = chosen.verdict(type, each)
         if (verdict === 'kept') planned.kept += 1

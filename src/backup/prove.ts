@@ -13,7 +13,7 @@ import type { Target } from './target.ts'
 export type ProveParts = {
   target: Target
   manifest: Manifest
-  identity: string
+  identities: readonly string[]
   entities: readonly AnyEntity[]
   /** An empty storage to restore into, opened; `prove` leaves it full, its maker removes it. */
   scratch: Storage
@@ -25,11 +25,11 @@ export type ProveParts = {
  * the same hash. Whatever could keep it from being restored ends up in `problems`.
  */
 export async function prove(parts: ProveParts): Promise<Proof> {
-  const { target, manifest, identity, entities, scratch, progress } = parts
+  const { target, manifest, identities, entities, scratch, progress } = parts
   const startMs = performance.now()
   const problems: Proof['problems'] = []
   const counts: Record<string, number> = {}
-  const source = { target, manifest, identity }
+  const source = { target, manifest, identities }
   const attempt = async (part: string, work: () => Promise<void>): Promise<void> => {
     try {
       await work()
@@ -82,7 +82,9 @@ export async function prove(parts: ProveParts): Promise<Proof> {
       }
       const body = await target.read(last.name)
       const entry =
-        body === null ? undefined : (await readSegment(body, identity, last.name)).entries.find((each) => each.entry.sequence === sequence)
+        body === null
+          ? undefined
+          : (await readSegment(body, identities, last.name)).entries.find((each) => each.entry.sequence === sequence)
       if (entry?.hash !== hash)
         problems.push({
           part: headsPart,

@@ -13,7 +13,7 @@ export type StreamPiece = { tenantId: string; entries: readonly LoggedEntry[]; h
  * Errors: `backup_damaged`, `backup_incomplete` when the segments do not reach `until`, those of the target.
  */
 export async function* streamPieces(
-  { target, identity, segments }: { target: Target; identity: string; segments: readonly SegmentName[] },
+  { target, identities, segments }: { target: Target; identities: readonly string[]; segments: readonly SegmentName[] },
   stream: string,
   {
     after = { sequence: 0, hash: firstHash },
@@ -26,7 +26,7 @@ export async function* streamPieces(
   for (const { name } of chosen) {
     const body = await target.read(name)
     if (body === null) throw gap(stream, before.sequence, end)
-    const { tenantId, entries, head } = await readSegment(body, identity, name)
+    const { tenantId, entries, head } = await readSegment(body, identities, name)
     const fresh: LoggedEntry[] = []
     for (const logged of entries) {
       if (logged.entry.sequence <= before.sequence) continue

@@ -7,10 +7,10 @@ import type { Manifest } from './manifest.ts'
 import { headsPart, sequencesPart } from './snapshot.ts'
 import type { Target } from './target.ts'
 
-type Source = { target: Target; manifest: Manifest; identity: string }
+type Source = { target: Target; manifest: Manifest; identities: readonly string[] }
 
 /** The lines of one file of a snapshot, checked against the manifest while they are read: whoever reads to the end has read exactly what was written. Errors: `backup_damaged`, `backup_wrong_key`, `backup_incomplete`. */
-export async function* linesOf({ target, manifest, identity }: Source, part: string): AsyncGenerator<string> {
+export async function* linesOf({ target, manifest, identities }: Source, part: string): AsyncGenerator<string> {
   const file = manifest.files.find((candidate) => candidate.part === part)
   if (file === undefined) return // an entity that the version which wrote it did not have
   const body = await target.read(file.name)
@@ -18,7 +18,7 @@ export async function* linesOf({ target, manifest, identity }: Source, part: str
   const packed = createHash('sha256')
   const plain = createHash('sha256')
   let lines = 0
-  for await (const line of unpackLines(hashed(body, packed), identity, file.name)) {
+  for await (const line of unpackLines(hashed(body, packed), identities, file.name)) {
     plain.update(line).update('\n')
     lines += 1
     yield line

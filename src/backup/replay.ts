@@ -13,6 +13,8 @@ export type Replay = {
   apply(tenantId: string, logged: LoggedEntry, takes: (type: AnyEntity) => 'all' | readonly string[]): Promise<void>
   /** Writes what is still in memory, and the greatest numbers that inserts carried: a row may have been removed again. */
   flush(): Promise<void>
+  /** How many more rows there are than at the beginning. */
+  added(): number
 }
 
 /**
@@ -23,6 +25,7 @@ export function createReplay(into: Storage, entities: readonly AnyEntity[]): Rep
   const types = new Map(entities.map((type) => [type.name, type]))
   const pending = new Map<string, Pending>()
   const greatest = new Map<string, SequenceValue>()
+  let added = 0
 
   async function current(type: AnyEntity, tenantId: string, id: string): Promise<Row | null> {
     const known = pending.get(keyOf(type, tenantId, id))
@@ -70,12 +73,15 @@ export function createReplay(into: Storage, entities: readonly AnyEntity[]): Rep
         if (op === 'insert' && type.sequence !== null) note(type, tenantId, fields[type.sequence])
         const before = op === 'insert' || op === 'remove' ? null : await current(type, tenantId, id)
         if (op === 'update' && before === null) continue // is one that a later entry removes: it began as something newer
+        if (op === 'insert' || (op === 'add' && before === null)) added += 1
+        if (op === 'remove') added -= 1
         const changed = { ...(op === 'add' && before === null ? { createdAt: fields.updatedAt } : before), ...fields, ...hidden[index] }
         pending.set(keyOf(type, tenantId, id), { type, tenantId, id, row: op === 'remove' ? null : whole(type, id, changed) })
       }
       if (pending.size >= batchSize) await flush()
     },
     flush,
+    added: () => added,
   }
 }
 

@@ -10,7 +10,7 @@ import { platformTenant } from '../storage/port.ts'
 import { Tenant } from '../tenant/entity.ts'
 import { resolveTenant } from '../tenant/resolve.ts'
 import { ownersCounter } from '../user/entity.ts'
-import { backupsOf } from './operations.ts'
+import { backupsOf, namedTarget } from './operations.ts'
 
 const count = z.int().min(0)
 const id = z.string().min(1).max(200)
@@ -203,8 +203,7 @@ function planOf(
   scope: Scope,
 ): Promise<Plan> {
   const backups: Backups = backupsOf(context)
-  const where = from === undefined ? {} : { url: from }
-  return backups.plan({ tenantId, at: moment ?? null, scope, includeRemoved, ...where }, (done) => report?.(done, 0))
+  return backups.plan({ tenantId, at: moment ?? null, scope, includeRemoved, ...namedTarget(context, from) }, (done) => report?.(done, 0))
 }
 
 const countsOf = ({ inserted, updated, removed }: Plan): Counts => ({ inserted, updated, removed })

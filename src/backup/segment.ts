@@ -21,10 +21,10 @@ export const packSegment = (segment: Segment, recipients: readonly string[]): As
 type Line = { entry?: LogEntry; hash?: string; secrets?: string | null; head?: Head; tenantId?: string }
 
 /** Reads a segment. That its entries follow each other and what was before is for the reader to check. Errors: as `unpackLines`. */
-export async function readSegment(body: AsyncIterable<Uint8Array>, identity: string, name: string): Promise<Segment> {
+export async function readSegment(body: AsyncIterable<Uint8Array>, identities: readonly string[], name: string): Promise<Segment> {
   const entries: LoggedEntry[] = []
   let end: { head: Head; tenantId: string } | null = null
-  for await (const text of unpackLines(body, identity, name)) {
+  for await (const text of unpackLines(body, identities, name)) {
     const line = parsed(text, name)
     if (end !== null) throw malformed(name)
     if (line.entry !== undefined && typeof line.hash === 'string')

@@ -7,7 +7,8 @@ import { type Clock, toTime } from '../kernel/clock.ts'
 import { AppError } from '../kernel/errors.ts'
 import type { Logger } from '../kernel/services.ts'
 import { platformTenant, type Storage } from '../storage/port.ts'
-import { type Manifest, type Opening, readManifest } from './manifest.ts'
+import type { Trusted } from './keys.ts'
+import { type Manifest, readManifest } from './manifest.ts'
 import type { Moment } from './materialise.ts'
 import { provenName, snapshotOf, snapshotsPrefix } from './names.ts'
 import type { PlanInput } from './plan.ts'
@@ -31,7 +32,9 @@ type Parts = {
   storage: Storage
   shipper: Shipper
   targets: readonly Target[]
-  opening: Opening & { publicKey: string }
+  openingOf(target: Target): Promise<Trusted>
+  /** A target that the settings do not name, for a restore: one that holds this instance's backups. Errors: `target_foreign`, `bad_setting`, those of `openSource`. */
+  another(url: string): Promise<Target>
   workers: Workers
   keep: Keep
   clock: Clock
@@ -43,7 +46,7 @@ type Parts = {
 
 /** Snapshots of this instance in its targets (DESIGN.md section 8). */
 export function createBackups(parts: Parts): Backups {
-  const { storage, shipper, targets, opening, workers, clock, log } = parts
+  const { storage, shipper, targets, workers, clock, log } = parts
   /** Manifests never change, and are dear to open. */
   const manifests = new Map<string, Manifest>()
   let isRunning = false
@@ -53,7 +56,7 @@ export function createBackups(parts: Parts): Backups {
     const key = `${target.url}\n${id}`
     const known = manifests.get(key)
     if (known !== undefined) return known
-    const found = await readManifest(target, id, opening).catch((error: unknown) => {
+    const found = await readManifest(target, id, await parts.openingOf(target)).catch((error: unknown) => {
       if (!(error instanceof AppError) || error.kind !== 'unprocessable') throw error
       log.warn({ err: error, target: target.url }, 'backup: a manifest cannot be used')
       return null
@@ -87,22 +90,17 @@ export function createBackups(parts: Parts): Backups {
     if (body === null) return null
     try {
       const note = JSON.parse(Buffer.concat(await Array.fromAsync(body)).toString()) as Signed<ProvenNote>
-      return isSignedBy(opening.publicKey, note) && note.id === id ? note.provenAt : null
+      return isSignedBy((await parts.openingOf(target)).publicKeys, note) && note.id === id ? note.provenAt : null
     } catch (error) {
       if (error instanceof AppError) throw error
       return null
     }
   }
 
-  const chosen = (url: string | undefined): readonly Target[] => {
-    if (url === undefined) return targets
-    const target = targets.find((each) => each.url === url)
-    if (target === undefined) throw new AppError('not_found', 'not_found', `${url} is none of the targets that HOLDFAST_BACKUP names.`)
-    return [target]
-  }
+  const chosen = async (url: string | undefined): Promise<readonly Target[]> => (url === undefined ? targets : [await parts.another(url)])
 
   async function list(url?: string): Promise<Backup[]> {
-    const all = (await Promise.all(chosen(url).map(listOf))).flat()
+    const all = (await Promise.all((await chosen(url)).map(listOf))).flat()
     return all.sort((a, b) => orderOf(b) - orderOf(a) || (a.createdAt < b.createdAt ? 1 : -1))
   }
 
@@ -136,7 +134,7 @@ export function createBackups(parts: Parts): Backups {
       },
     )
     const all = await list(url)
-    const [target] = chosen(url ?? all[0]?.target ?? targets[0]?.url)
+    const [target] = await chosen(url ?? all[0]?.target ?? targets[0]?.url)
     if (target === undefined) throw absent(null)
     const here = all.filter((backup) => backup.target === target.url)
     const { snapshot, moment } = begin(here, tenantId, at)
@@ -145,7 +143,7 @@ export function createBackups(parts: Parts): Backups {
     const file = await parts.newFile()
     const remove = () => rm(file, { force: true })
     try {
-      const input: PlanInput = { url: target.url, snapshot, tenantId, moment, scope, includeRemoved, file }
+      const input: PlanInput = { url: target.url, snapshot, tenantId, moment, scope, includeRemoved, head: last, file }
       const planned = await workers.planRestore(input, progress)
       if (moment === null && !isShipped && planned.sequence < last) throw beyond(last, planned.sequence)
       return { ...planned, differences: () => differencesIn(file), dispose: remove }
@@ -168,7 +166,7 @@ export function createBackups(parts: Parts): Backups {
     list,
     async verify({ id, url }, progress) {
       const results: Verified[] = []
-      for (const target of chosen(url)) {
+      for (const target of await chosen(url)) {
         if (id !== null && (await isEmpty(target.list(`${snapshotsPrefix}${id}/`)))) continue
         results.push(await workers.verifyBackups({ url: target.url, id }, progress))
       }
@@ -206,6 +204,7 @@ export function createBackups(parts: Parts): Backups {
     },
     plan,
     newestProvenAt: () => newest,
+    targets: () => targets.map(({ url }) => url),
   }
 }
 

@@ -7,30 +7,29 @@ import { platformTenant } from '../storage/port.ts'
 import { startTestServer, type TestServer } from '../testing/server.ts'
 import { covering, listSegments } from './coverage.ts'
 import { folderTarget } from './folder/target.ts'
-import { recoveryKeyOf } from './recovery-key.ts'
+import { type BackupKeys, backupKeysOf } from './keys.ts'
 import { readSegment } from './segment.ts'
 import { createShipper, type Shipper } from './ship.ts'
 import { backupSigner, isSignedBy } from './signature.ts'
 
 const masterKey = Buffer.alloc(32, 5)
-const { recipient, identity } = await recoveryKeyOf(masterKey)
+const backupKeys = await backupKeysOf(masterKey, [])
+const { identity } = backupKeys.current
 
 let server: TestServer
 let token: string
 let folder: string
 let shipper: Shipper
 
-function newShipper(into = folder, mode: 'async' | 'sync' = 'async', key = masterKey): Shipper {
+function newShipper(into = folder, mode: 'async' | 'sync' = 'async', keys: BackupKeys = backupKeys): Shipper {
   const { storage, services, clock } = server.holdfast.runtime
-  const { keys, log } = services
   return createShipper({
     storage,
+    logKeys: services.keys,
     keys,
-    log,
+    log: services.log,
     clock,
     mode,
-    recipients: [recipient],
-    signer: backupSigner(key),
     targets: [folderTarget(into)],
   })
 }
@@ -59,7 +58,7 @@ async function shipped(stream: string): Promise<number> {
   const { chosen, end } = covering((await listSegments(target, stream)).get(stream) ?? [])
   let before = { sequence: 0, hash: firstHash }
   for (const { name, first } of chosen) {
-    const segment = await readSegment((await target.read(name)) ?? emptyBody(), identity, name)
+    const segment = await readSegment((await target.read(name)) ?? emptyBody(), [identity], name)
     expect(segment.entries[0]?.entry.sequence).toBe(first)
     for (const logged of segment.entries) {
       if (logged.entry.sequence <= before.sequence) continue
@@ -156,7 +155,7 @@ test('heads are anchored with a stop, signed twice and without a word about anyb
     const names = readdirSync(join(folder, 'heads', stream)).sort()
     const anchor = JSON.parse(readFileSync(join(folder, 'heads', stream, names.at(-1) ?? ''), 'utf8'))
     expect(anchor.head).toMatchObject({ stream, sequence, hash })
-    expect(isSignedBy(backupSigner(masterKey).publicKey, anchor)).toBe(true)
+    expect(isSignedBy([backupSigner(masterKey).publicKey], anchor)).toBe(true)
     expect(isSignedHead(anchor.head, server.holdfast.keys.logKeys())).toBe(true)
   }
 })
@@ -166,14 +165,14 @@ test('a target of another instance, or of another key, is left alone', async () 
   const other = await startTestServer()
   try {
     const { storage, services, clock } = other.holdfast.runtime
-    const parts = { storage, keys: services.keys, log: services.log, clock, mode: 'async' as const, recipients: [recipient] }
-    const foreign = createShipper({ ...parts, signer: backupSigner(masterKey), targets: [folderTarget(folder)] })
+    const parts = { storage, logKeys: services.keys, keys: backupKeys, log: services.log, clock, mode: 'async' as const }
+    const foreign = createShipper({ ...parts, targets: [folderTarget(folder)] })
     await expect(foreign.flush()).rejects.toMatchObject({ code: 'target_foreign' })
     await foreign.stop()
   } finally {
     await other.close()
   }
-  const changedKey = newShipper(folder, 'async', Buffer.alloc(32, 6))
+  const changedKey = newShipper(folder, 'async', await backupKeysOf(Buffer.alloc(32, 6), []))
   await expect(changedKey.flush()).rejects.toMatchObject({ code: 'target_foreign' })
   await changedKey.stop()
   await expectAllShipped()
@@ -183,9 +182,8 @@ test('one target that fails holds up no other', async () => {
   const blocked = join(folder, '..', 'blocked')
   writeFileSync(blocked, '')
   const { storage, services, clock } = server.holdfast.runtime
-  const { keys, log } = services
   const targets = [folderTarget(blocked), folderTarget(folder)]
-  const both = createShipper({ storage, keys, log, clock, mode: 'sync', recipients: [recipient], signer: backupSigner(masterKey), targets })
+  const both = createShipper({ storage, logKeys: services.keys, keys: backupKeys, log: services.log, clock, mode: 'sync', targets })
   both.start()
   await createUser('ann')
   for (const { stream, sequence } of await streams()) await both.reached(stream, sequence)

@@ -27,12 +27,12 @@ export function backupSigner(masterKey: Buffer): BackupSigner {
   }
 }
 
-/** Whether `signed` is what the holder of that public key signed. */
-export function isSignedBy(publicKey: string, signed: Signed<object>): boolean {
+/** Whether `signed` is what the holder of one of those public keys signed. */
+export function isSignedBy(publicKeys: readonly string[], signed: Signed<object>): boolean {
   const { signature, ...unsigned } = signed
-  if (signed.signedBy !== publicKey) return false
+  if (!publicKeys.includes(signed.signedBy)) return false
   try {
-    return verify(null, bytesOf(unsigned), keyOf(publicKey), Buffer.from(signature, 'base64url'))
+    return verify(null, bytesOf(unsigned), keyOf(signed.signedBy), Buffer.from(signature, 'base64url'))
   } catch {
     return false // no key, or no signature
   }

@@ -20,7 +20,8 @@ import type { Target } from './target.ts'
 
 const { recipient, identity } = await recoveryKeyOf(Buffer.alloc(32, 5))
 const signer = backupSigner(Buffer.alloc(32, 5))
-const opening = { identity, publicKey: signer.publicKey }
+const identities = [identity]
+const opening = { identities, publicKeys: [signer.publicKey] }
 const root = mkdtempSync(join(tmpdir(), 'holdfast-snapshot-'))
 const tenants = [newId(), newId()]
 const id = 's-1'
@@ -74,26 +75,26 @@ afterAll(async () => {
 
 async function proof(from: Target = target, of: Manifest = manifest) {
   const scratch = await opened()
-  const result = await prove({ target: from, manifest: of, identity, entities, scratch })
+  const result = await prove({ target: from, manifest: of, identities, entities, scratch })
   await scratch.close()
   return result
 }
 
 test('the manifest counts everything, in all and by tenant, and says where the log stood', () => {
-  expect(manifest.entities).toEqual({ member: 60, note: 0, counter: 0 })
+  expect(manifest.entities).toEqual({ member: 60, note: 0, badge: 0, counter: 0 })
   expect(manifest.tenants).toEqual(Object.fromEntries(tenants.map((tenant) => [tenant, { member: 30 }])))
   expect(manifest.heads.map(({ stream, sequence }) => [stream, sequence])).toEqual([...tenants].sort().map((tenant) => [tenant, 30]))
-  expect(manifest.files.map(({ part }) => part)).toEqual(['member', 'note', 'counter', 'sequences', 'log-heads'])
+  expect(manifest.files.map(({ part }) => part)).toEqual(['member', 'note', 'badge', 'counter', 'sequences', 'log-heads'])
 })
 
 test('it is read back as it was written, under the right key alone', async () => {
   expect(await readManifest(target, id, opening)).toEqual(manifest)
   expect(await readManifest(target, 'absent', opening)).toBeNull()
-  await expect(readManifest(target, id, { identity, publicKey: backupSigner(Buffer.alloc(32, 6)).publicKey })).rejects.toMatchObject({
+  await expect(readManifest(target, id, { identities, publicKeys: [backupSigner(Buffer.alloc(32, 6)).publicKey] })).rejects.toMatchObject({
     code: 'backup_foreign',
   })
   const other = await recoveryKeyOf(Buffer.alloc(32, 6))
-  await expect(readManifest(target, id, { ...opening, identity: other.identity })).rejects.toMatchObject({ code: 'backup_wrong_key' })
+  await expect(readManifest(target, id, { ...opening, identities: [other.identity] })).rejects.toMatchObject({ code: 'backup_wrong_key' })
 })
 
 test('no line of anybody stands in plain text', () => {
@@ -109,7 +110,7 @@ test('every row is restored as it was, secrets and sequences too', async () => {
   const scratch = await opened()
   const transfer = scratch.transfer()
   await transfer.begin()
-  expect(await loadSnapshot({ target, manifest, identity }, transfer, { entities })).toBe(60)
+  expect(await loadSnapshot({ target, manifest, identities }, transfer, { entities })).toBe(60)
   await transfer.finish()
   await scratch.setSigner(newSigner('k-2'))
   for (const tenant of tenants) {
@@ -124,7 +125,7 @@ test('one tenant can be restored without the others', async () => {
   const scratch = await opened()
   const transfer = scratch.transfer()
   await transfer.begin()
-  expect(await loadSnapshot({ target, manifest, identity }, transfer, { entities, tenantId: tenants[0] ?? '' })).toBe(30)
+  expect(await loadSnapshot({ target, manifest, identities }, transfer, { entities, tenantId: tenants[0] ?? '' })).toBe(30)
   const { items } = await transfer.rows(Member, { limit: 100 })
   expect(new Set(items.map(({ tenantId }) => tenantId))).toEqual(new Set([tenants[0]]))
   await scratch.close()

@@ -3,9 +3,9 @@ import { AppError } from '../kernel/errors.ts'
 import type { LogKeys } from '../kernel/services.ts'
 import type { Head, LoggedEntry, Storage } from '../storage/port.ts'
 import { covering, listSegments } from './coverage.ts'
+import type { BackupKeys } from './keys.ts'
 import { headName, segmentName } from './names.ts'
 import { packSegment } from './segment.ts'
-import type { BackupSigner } from './signature.ts'
 import type { Target } from './target.ts'
 
 /** Streams that are shipped at once: enough to hide a distant target's latency, few enough to bound memory. */
@@ -17,7 +17,7 @@ const segmentLength = 8 * 1024 * 1024
 const headEveryMs = 50_000
 const headEveryEntries = 1_000
 
-export type ShipParts = { storage: Storage; keys: LogKeys; recipients: readonly string[]; signer: BackupSigner; clock: Clock }
+export type ShipParts = { storage: Storage; logKeys: LogKeys; keys: BackupKeys; clock: Clock }
 
 type Progress = {
   tenantId: string
@@ -46,7 +46,8 @@ export type TargetShipper = {
 }
 
 /** Brings the log to one target, stream by stream, each without a gap. It remembers nothing on disk: what the target has is read from the target. */
-export function targetShipper(target: Target, { storage, keys, recipients, signer, clock }: ShipParts): TargetShipper {
+export function targetShipper(target: Target, { storage, logKeys, keys, clock }: ShipParts): TargetShipper {
+  const { recipient, signer } = keys.current
   const streams = new Map<string, Progress>()
   let waiters: Waiter[] = []
   let covered: ReadonlyMap<string, number> | null = null
@@ -71,8 +72,8 @@ export function targetShipper(target: Target, { storage, keys, recipients, signe
       const last = entries.at(-1)
       if (last === undefined) throw new Error(`The log of ${stream} ends before its head`)
       const { sequence } = last.entry
-      const signed = sequence === head.sequence ? head : keys.signHead({ stream, sequence, hash: last.hash, time: last.entry.time })
-      const segment = packSegment({ tenantId, entries, head: signed }, recipients)
+      const signed = sequence === head.sequence ? head : logKeys.signHead({ stream, sequence, hash: last.hash, time: last.entry.time })
+      const segment = packSegment({ tenantId, entries, head: signed }, [recipient])
       await target.put(segmentName(stream, progress.shipped + 1, sequence), segment)
       progress.shipped = sequence
       settle()
@@ -93,7 +94,7 @@ export function targetShipper(target: Target, { storage, keys, recipients, signe
   async function writeHead(stream: string, progress: Progress): Promise<void> {
     const head = await storage.tenant(progress.tenantId).head(stream)
     if (head === null) return
-    await target.put(headName(stream, head.sequence), Buffer.from(`${JSON.stringify(signer.sign(anchored(head, keys)))}\n`))
+    await target.put(headName(stream, head.sequence), Buffer.from(`${JSON.stringify(signer.sign(anchored(head, logKeys)))}\n`))
     progress.head = { sequence: head.sequence, writtenMs: clock.realMs() }
   }
 

@@ -1,12 +1,11 @@
 import type { Proof, Verified } from '../kernel/backups.ts'
 import type { AnyEntity } from '../kernel/entity.ts'
 import type { Storage, View } from '../storage/port.ts'
-import { folderTarget } from './folder/target.ts'
+import { type BackupKeys, openingOf } from './keys.ts'
 import { digestOf, type Manifest, manifestBytes, openManifest } from './manifest.ts'
 import { manifestName, provenName } from './names.ts'
 import { planRestore } from './plan.ts'
 import { prove } from './prove.ts'
-import type { BackupSigner } from './signature.ts'
 import { writeSnapshot } from './snapshot.ts'
 import type { Target } from './target.ts'
 import { verifyTarget } from './verify.ts'
@@ -14,13 +13,11 @@ import { verifyTarget } from './verify.ts'
 /** What the heavy work on backups is done with, in a thread or process of its own. */
 export type Workshop = {
   entities: readonly AnyEntity[]
-  recipients: readonly string[]
-  identity: string
-  signer: BackupSigner
+  keys: BackupKeys
   targets: readonly Target[]
   openView(): Promise<View>
-  /** A new folder of one's own, and what takes it away again. */
-  spool(): Promise<{ folder: string; remove(): Promise<void> }>
+  /** An empty target of one's own on this machine, and what takes it away again. */
+  spool(): Promise<{ target: Target; remove(): Promise<void> }>
   /** An empty storage, opened, and what takes it away again. */
   openScratch(): Promise<{ storage: Storage; remove(): Promise<void> }>
   progress(done: number): void
@@ -39,12 +36,15 @@ export async function takeSnapshot(
   workshop: Workshop,
   about: NewSnapshot,
 ): Promise<{ manifest: Manifest; failed: { url: string; detail: string }[] }> {
-  const { entities, recipients, signer, targets, progress } = workshop
+  const { entities, keys, targets, progress } = workshop
+  const { recipient, signer } = keys.current
   const spool = await workshop.spool()
   try {
     const view = await workshop.openView()
-    const here = folderTarget(spool.folder)
-    const manifest = await writeSnapshot(view, here, { ...about, entities, recipients, signer, progress }).finally(() => view.close())
+    const here = spool.target
+    const manifest = await writeSnapshot(view, here, { ...about, entities, recipients: [recipient], signer, progress }).finally(() =>
+      view.close(),
+    )
     const failed: { url: string; detail: string }[] = []
     for (const target of targets) {
       try {
@@ -65,33 +65,29 @@ export type ProvenNote = { id: string; provenAt: string; manifest: string; entit
 
 /** Restores a snapshot of one target and compares it; a good one gets a signed note beside it. Errors: `not_found` is null. */
 export async function proveSnapshot(workshop: Workshop, { url, id, now }: { url: string; id: string; now: string }): Promise<Proof | null> {
-  const { entities, identity, signer, progress } = workshop
+  const { entities, keys, progress } = workshop
   const target = targetOf(workshop, url)
   const bytes = await manifestBytes(target, id)
   if (bytes === null) return null
+  const opening = await openingOf(target, keys)
   const scratch = await workshop.openScratch()
   try {
-    const manifest = await openManifest(bytes, id, { identity, publicKey: signer.publicKey })
-    const proof = await prove({ target, manifest, identity, entities, scratch: scratch.storage, progress })
+    const manifest = await openManifest(bytes, id, opening)
+    const proof = await prove({ target, manifest, identities: opening.identities, entities, scratch: scratch.storage, progress })
     const note: ProvenNote = { id, provenAt: now, manifest: digestOf(bytes), entities: proof.entities, seconds: proof.seconds }
-    if (proof.ok) await target.put(provenName(id), Buffer.from(`${JSON.stringify(signer.sign(note))}\n`))
+    if (proof.ok) await target.put(provenName(id), Buffer.from(`${JSON.stringify(keys.current.signer.sign(note))}\n`))
     return proof
   } finally {
     await scratch.remove()
   }
 }
 
-export const verifyBackups = (workshop: Workshop, { url, id }: { url: string; id: string | null }): Promise<Verified> =>
-  verifyTarget(
-    {
-      target: targetOf(workshop, url),
-      opening: { identity: workshop.identity, publicKey: workshop.signer.publicKey },
-      progress: workshop.progress,
-    },
-    id,
-  )
+export async function verifyBackups(workshop: Workshop, { url, id }: { url: string; id: string | null }): Promise<Verified> {
+  const target = targetOf(workshop, url)
+  return verifyTarget({ target, opening: await openingOf(target, workshop.keys), progress: workshop.progress }, id)
+}
 
-function targetOf({ targets }: Workshop, url: string): Target {
+export function targetOf({ targets }: Workshop, url: string): Target {
   const target = targets.find((each) => each.url === url)
   if (target === undefined) throw new Error(`${url} is no target of this work`)
   return target

@@ -7,10 +7,12 @@ import type { Head } from '../storage/port.ts'
 import { covering, listSegments } from './coverage.ts'
 import { unpackLines } from './format.ts'
 import { type Instance, readInstance } from './instance.ts'
+import { readFormerKey } from './keys.ts'
 import { digestOf, type Manifest, manifestBytes, type Opening, openManifest } from './manifest.ts'
 import {
   headsPrefix,
   instanceName,
+  keysPrefix,
   manifestName,
   parseHeadName,
   parseSegmentName,
@@ -54,6 +56,8 @@ export async function verifyTarget({ target, opening, progress = () => {} }: Ver
   }
   await checkInstance(check)
   for (const snapshot of id === null ? finishedIn(files) : [id]) await checkSnapshot(check, snapshot)
+  for (const name of files.keys())
+    if (name.startsWith(keysPrefix)) await guarded(check, name, async () => void (await readFormerKey(target, name, opening)))
   const keys = await checkHeads(check)
   await checkLog(check, keys)
   for (const name of files.keys()) if (!isKnown(name)) check.tell(name, 'foreign', 'This file is no part of a backup.')
@@ -68,7 +72,11 @@ const finishedIn = (files: ReadonlyMap<string, number>): string[] =>
   )
 
 const isKnown = (name: string): boolean =>
-  name === instanceName || parseSegmentName(name) !== null || parseHeadName(name) !== null || snapshotOf(name) !== null
+  name === instanceName ||
+  name.startsWith(keysPrefix) ||
+  parseSegmentName(name) !== null ||
+  parseHeadName(name) !== null ||
+  snapshotOf(name) !== null
 
 /**
  * Runs one file's check; whatever says that it cannot be read becomes a problem of that file. An outage is none. A changed header of an age file cannot be told from one that was written for someone else: in a
@@ -101,7 +109,7 @@ async function isSnapshotForeign({ target, opening, files }: Check, id: string):
     if (snapshotOf(name) !== id || !name.endsWith('.ndjson.zst.age')) continue
     const body = await target.read(name)
     if (body === null) continue
-    const opened = await drain(unpackLines(body, opening.identity, name)).then(
+    const opened = await drain(unpackLines(body, opening.identities, name)).then(
       () => true,
       (error: unknown) => !(error instanceof AppError && error.code === 'backup_wrong_key'),
     )
@@ -118,7 +126,7 @@ async function checkInstance(check: Check): Promise<void> {
     const found = await readInstance(target)
     if (found === null || `${JSON.stringify(found, null, 2)}\n` !== text)
       check.tell(instanceName, 'changed', 'The file is not as it was written.')
-    else if (opening.publicKey !== null && !isSignedBy(opening.publicKey, found as Signed<Instance>))
+    else if (opening.publicKeys !== null && !isSignedBy(opening.publicKeys, found as Signed<Instance>))
       check.tell(instanceName, 'foreign', 'The file carries the signature of another instance, or was changed.')
   })
 }
@@ -140,7 +148,7 @@ async function checkSnapshot(check: Check, id: string): Promise<void> {
     () => isSnapshotForeign(check, id),
   )
   if (manifest === null) return
-  const source = { target, manifest: manifest as Manifest, identity: opening.identity }
+  const source = { target, manifest: manifest as Manifest, identities: opening.identities }
   const parts = new Set([name, provenName(id)])
   for (const file of source.manifest.files) {
     parts.add(file.name)
@@ -160,7 +168,7 @@ async function checkProof(check: Check, id: string, digest: string): Promise<voi
   await guarded(check, name, async () => {
     const text = await textOf(check.target, name)
     const proof = parsed(text) as (Signed<{ id: string; manifest: string }> & object) | null
-    const isOurs = proof !== null && (check.opening.publicKey === null || isSignedBy(check.opening.publicKey, proof))
+    const isOurs = proof !== null && (check.opening.publicKeys === null || isSignedBy(check.opening.publicKeys, proof))
     if (!isOurs || `${JSON.stringify(proof)}\n` !== text || proof.id !== id || proof.manifest !== digest)
       check.tell(name, 'changed', 'The note that this snapshot was proven is not as it was written.')
   })
@@ -184,7 +192,7 @@ async function checkHeads(check: Check): Promise<Keys> {
         anchor.head?.stream === place.stream &&
         anchor.head.sequence === place.sequence
       if (!isWhole) return check.tell(name, 'changed', 'The head is not as it was written.')
-      if (check.opening.publicKey !== null && !isSignedBy(check.opening.publicKey, anchor))
+      if (check.opening.publicKeys !== null && !isSignedBy(check.opening.publicKeys, anchor))
         return check.tell(name, 'foreign', 'The head carries the signature of another instance, or was changed.')
       if (anchor.publicKey !== null)
         keys.set(anchor.head.kid, createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: anchor.publicKey }, format: 'jwk' }))
@@ -223,7 +231,7 @@ async function checkStream(check: Check, { stream, segments, keys, anchors }: St
     await guarded(check, name, async () => {
       const body = await check.target.read(name)
       if (body === null) return check.tell(name, 'missing', 'The file went away while it was checked.')
-      const segment = await readSegment(body, check.opening.identity, name)
+      const segment = await readSegment(body, check.opening.identities, name)
       const reached = segment.entries.at(-1)
       if (segment.entries[0]?.entry.sequence !== first || reached?.entry.sequence !== last)
         return check.tell(name, 'changed', 'The file holds other entries than its name says.')

@@ -75,4 +75,6 @@ export type Backups = {
   plan(what: { tenantId: string; at: At | null; scope: Scope; includeRemoved: boolean; url?: string }, progress?: Progress): Promise<Plan>
   /** When the newest proven snapshot was proven, as far as is known without asking the targets. */
   newestProvenAt(): string | null
+  /** Where backups go, as the settings name it. */
+  targets(): readonly string[]
 }

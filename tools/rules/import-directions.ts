@@ -29,7 +29,7 @@ const main = at(/^src\/main\.ts$/)
 const keyFile = at(/^src\/master-key\.ts$/)
 const deploy = at(/^src\/deploy\//)
 const outer = at(
-  /^src\/(main\.ts|engine\.ts|objects\.ts|config\.ts|storage-config\.ts|backup-config\.ts|key-config\.ts|master-key\.ts|kms\.ts|backup-worker\.ts|targets\.ts|http|cli|live|surfaces|deploy|storage|objects)/,
+  /^src\/(main\.ts|engine\.ts|objects\.ts|config\.ts|storage-config\.ts|backup-config\.ts|key-config\.ts|master-key\.ts|kms\.ts|backups\.ts|backup-worker\.ts|recovery\.ts|targets\.ts|http|cli|live|surfaces|deploy|storage|objects)/,
 )
 const feature = (path: string) => path.startsWith('src/') && !outer(path) && !kernel(path) && !engine(path) && !port(path)
 
@@ -39,7 +39,7 @@ const inside = [feature, kernel, permissions, port]
 const layers: readonly Layer[] = [
   {
     name: 'the composition',
-    holds: at(/^src\/((main|master-key|kms|engine|objects|targets|backup-worker)\.ts$|deploy\/)/),
+    holds: at(/^src\/((main|master-key|kms|engine|objects|targets|backups|backup-worker|recovery)\.ts$|deploy\/)/),
     may: [any],
     says: 'everything',
   },

@@ -30,11 +30,10 @@ export async function syncFolder(path: string): Promise<void> {
 
 const temporary = (path: string): string => `${path}.tmp-${process.pid}-${randomBytes(4).toString('hex')}`
 
-/** Removes what a killed run of ours left half-written beside a file. Only whoever holds the lock of the file may. */
+/** Removes what a killed run of ours left half-written of a file and of those beside it. Only whoever holds the lock of the file may. */
 export async function removeLeftovers(path: string): Promise<void> {
-  const prefix = `${basename(path)}.tmp-`
-  for (const name of await readdir(dirname(path)).catch(() => []))
-    if (name.startsWith(prefix)) await rm(join(dirname(path), name), { force: true })
+  const isOurs = (name: string): boolean => name.startsWith(`${basename(path)}.`) && /\.tmp-\d+-[0-9a-f]{8}$/.test(name)
+  for (const name of await readdir(dirname(path)).catch(() => [])) if (isOurs(name)) await rm(join(dirname(path), name), { force: true })
 }
 
 /**

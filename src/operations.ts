@@ -3,6 +3,7 @@ import { createAppointments } from './appointment/create.ts'
 import { bookAppointment, getOfferedAppointment } from './appointment/link.ts'
 import { listAppointments } from './appointment/list.ts'
 import { respondToAppointment } from './appointment/respond.ts'
+import { listActivity } from './attendance/activity.ts'
 import { approveAttendance } from './attendance/approve.ts'
 import { checkOut } from './attendance/check-out.ts'
 import { confirmAttendance } from './attendance/confirm.ts'
@@ -189,6 +190,7 @@ export const operations: readonly AnyOperation[] = [
   listPlaces,
   getPersistence,
   getBackupStatistics,
+  listActivity,
   applyLeave,
   listLeave,
   listOwnLeave,

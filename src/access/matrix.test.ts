@@ -147,6 +147,7 @@ const matrix: Record<string, Row> = {
   'attendance.geo': both(readers),
   'attendance.persistence': both(readers),
   'attendance.backup-statistics': both(readers),
+  'audit.activity': both({ ...readers, ...staffReads }),
   'leave.apply': peopleOnly(fieldOfficers),
   'leave.list': both(everyone),
   'leave.own': peopleOnly(ownOfTenant),

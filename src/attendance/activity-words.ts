@@ -4,7 +4,7 @@ import type { LogEntry } from '../storage/port.ts'
 const words: Readonly<Record<string, string>> = {
   'session.create': 'User Login',
   'session.fail': 'Failed Login Attempt',
-  'session.revoke-current': 'User Logout',
+  'session.revoke': 'User Logout',
   'user.password': 'Password Changed',
   'employee.create': 'Employee Created',
   'employee.update': 'Employee Updated',

@@ -4,6 +4,8 @@ import { operation } from '../kernel/operation.ts'
 import { Leave } from '../leave/entity.ts'
 import { policyOf } from '../policy/policy.ts'
 import { localTime } from '../policy/time.ts'
+import { wakeKeeper } from '../preserve/keeper.ts'
+import { lastBackupOf } from '../preserve/last-backup.ts'
 import type { Filter, TenantStore } from '../storage/port.ts'
 import { Attendance, type AttendanceRow } from './entity.ts'
 import { officers } from './people.ts'
@@ -55,6 +57,7 @@ export const getAttendanceDashboard = operation({
     approvalStatus: z.object({ dcPending: count, adminPending: count }),
   }),
   async run(context, { date: given }) {
+    wakeKeeper(context)
     const { store } = context
     const date = await dayOf(context, given)
     const all = await officers(store)
@@ -95,6 +98,7 @@ export const getProgress = operation({
   input: dateInput,
   output: z.object({ totalEmployees: count, markedEmployees: count, progressPercentage: z.number(), date: z.string() }),
   async run(context, { date: given }) {
+    wakeKeeper(context)
     const date = await dayOf(context, given)
     const active = await officers(context.store, [{ field: 'isActive', op: 'eq', value: true }])
     const marked = (await rowsOfActive(context.store, date, active)).filter(({ row }) => row.status !== 'auto_not_marked').length
@@ -131,9 +135,12 @@ export const getPersistence = operation({
     roleDistribution: counts,
     designationDistribution: counts,
     dccbDistribution: counts,
+    lastBackup: z.object({ at: z.string(), records: count, valid: z.boolean() }).nullable(),
     timestamp: z.string(),
   }),
-  async run({ store, now }) {
+  async run(context) {
+    wakeKeeper(context)
+    const { store, now } = context
     const [byActivity, byRole, byDesignation, byDccb, { dccbs }] = await Promise.all([
       tallyEmployees(store, ['isActive']),
       tallyEmployees(store, ['role']),
@@ -148,6 +155,7 @@ export const getPersistence = operation({
         roleDistribution: distribution(byRole, ['admin', 'field_officer']),
         designationDistribution: distribution(byDesignation),
         dccbDistribution: distribution(byDccb, dccbs),
+        lastBackup: await lastBackupOf(context),
         timestamp: now,
       },
     }
@@ -166,7 +174,9 @@ export const getBackupStatistics = operation({
     attendance: z.object({ total: count, today: count, thisMonth: count }),
     leaves: z.object({ total: count, pending: count }),
   }),
-  async run({ store, nowMs }) {
+  async run(context) {
+    wakeKeeper(context)
+    const { store, nowMs } = context
     const { date } = localTime(nowMs, (await policyOf(store)).timeZone)
     const month = date.slice(0, 7)
     const found = await tallyEmployees(store, ['role', 'isActive'])

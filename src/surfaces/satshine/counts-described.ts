@@ -69,3 +69,32 @@ export const geo: Described = {
     ),
   }),
 }
+
+export const audit: Described = {
+  query: {
+    employee_id: 'Who did it, or whom it is about.',
+    action: 'How the action begins.',
+    from_date: '`YYYY-MM-DD`.',
+    to_date: '`YYYY-MM-DD`.',
+    page: 'From 1; 25 a page.',
+  },
+  responseSchema: z.object({
+    success,
+    count,
+    page: count,
+    pages: count,
+    logs: z.array(
+      z.object({
+        timestamp: text,
+        actor: text,
+        action: text,
+        target: text.nullable(),
+        ip_address: text.nullable(),
+        details: z.record(text, z.unknown()).nullable(),
+        old_value: z.record(text, z.unknown()).nullable(),
+        new_value: z.record(text, z.unknown()).nullable(),
+      }),
+    ),
+  }),
+  problems: { 400: ['date_invalid', 'validation_failed'] },
+}

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { here, setTime, startWorkday, type Workday, type Worker } from '../../attendance/testing/workday.ts'
-import { join } from '../../testing/people.ts'
+import { runPreserve } from '../../preserve/operations.ts'
+import { asSystem, join } from '../../testing/people.ts'
 import { anOfficer, register, said } from './testing/workforce.ts'
 
 let day: Workday
@@ -128,8 +129,12 @@ describe('a day of work', () => {
       active_users: 6,
       role_distribution: { admin: 1, field_officer: 7 },
       designation_distribution: { MT: 4, DC: 1, Support: 1, Associate: 1, Manager: 1 },
+      last_backup: null,
       timestamp: expect.stringMatching(/^2026-11-26T/),
     })
+    const { tenantId } = day.owner
+    expect(await asSystem<{ exitCode: number }>(day.server, runPreserve, { action: 'backup' }, tenantId)).toMatchObject({ exitCode: 0 })
+    expect(await get('user-persistence-api/')).toMatchObject({ last_backup: { at: expect.any(String), records: 8, valid: true } })
     expect(Object.keys(body.dccb_distribution as object)).toHaveLength(18)
     expect(body.dccb_distribution).toMatchObject({ AHMEDABAD: 0, SURAT: 4, BARODA: 1, RAJKOT: 1 })
     setTime(day.server, '16:00:00')

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
@@ -11,12 +11,15 @@ import { generationsKept, writeBackup } from './write-backup.ts'
 const { folder, remove } = freshFolder()
 afterAll(remove)
 
-const scriptAt = (name: string): string => fileURLToPath(new URL(`./testing/${name}.ts`, import.meta.url))
+const scripts = {
+  write: fileURLToPath(new URL('./testing/killed-write.ts', import.meta.url)),
+  run: fileURLToPath(new URL('./testing/killed-run.ts', import.meta.url)),
+}
 
 type Ended = { signal: string | null; code: number | null; steps: string[]; err: string }
 
-function run(script: string, args: readonly string[], environment: Record<string, string> = {}): Promise<Ended> {
-  const child = spawn(process.execPath, [scriptAt(script), ...args], { env: { PATH: process.env.PATH ?? '', ...environment } })
+function run(script: keyof typeof scripts, args: readonly string[], environment: Record<string, string> = {}): Promise<Ended> {
+  const child = spawn(process.execPath, [scripts[script], ...args], { env: { PATH: process.env.PATH ?? '', ...environment } })
   const said = { out: '', err: '' }
   child.stdout.setEncoding('utf8').on('data', (text) => (said.out += text))
   child.stderr.setEncoding('utf8').on('data', (text) => (said.err += text))
@@ -34,9 +37,19 @@ writeFileSync(nextFile, next)
 const older = (file: string): string[] => readdirSync(join(file, '..')).filter((name) => /^users\.json\.\d{8}T/.test(name))
 let count = 0
 
-/** A file with as many generations as stay, all of them ours, so that the next one takes the oldest away. */
+const templates = new Map<number, Promise<string>>()
+
+/** A folder of its own with a file of so many generations, all of them ours. */
 async function placeWith(generations: number): Promise<string> {
+  const template = templates.get(generations) ?? made(generations)
+  templates.set(generations, template)
   const at = join(folder, String(++count))
+  cpSync(await template, at, { recursive: true })
+  return join(at, 'users.json')
+}
+
+async function made(generations: number): Promise<string> {
+  const at = join(folder, `of-${generations}`)
   mkdirSync(at)
   const file = join(at, 'users.json')
   const destination = namedDestination(file)
@@ -48,18 +61,18 @@ async function placeWith(generations: number): Promise<string> {
     })
   }
   await writeBackup(destination, await survey(destination, { force: false }), backupOf(old), { nowMs: Date.UTC(2025, 1, 1), prunes: true })
-  return file
+  return at
 }
 
 test.each([1, generationsKept])(
   'of %i generations, a backup that is killed before any step leaves the old file or the new one, whole and listed, and another run ends it',
   async (generations) => {
-    const { steps } = await run('killed-write', [await placeWith(generations), nextFile, '0'])
+    const { steps } = await run('write', [await placeWith(generations), nextFile, '0'])
     expect(steps.length).toBeGreaterThan(10)
     const seen = new Set<string>()
     for (let at = 1; at <= steps.length; at++) {
       const file = await placeWith(generations)
-      const killed = await run('killed-write', [file, nextFile, String(at)])
+      const killed = await run('write', [file, nextFile, String(at)])
       expect([at, killed.signal]).toEqual([at, 'SIGKILL'])
       const text = readFileSync(file, 'utf8')
       expect([old, next]).toContain(text)
@@ -95,8 +108,8 @@ test('a restore that is killed before its commit created nobody, after it everyo
       HOLDFAST_BACKUP: 'off',
       HOLDFAST_OWNER_PASSWORD: 'correct horse battery staple',
     }
-    expect((await run('killed-run', ['restore', nextFile, 'legacy', String(at)], environment)).signal).toBe('SIGKILL')
-    const again = await run('killed-run', ['restore', nextFile, 'legacy', '0'], environment)
+    expect((await run('run', ['restore', nextFile, 'legacy', String(at)], environment)).signal).toBe('SIGKILL')
+    const again = await run('run', ['restore', nextFile, 'legacy', '0'], environment)
     expect([at, again.code, again.err, again.steps.at(-1)]).toEqual([at, 0, '', `created ${left}`])
   }
 }, 60_000)

@@ -4,7 +4,7 @@ import type { RowTotals } from './workforce.ts'
 const count = z.int()
 const rowTotals = z.object({ created: count, existing: count, orphan: count, invalid: count })
 
-export const outcomes = ['created', 'existing', 'conflict', 'invalid', 'deleted'] as const
+const outcomes = ['created', 'existing', 'conflict', 'invalid', 'deleted'] as const
 
 const recordReport = z.object({
   /** From 1, in the order of the source. */
@@ -50,7 +50,6 @@ export const report = z.object({
 
 export type Report = z.output<typeof report>
 export type RecordReport = z.output<typeof recordReport>
-export type Outcome = (typeof outcomes)[number]
 
 export const noTotals = { created: 0, existing: 0, conflict: 0, invalid: 0, deleted: 0 }
 const noRowTotals: RowTotals = { created: 0, existing: 0, orphan: 0, invalid: 0 }

@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { AppError } from '../kernel/errors.ts'
+import { csvHead, csvLine } from './audit-csv.ts'
 import { type Answer, command } from './command.ts'
 import { connected } from './connection.ts'
 import { exitCodes } from './exit-codes.ts'
@@ -11,7 +13,7 @@ import { type PublicKeys, type Verified, verifyExport } from './verify-export.ts
 
 type Part = { lines: string[]; last: number; sealed: string | null }
 type VerifyOptions = { tenant?: string; file?: string; keys?: string }
-type ExportOptions = { tenant?: string; from?: string; to?: string; out?: string }
+type ExportOptions = { tenant?: string; from?: string; to?: string; out?: string; format?: string }
 
 export function addAudit(program: Command): void {
   const audit = program
@@ -71,10 +73,11 @@ function verdict(found: Verified): Answer {
 
 function addExport(audit: Command): void {
   const exporting = command<ExportOptions>(audit, 'export', {
-    summary: 'Write the log of a tenant as NDJSON',
+    summary: 'Write the log of a tenant as NDJSON or CSV',
     examples: [
       ['holdfast audit export --out acme.ndjson --tenant acme', 'an entry a line, the last line is the signed head'],
       ['holdfast audit export --from 100 --to 200', 'to standard output'],
+      ['holdfast audit export --format csv --out acme.csv', 'for a spreadsheet; only NDJSON can be verified'],
     ],
     inTenant: true,
     reads: true,
@@ -83,23 +86,36 @@ function addExport(audit: Command): void {
     .option('--from <n>', 'first entry (default: 1)')
     .option('--to <n>', 'last entry (default: the newest)')
     .option('--out <file>', 'write to this file, which must not exist (default: standard output, with or without --json)')
-  exporting.does(async ({ options, run, here }) => {
+    .option('--format <ndjson|csv>', 'NDJSON can be verified, CSV opened in a spreadsheet (default: ndjson)')
+  exporting.does(async ({ options, run, here, say }) => {
     const from = sequenceOf('--from', options.from) ?? 1
     const to = sequenceOf('--to', options.to)
     if (to !== undefined && to < from) throw usage(`--to ${to} is before --from ${from}.`)
+    const format = options.format ?? 'ndjson'
+    if (format !== 'ndjson' && format !== 'csv') throw usage(`--format is ${JSON.stringify(format)}, but must be ndjson or csv.`)
+    const isCsv = format === 'csv'
+    const digest = createHash('sha256')
     const out = openOutput(options.out ?? null)
+    async function write(text: string): Promise<void> {
+      digest.update(text)
+      await out.write(text)
+    }
     try {
       let entries = 0
+      if (isCsv) await write(csvHead)
       for (let after = from - 1; ; ) {
         const part = await run<Part>('audit.export', here, { after, ...(to === undefined ? {} : { to }) })
         entries += part.lines.length
-        await out.write([...part.lines, ...(part.sealed === null ? [] : [part.sealed])].map((line) => `${line}\n`).join(''))
+        const lines = isCsv ? part.lines.map(csvLine) : [...part.lines, ...(part.sealed === null ? [] : [part.sealed])]
+        await write(lines.map((line) => `${line}${isCsv ? '\r\n' : '\n'}`).join(''))
         after = part.last
         if (part.sealed !== null) break
       }
       const file = await out.finish()
-      if (file === null) return { document: undefined, words: '' }
-      return { document: { file, entries }, words: `Wrote ${entries} entries to ${file}.` }
+      const sha256 = digest.digest('hex')
+      if (file !== null) return { document: { file, entries, sha256 }, words: `Wrote ${entries} entries to ${file} (SHA-256 ${sha256}).` }
+      say(`${entries} entries, SHA-256 ${sha256}`)
+      return { document: undefined, words: '' }
     } finally {
       await out.discard()
     }

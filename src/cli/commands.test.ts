@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -161,12 +162,13 @@ describe.each(['without a server', 'beside a server'])('%s', (where) => {
     const one = await document(`audit verify --tenant ${tenantId}`)
     const file = join(folder, own('export'))
     const written = await document(`audit export --out ${file}`)
+    const sum = (text: string | Buffer) => createHash('sha256').update(text).digest('hex')
     const part = await run('audit export --from 2 --to 3')
 
     expect(all).toMatchObject({ code: 0, json: { ok: true, problems: [] } })
     expect(Number(all.json.streams)).toBeGreaterThan(Number(one.json.streams))
     const lines = readFileSync(file, 'utf8').trimEnd().split('\n')
-    expect(written.json).toEqual({ file, entries: lines.length - 1 })
+    expect(written.json).toEqual({ file, entries: lines.length - 1, sha256: sum(readFileSync(file)) })
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({ stream: tenantId, sequence: 1, action: 'tenant.create' })
     expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ head: { stream: tenantId, signature: expect.any(String) } })
     expect(part.out.trimEnd().split('\n')).toHaveLength(3)

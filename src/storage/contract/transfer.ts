@@ -295,6 +295,39 @@ export function transferLaws(open: OpenSubject): void {
       await expect(tenant.commit([insert(Badge, aBadge('e', 2))], meta)).rejects.toMatchObject({ reason: 'unique', key: 'number' })
     })
 
+    test.each([false, true])(
+      'gives a key back to the row that had it first, and frees those of removed rows (another process finishes: %s)',
+      async (isAnother) => {
+        const subject = await begun()
+        const tenantId = newId()
+        const first = subject.storage.transfer()
+        await first.begin()
+        const badges = (...rows: Badge[]) => first.load({ type: Badge, rows: rows.map((row) => ({ tenantId, row })) })
+        const gone = aMember({ email: 'gone@example.org', username: 'gone', login: 'gone' })
+        await badges(aBadge('a', 1), aBadge('b', 2))
+        await first.load({ type: Member, rows: [{ tenantId, row: gone }] })
+        // copied while it held the number of a, and again when it did not: a itself is not copied anew
+        await badges(aBadge('b', 1))
+        await badges(aBadge('b', 3))
+        await first.load({ type: Member, removed: [{ tenantId, id: gone.id }] })
+        const storage = isAnother ? await subject.reopen() : subject.storage
+        if (isAnother) await storage.transfer().begin()
+        await storage.transfer().finish()
+        await storage.setSigner(signer)
+
+        const tenant = storage.tenant(tenantId)
+        for (const [id, number] of [
+          ['a', 1],
+          ['b', 3],
+        ] as const)
+          expect(await tenant.find(Badge, 'number', [number])).toEqual(aBadge(id, number))
+        expect(await tenant.find(Badge, 'number', [2])).toBeNull()
+        await expect(tenant.commit([insert(Badge, aBadge('c', 1))], meta)).rejects.toMatchObject({ reason: 'unique', key: 'number' })
+        await tenant.commit([insert(Badge, aBadge('c', 2)), insert(Member, aMember({ ...gone, id: newId() }))], meta)
+        expect((await storage.platform().lookup(Member, 'login', ['gone'])).map(({ row }) => row.id)).not.toContain(gone.id)
+      },
+    )
+
     test('tells rows by tenant and id, of all tenants or one', async () => {
       const { storage, tenants } = await written()
       const all = await everything((ask) => storage.transfer().rows(Member, ask), 1)

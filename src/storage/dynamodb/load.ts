@@ -1,46 +1,41 @@
 import { PutItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
-import type { AnyEntity } from '../../kernel/entity.ts'
 import { AppError } from '../../kernel/errors.ts'
 import type { StreamHead } from '../entry.ts'
 import type { Load } from '../port.ts'
 import { type BulkWrite, writeAll } from './bulk.ts'
 import type { Database } from './db.ts'
 import { type Item, itemOf, keyOf, type Row } from './item.ts'
-import { hasKeys, keyItemsOf, sequencePlace, statePlace, streamsPartition, tenantsPartition } from './keys.ts'
+import { sequencePlace, statePlace, streamsPartition, tenantsPartition } from './keys.ts'
+import { keyLoader, type Next } from './load-keys.ts'
 import type { Running } from './store.ts'
 
 const itemAt = (pk: string, sk: string): Item => ({ pk: { S: pk }, sk: { S: sk } })
 const stateKey = itemAt(statePlace.pk, statePlace.sk)
 
-/** `isFinishing`: key items may be there already, of rows as they are. */
-type LoadState = { state: 'loading' | 'ready'; mark: string | null; isFinishing: boolean }
+type LoadState = { state: 'loading' | 'ready'; mark: string | null }
 
 /** What is known of a load, or null when there never was one. */
 export async function loadState(db: Database): Promise<LoadState | null> {
   const item = await db.getItem({ table: db.keys, key: stateKey })
   if (item === null) return null
-  return {
-    state: item.state?.S === 'loading' ? 'loading' : 'ready',
-    mark: item.mark?.S ?? null,
-    isFinishing: item.isFinishing?.BOOL === true,
-  }
+  return { state: item.state?.S === 'loading' ? 'loading' : 'ready', mark: item.mark?.S ?? null }
 }
 
-export async function writeState(db: Database, { state, mark, isFinishing }: LoadState): Promise<void> {
+export async function writeState(db: Database, { state, mark }: LoadState): Promise<void> {
   const Item: Item = {
     ...stateKey,
     state: { S: state },
-    isFinishing: { BOOL: isFinishing },
     ...(mark === null || mark === '' ? {} : { mark: { S: mark } }),
   }
   await db.send(() => db.client.send(new PutItemCommand({ TableName: db.keys.name, Item })))
 }
 
 /**
- * Writes batches of a load. Rows come without the items of their keys, which are made once, at the end, when no two rows hold one key any more. How far each stream is loaded stands in
- * the list of streams, so that a load that was cut off in the middle of a batch writes that batch again and leaves no gap.
+ * Writes batches of a load. How far each stream is loaded stands in the list of streams, so that a load that was cut off in the middle of a batch writes that batch again and leaves no gap.
+ * `isWhole`: nothing was loaded before.
  */
-export function loaderOf({ db, log, list }: Pick<Running, 'db' | 'log' | 'list'>, entities: readonly AnyEntity[]) {
+export function loaderOf({ db, log, list }: Pick<Running, 'db' | 'log' | 'list'>, isWhole: boolean) {
+  const keys = keyLoader({ db, list, isWhole })
   const registered = new Set<string>()
   const heads = new Map<string, StreamHead | null>()
 
@@ -66,8 +61,14 @@ export function loaderOf({ db, log, list }: Pick<Running, 'db' | 'log' | 'list'>
     const puts = given.map(({ tenantId, row }): BulkWrite => ({ table, put: itemOf(table, tenantId, row as Row) }))
     const removals = removed.map(({ tenantId, id }): BulkWrite => ({ table, remove: keyOf(table, tenantId, id) }))
     const ids = given.map(({ tenantId }) => tenantId)
+    const next: Next[] = [
+      ...given.map(({ tenantId, row }) => ({ tenantId, id: row.id, row: row as Row })),
+      ...removed.map(({ tenantId, id }) => ({ tenantId, id, row: null })),
+    ]
+    await keys.release(type, next)
     await writeAll(db, [...tenants(ids), ...puts, ...removals])
     for (const id of ids) registered.add(id)
+    await keys.take(type, next)
   }
 
   /** Every entry is checked before the first is written. */
@@ -130,30 +131,16 @@ export function loaderOf({ db, log, list }: Pick<Running, 'db' | 'log' | 'list'>
     return db.client.send(raise).catch((error: Error) => (error.name === 'ConditionalCheckFailedException' ? null : db.fail(error)))
   }
 
-  /** Walks through every row that has keys. */
-  async function eachKey(tenantIds: AsyncIterable<readonly string[]>, make: (key: Item) => BulkWrite): Promise<void> {
-    for await (const some of tenantIds)
-      for (const tenantId of some)
-        for (const type of entities.filter(hasKeys))
-          for await (const page of list.rowsOf(tenantId, type, {}))
-            await writeAll(
-              db,
-              page.flatMap((row) => keyItemsOf(type, tenantId, row).map((key) => make(key.item))),
-            )
-  }
-
   return {
     async load(batch: Load): Promise<void> {
       await rows(batch)
       await entries(batch.entries ?? [])
       await atOnce(batch.heads ?? [], signed)
       await atOnce(batch.sequences ?? [], raised)
-      if (batch.mark !== undefined) await writeState(db, { state: 'loading', mark: batch.mark, isFinishing: false })
+      if (batch.mark !== undefined) await writeState(db, { state: 'loading', mark: batch.mark })
     },
-    putKeys: (tenantIds: AsyncIterable<readonly string[]>) => eachKey(tenantIds, (put) => ({ table: db.keys, put })),
-    /** Takes back what a `finish` made that did not come to its end, because rows may change again. */
-    removeKeys: (tenantIds: AsyncIterable<readonly string[]>) =>
-      eachKey(tenantIds, (item) => ({ table: db.keys, remove: { pk: item.pk, sk: item.sk } as Item })),
+    /** Makes the keys what the rows say. */
+    complete: keys.complete,
   }
 }
 

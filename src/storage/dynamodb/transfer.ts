@@ -98,13 +98,12 @@ export function transferOf(current: () => Running, entities: readonly AnyEntity[
 
     async begin() {
       const running = current()
-      if ((await state()) === 'ready') throw notEmpty()
+      const before = await state()
+      if (before === 'ready') throw notEmpty()
       const known = await loadState(running.db)
-      const begun = loaderOf(running, entities)
-      if (known?.isFinishing) await begun.removeKeys(tenantIds(''))
-      await writeState(running.db, { state: 'loading', mark: known?.mark ?? null, isFinishing: false })
+      await writeState(running.db, { state: 'loading', mark: known?.mark ?? null })
       running.isLoading = true
-      loader = begun
+      loader = loaderOf(running, before === 'empty')
       return known?.mark ?? null
     },
 
@@ -117,10 +116,8 @@ export function transferOf(current: () => Running, entities: readonly AnyEntity[
     async finish() {
       const running = current()
       const to = loading()
-      const known = await loadState(running.db)
-      await writeState(running.db, { state: 'loading', mark: known?.mark ?? null, isFinishing: true })
-      await to.putKeys(tenantIds(''))
-      await writeState(running.db, { state: 'ready', mark: null, isFinishing: false })
+      await to.complete(entities, () => tenantIds(''))
+      await writeState(running.db, { state: 'ready', mark: null })
       running.isLoading = false
       loader = null
     },

@@ -64,7 +64,7 @@ export function assertEmployeePassword(context: Context, { password, employeeId,
 
 export const fullNameOf = (firstName: string, lastName: string): string => `${firstName} ${lastName}`.trim()
 
-type Hashed = { employee: NewEmployee; passwordHash: string }
+type Hashed = { employee: NewEmployee; passwordHash: string | null }
 
 /** New employees as changes for one commit, in their order, with their managers and those who waited for one of them. Errors: `role_not_grantable`. */
 export async function planEmployees(context: Context, newcomers: readonly Hashed[]): Promise<{ people: Person[]; changes: Change[] }> {

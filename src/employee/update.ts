@@ -36,11 +36,15 @@ export const updateEmployee = operation({
   },
 })
 
-/** A change of an employee on both rows. A new name may be the one that somebody waited for, a new manager's name is looked up. */
+/**
+ * A change of an employee on both rows. A new name may be the one that somebody waited for, a new manager's name is looked up. `renews`: the user gets a new version even where nothing of it changes, for
+ * interfaces that show both rows as one.
+ */
 export async function planPersonUpdate(
   context: Context,
   before: Person,
   patch: Partial<EmployeeRow>,
+  { renews = false } = {},
 ): Promise<{ person: Person; changes: Change[] }> {
   const { store, now } = context
   const employee = patched(Employee, before.employee, patch, now)
@@ -59,11 +63,13 @@ export async function planPersonUpdate(
     ),
   )
   const waiting = links?.waiting ?? []
+  const isSame = !named.has(before.user.id)
+  const user = isSame && renews ? patched(User, before.user, {}, now) : planned.user
   return {
-    person: { ...before, employee, user: planned.user },
+    person: { ...before, employee, user },
     changes: [
       // pins the user when nothing of it changes, so that a deactivation meanwhile is not overlooked
-      ...(named.has(before.user.id) ? [] : [check(User, before.user)]),
+      ...(isSame ? [renews ? update(User, before.user, user) : check(User, before.user)] : []),
       ...planned.changes,
       update(Employee, before.employee, employee),
       ...waiting

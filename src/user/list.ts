@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { usersWithin } from '../access/scope.ts'
+import { userView, withEmployees } from '../employee/native.ts'
 import type { Context } from '../kernel/context.ts'
 import { fold } from '../kernel/entity.ts'
 import { operation } from '../kernel/operation.ts'
@@ -24,11 +25,16 @@ export const listUsers = operation({
   needs: 'user:read',
   readOnly: true,
   input: z.strictObject({ ...pageInput, ...wanted }),
-  output: pageOf(User.public),
+  output: pageOf(userView),
   async run(context, { limit = pageLimit.default, cursor, ...input }) {
     const { scope, store } = context
-    if (scope !== 'tenant' && scope !== 'platform') return { output: await pageWithin(context, input, { limit, cursor: cursor ?? null }) }
-    return { output: await store.list(User, { ...selectionOf(input), filter: filtersOf(input), cursor: cursor ?? null, limit }) }
+    const page =
+      scope !== 'tenant' && scope !== 'platform'
+        ? await pageWithin(context, input, { limit, cursor: cursor ?? null })
+        : await store.list(User, { ...selectionOf(input), filter: filtersOf(input), cursor: cursor ?? null, limit })
+    const items = await withEmployees(store, page.items)
+    // the page that the store keeps is written once: it goes on as it is where nobody is an employee
+    return { output: items === page.items ? page : { ...page, items: [...items] } }
   },
 })
 

@@ -1,11 +1,21 @@
 import { z } from 'zod'
 import { isWithin } from '../access/scope.ts'
+import {
+  employeePatchFields,
+  namesEmployee,
+  newEmployeeFields,
+  planEmployeeChange,
+  planNewEmployee,
+  userView,
+  withEmployee,
+} from '../employee/native.ts'
+import { employeeConflicts } from '../employee/plan.ts'
 import type { Context } from '../kernel/context.ts'
 import { AppError, notFound } from '../kernel/errors.ts'
 import { operation } from '../kernel/operation.ts'
 import { contextIn } from '../tenant/place.ts'
 import { User } from './entity.ts'
-import { newUserFields, patchFields } from './input.ts'
+import { newUserFields, patchFields, username } from './input.ts'
 import { planUser, type UserRow, userConflicts } from './plan.ts'
 import { planUpdate } from './plan-update.ts'
 
@@ -15,20 +25,35 @@ export const createUser = operation({
   summary: 'Create a user',
   needs: 'user:create',
   elsewhere: true,
-  input: z.strictObject({ ...newUserFields, tenantId: z.string().max(200).optional() }),
-  output: User.public,
-  conflicts: userConflicts,
+  input: z.strictObject({
+    ...newUserFields,
+    ...newEmployeeFields,
+    username: username.optional(),
+    tenantId: z.string().max(200).optional(),
+  }),
+  output: userView,
+  conflicts: { ...employeeConflicts, ...userConflicts },
   async run(caller, { tenantId, ...input }) {
     const context = await contextIn(caller, tenantId)
+    if (namesEmployee(input)) {
+      const made = await planNewEmployee(context, input)
+      return { output: made.user, changes: made.changes, store: context.store, entity: { type: User.name, id: made.user.id } }
+    }
+    const { username: name } = input
+    if (name === undefined) throw missing('username')
     await assertManagerWithin(context, input.managerId ?? null)
     const { user, changes } = await planUser(context, {
       ...input,
+      username: name,
       role: input.role ?? 'member',
       managerId: input.managerId ?? defaultManager(context),
     })
     return { output: user, changes, store: context.store, entity: { type: User.name, id: user.id } }
   },
 })
+
+const missing = (field: string) =>
+  new AppError('unprocessable', 'validation_failed', `${field}: is required`, { errors: [{ field, message: 'is required' }] })
 
 /** Who makes users only below them becomes the manager of those they make. */
 const defaultManager = ({ scope, actor }: Context): string | null => (scope === 'tenant' || scope === 'platform' ? null : actor.id)
@@ -45,9 +70,9 @@ export const getUser = operation({
   needs: 'user:read',
   readOnly: true,
   input: z.strictObject({ id: z.string() }),
-  output: User.public,
+  output: userView,
   async run(context, { id }) {
-    return { output: await reachable(context, id) }
+    return { output: await withEmployee(context.store, await reachable(context, id)) }
   },
 })
 
@@ -62,14 +87,18 @@ export const updateUser = operation({
   name: 'user.update',
   summary: 'Change a user',
   needs: 'user:update',
-  input: z.strictObject({ id: z.string(), version: z.int().min(1), ...patchFields }),
-  output: User.public,
-  conflicts: userConflicts,
+  input: z.strictObject({ id: z.string(), version: z.int().min(1), ...patchFields, ...employeePatchFields }),
+  output: userView,
+  conflicts: { ...employeeConflicts, ...userConflicts },
   async run(context, { id, version, ...patch }) {
     const before = await reachable(context, id)
     if (before.version !== version) throw stale()
+    if (namesEmployee(patch)) {
+      const changed = await planEmployeeChange(context, before, patch)
+      return { output: changed.user, changes: changed.changes, entity: { type: User.name, id } }
+    }
     const { user, changes } = await planUpdate(context, before, patch)
-    return { output: user, changes, entity: { type: User.name, id } }
+    return { output: await withEmployee(context.store, user), changes, entity: { type: User.name, id } }
   },
 })
 

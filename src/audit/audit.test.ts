@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto'
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
-import Database from 'better-sqlite3'
+import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { startTestServer, type TestServer } from '../testing/server.ts'
+import { type Damage, keepsHeadsApart, storedLog, tamper } from '../testing/tamper.ts'
 
 let server: TestServer
 let token: string
@@ -15,14 +14,6 @@ beforeEach(async () => {
 afterEach(() => server.close())
 
 const createUser = (username: string) => server.send('POST', '/v1/users', { token, body: { username, password: 'a good long passphrase' } })
-
-/** Changes the database behind the server's back, as someone with the disk in hand could. */
-async function tamper(sql: string): Promise<void> {
-  expect(readdirSync(server.folder)).toContain('holdfast.db')
-  const database = new Database(join(server.folder, 'holdfast.db'))
-  database.exec(sql)
-  database.close()
-}
 
 const integrity = async () => (await server.send('GET', '/v1/integrity', { token })).body
 
@@ -77,15 +68,8 @@ test.each(['limit=0', 'limit=201', 'cursor=rubbish', 'order=sideways', 'from=yes
 
 test('anyone can recompute the chain without a secret', async () => {
   await createUser('ann')
-  const database = new Database(join(server.folder, 'holdfast.db'), { readonly: true })
-  const rows = database.prepare('SELECT stream, sequence, entry, hash FROM log ORDER BY stream, sequence').all() as {
-    stream: string
-    sequence: number
-    entry: string
-    hash: string
-  }[]
   const previous = new Map<string, string>()
-  for (const { stream, entry, hash } of rows) {
+  for (const { stream, entry, hash } of await storedLog(server)) {
     const before = previous.get(stream) ?? '0'.repeat(64)
     expect(
       createHash('sha256')
@@ -94,7 +78,6 @@ test('anyone can recompute the chain without a secret', async () => {
     ).toBe(hash)
     previous.set(stream, hash)
   }
-  database.close()
   expect(previous.size).toBe(2)
 })
 
@@ -105,31 +88,99 @@ test('a store that nobody touched is ok', async () => {
   expect(Number(body.rows.checked)).toBeGreaterThan(4)
 })
 
-test.each([
-  ['a changed row', `UPDATE users SET full_name = 'Mallory' WHERE username = 'ann'`, 'row'],
-  ['a changed secret', `UPDATE credentials SET password_hash = 'x' WHERE id IN (SELECT id FROM users WHERE username = 'ann')`, 'row'],
-  ['a deleted row', `DELETE FROM users WHERE username = 'ann'`, 'row'],
+type Item = Record<string, AttributeValue>
+const isAnn = (item: Item): boolean => item.username?.S === 'ann'
+const isOurs = (item: Item): boolean => item.stream?.S !== 'platform'
+const edited = (item: Item, field: string, from: string, to: string): Item => ({
+  ...item,
+  [field]: { S: (item[field]?.S ?? '').replaceAll(from, to) },
+})
+
+const damages: [what: string, damage: Damage, code: string][] = [
   [
-    'a row that nobody logged',
-    `INSERT INTO counters (tenant_id, id, value, version, created_at, updated_at) SELECT tenant_id, 'planted', 1, 1, created_at, created_at FROM users LIMIT 1`,
+    'a changed row',
+    {
+      sql: `UPDATE users SET full_name = 'Mallory' WHERE username = 'ann'`,
+      table: 'users',
+      change: (item) => (isAnn(item) ? { ...item, fullName: { S: 'Mallory' } } : item),
+    },
     'row',
   ],
-  ['a changed entry', `UPDATE log SET entry = replace(entry, 'ann', 'eve') WHERE entry LIKE '%user.create%'`, 'changed'],
-  ['a removed entry', `DELETE FROM log WHERE sequence = 2 AND stream <> 'platform'`, 'missing'],
   [
-    'a cut tail',
-    `DELETE FROM log WHERE stream <> 'platform' AND sequence = (SELECT max(sequence) FROM log WHERE stream <> 'platform')`,
-    'tail_missing',
+    'a changed secret',
+    {
+      sql: `UPDATE credentials SET password_hash = 'x' WHERE id IN (SELECT id FROM users WHERE username = 'ann')`,
+      table: 'credentials',
+      change: (item) => ({ ...item, passwordHash: { S: 'x' } }),
+    },
+    'row',
   ],
-  ['a forged head', `UPDATE heads SET signature = substr(signature, 2) || 'A' WHERE stream <> 'platform'`, 'head_invalid'],
   [
-    'a changed secret in the log',
-    `UPDATE log SET secrets = replace(secrets, 'argon2id', 'argon2xx') WHERE secrets LIKE '%argon2id%'`,
+    'a deleted row',
+    { sql: `DELETE FROM users WHERE username = 'ann'`, table: 'users', change: (item) => (isAnn(item) ? null : item) },
+    'row',
+  ],
+  [
+    'a row that nobody logged',
+    {
+      sql: `INSERT INTO counters (tenant_id, id, value, version, created_at, updated_at) SELECT tenant_id, 'planted', 1, 1, created_at, created_at FROM users LIMIT 1`,
+      table: 'users',
+      change: (item) => (isAnn(item) ? { ...item, id: { S: '019b1f3a-7c40-7000-8000-000000000007' }, username: { S: 'eve' } } : item),
+    },
+    'row',
+  ],
+  [
+    'a changed entry',
+    {
+      sql: `UPDATE log SET entry = replace(entry, 'ann', 'eve') WHERE entry LIKE '%user.create%'`,
+      table: 'audit-log',
+      change: (item) => (item.entry?.S?.includes('user.create') ? edited(item, 'entry', 'ann', 'eve') : item),
+    },
     'changed',
   ],
-])('finds %s', async (_what, sql, code) => {
+  [
+    'a removed entry',
+    {
+      sql: `DELETE FROM log WHERE sequence = 2 AND stream <> 'platform'`,
+      table: 'audit-log',
+      change: (item) => (isOurs(item) && item.sequence?.N === '2' ? null : item),
+    },
+    'missing',
+  ],
+  [
+    'a forged head',
+    {
+      sql: `UPDATE heads SET signature = substr(signature, 2) || 'A' WHERE stream <> 'platform'`,
+      table: 'audit-log',
+      change: (item) =>
+        isOurs(item) && item.signature !== undefined ? { ...item, signature: { S: `${item.signature.S?.slice(1)}A` } } : item,
+    },
+    'head_invalid',
+  ],
+  [
+    'a changed secret in the log',
+    {
+      sql: `UPDATE log SET secrets = replace(secrets, 'argon2id', 'argon2xx') WHERE secrets LIKE '%argon2id%'`,
+      table: 'audit-log',
+      change: (item) => (item.secrets?.S?.includes('argon2id') ? edited(item, 'secrets', 'argon2id', 'argon2xx') : item),
+    },
+    'changed',
+  ],
+]
+if (keepsHeadsApart)
+  damages.push([
+    'a cut tail',
+    {
+      sql: `DELETE FROM log WHERE stream <> 'platform' AND sequence = (SELECT max(sequence) FROM log WHERE stream <> 'platform')`,
+      table: 'audit-log',
+      change: (item) => item,
+    },
+    'tail_missing',
+  ])
+
+test.each(damages)('finds %s', async (_what, damage, code) => {
   await createUser('ann')
-  await tamper(sql)
+  await tamper(server, damage)
   const body = await integrity()
   expect(body.status).toBe('suspect')
   expect(body.problems.map((problem) => String(problem.code))).toContain(code)

@@ -4,6 +4,7 @@ import { networkOf } from '../http/network.ts'
 import { patched, update } from '../kernel/change.ts'
 import { type Context, system } from '../kernel/context.ts'
 import { moveClock, stopClock } from '../testing/clock.ts'
+import { testEngine } from '../testing/engines.ts'
 import { actionsOf } from '../testing/log.ts'
 import { attempt, enterOwner, freshAddress, join, type Person } from '../testing/people.ts'
 import { startTestServer, type TestServer } from '../testing/server.ts'
@@ -122,7 +123,8 @@ describe('of one network, when hashes take long', () => {
     }
     for (const end of endings) end()
     expect((await settled).filter(({ status }) => status === 'fulfilled')).toHaveLength(64)
-    expect(started).toEqual(Array.from({ length: 64 }, (_, n) => n))
+    const inOrder = testEngine === 'sqlite' ? started : started.toSorted((a, b) => a - b) // across a network, reads come back in any order
+    expect(inOrder).toEqual(Array.from({ length: 64 }, (_, n) => n))
   })
 
   test('all come in that wait, though many places come free at once', async () => {
@@ -139,10 +141,6 @@ describe('of one network, when hashes take long', () => {
 test('a right guess beyond the thirty is not even checked', async () => {
   const ann = await join(server, owner)
   const from = freshAddress()
-  const guesses = Array.from({ length: 45 }, (_, at) =>
-    at === 44
-      ? attempt(server, { login: ann.username, from })
-      : attempt(server, { login: `nobody-${randomUUID()}`, password: wrong, from }),
-  )
-  expect((await Promise.all(guesses)).at(-1)?.body.code).toBe('network_throttled')
+  await Promise.all(Array.from({ length: 44 }, () => attempt(server, { login: `nobody-${randomUUID()}`, password: wrong, from })))
+  expect((await attempt(server, { login: ann.username, from })).body.code).toBe('network_throttled')
 })

@@ -20,6 +20,7 @@ export type BackupConfig = {
 }
 
 const usualKeep = '24 hourly, 7 daily, 5 weekly, 12 monthly'
+const usualSchedule = '17 * * * *'
 
 const wrong = (name: string, given: string, allowed: string) =>
   new AppError('invalid', 'bad_setting', `${name} is ${JSON.stringify(given)}, but must be ${allowed}.`)
@@ -29,7 +30,7 @@ export function readBackup(environment: Environment, dataFolder: string): Backup
   const text = (name: string): string | null => environment[name]?.trim() || null
   const mode = text('HOLDFAST_BACKUP_MODE') ?? 'async'
   if (mode !== 'async' && mode !== 'sync') throw wrong('HOLDFAST_BACKUP_MODE', mode, 'async or sync')
-  const schedule = text('HOLDFAST_BACKUP_SCHEDULE') ?? '17 * * * *'
+  const schedule = text('HOLDFAST_BACKUP_SCHEDULE') ?? usualSchedule
   if (!isSchedule(schedule)) throw wrong('HOLDFAST_BACKUP_SCHEDULE', schedule, 'a schedule in cron syntax, such as 17 * * * *')
   const keep = keepOf(text('HOLDFAST_BACKUP_KEEP') ?? usualKeep)
   const given = text('HOLDFAST_BACKUP')
@@ -96,3 +97,6 @@ function keepOf(given: string): BackupConfig['keep'] {
   }
   return keep
 }
+
+/** What holds where nothing is set, but for the targets. */
+export const defaultBackup: Omit<BackupConfig, 'targets'> = { mode: 'async', schedule: usualSchedule, keep: keepOf(usualKeep) }

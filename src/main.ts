@@ -1,5 +1,6 @@
 import { createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import { readFileSync, statfsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import type { FastifyInstance } from 'fastify'
 import { type OpenBackups, openBackups } from './backups.ts'
 import type { Config } from './config.ts'
@@ -22,7 +23,7 @@ import { idSource } from './kernel/id.ts'
 import { createSealer } from './kernel/seal.ts'
 import type { Logger } from './kernel/services.ts'
 import { isWithoutKey, openMasterKeys, removeKeyFile } from './master-key.ts'
-import { backupKeys, type Mended, openStorage, type RecoveryOptions, toldOf } from './recovery.ts'
+import { backupKeys, type Mended, openStorage, type RecoveryOptions, recoverAside, toldOf } from './recovery.ts'
 import { ensureFirstTenant, type FirstOwner } from './session/first-start.ts'
 import { createHasher, type Hasher } from './session/hasher.ts'
 import { type KeyRing, openKeyRing } from './session/key-ring.ts'
@@ -33,6 +34,8 @@ import { networkFileSystem } from './storage/sqlite/folder.ts'
 import { type Committed, timed } from './storage/timed.ts'
 import type { StorageConfig } from './storage-config.ts'
 import { surfaces } from './surfaces.ts'
+
+export type { Mended, RecoveryOptions } from './recovery.ts'
 
 /** The storage with everything that operations need: what the CLI opens when no server runs, and what a server is built on. */
 export type Holdfast = {
@@ -158,11 +161,24 @@ async function tellMended({ storage, clock }: Runtime, mended: Mended): Promise<
   await storage.platform().commit([], {
     actor: { id, kind, name },
     action: 'restore.run',
-    entity: null,
+    entity: { type: 'restore', id: mended.id },
     requestId: null,
     time: toTime(clock.realMs()),
     detail,
   })
+}
+
+/** What a recovery into an empty storage would bring back: it is done to the side, and taken away again. Errors: `missing_key`, those of a recovery. */
+export async function previewRecovery(config: Config, log: Logger, { from, progress }: RecoveryOptions): Promise<Mended> {
+  if (isWithoutKey(config))
+    throw new AppError(
+      'internal',
+      'missing_key',
+      `There is no master.key in ${config.dataFolder}, and HOLDFAST_KEY is not set. Put the key back; without it no backup can be read.`,
+    )
+  const masterKeys = await openMasterKeys(config)
+  const targets = from ?? config.backup?.targets ?? []
+  return recoverAside(tmpdir(), { config, masterKeys, log, targets, progress }, async (_, mended) => mended)
 }
 
 /** Another storage beside the one that is open, such as the target of a move. */

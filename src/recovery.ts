@@ -1,14 +1,14 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type BackupKeys, backupKeysOf } from './backup/keys.ts'
 import { newestSource, type Recovered, recover } from './backup/recover.ts'
 import type { Source } from './backup/source.ts'
-import type { Target } from './backup/target.ts'
 import type { TargetConfig } from './backup-config.ts'
 import type { Config } from './config.ts'
 import { createEngine } from './engine.ts'
 import { entities } from './entities.ts'
 import { AppError } from './kernel/errors.ts'
+import { idSource } from './kernel/id.ts'
 import { createSealer } from './kernel/seal.ts'
 import type { Logger } from './kernel/services.ts'
 import { keptFormerKeys, type MasterKeys } from './master-key.ts'
@@ -25,7 +25,7 @@ export type RecoveryOptions = {
 }
 
 /** What opening the storage had to mend. `aside` is where the database that could not be used is now. */
-export type Mended = Recovered & { aside: string | null; seconds: number }
+export type Mended = Recovered & { id: string; at: string; aside: string | null; seconds: number }
 
 type Parts = {
   config: Config
@@ -66,7 +66,7 @@ export async function openStorage(parts: Parts): Promise<{ engine: Storage; mend
     }
     const recovered = await fill(engine, parts)
     if (recovered === null) return { engine, mended: null }
-    const mended = { ...recovered, aside, seconds: Math.round(performance.now() - startedMs) / 1000 }
+    const mended = mendedBy(recovered, { aside, startedMs })
     parts.log.warn(toldOf(mended), 'the storage was rebuilt from its backups')
     return { engine, mended }
   } catch (error) {
@@ -74,6 +74,14 @@ export async function openStorage(parts: Parts): Promise<{ engine: Storage; mend
     throw error
   }
 }
+
+const mendedBy = (recovered: Recovered, { aside, startedMs }: { aside: string | null; startedMs: number }): Mended => ({
+  ...recovered,
+  id: idSource().newId(),
+  at: new Date().toISOString(),
+  aside,
+  seconds: Math.round(performance.now() - startedMs) / 1000,
+})
 
 const create = ({ config: { storage, dataFolder }, onProblem }: Parts): Promise<Storage> =>
   createEngine({ storage, dataFolder, entities, onProblem })
@@ -129,19 +137,26 @@ export const toldOf = ({ target, snapshot, skipped, rows, entries, streams, asid
   seconds,
 })
 
-type Side = { config: Config; masterKeys: MasterKeys; log: Logger; target: Target; progress?: (done: number) => void }
+type Side = {
+  config: Config
+  masterKeys: MasterKeys
+  log: Logger
+  targets: readonly TargetConfig[]
+  progress?: ((done: number) => void) | undefined
+}
 
-/** Rebuilds the whole instance from a target into a folder of its own, lets `work` look at it, and takes it away. */
+/** Rebuilds the whole instance into a folder of its own below `root`, lets `work` look at it, and takes it away. Errors: as `openStorage` with a recovery that is required. */
 export async function recoverAside<T>(
-  { config, masterKeys, log, target, progress }: Side,
-  work: (folder: string, recovered: Recovered) => Promise<T>,
+  root: string,
+  { config, masterKeys, log, targets, progress }: Side,
+  work: (folder: string, mended: Mended) => Promise<T>,
 ): Promise<T> {
-  mkdirSync(config.dataFolder, { recursive: true, mode: 0o700 })
-  const folder = mkdtempSync(join(config.dataFolder, '.scratch-'))
+  const startedMs = performance.now()
+  const folder = mkdtempSync(join(root, '.scratch-'))
   try {
     const keys = await backupKeys(masterKeys, config.dataFolder)
-    const source = await newestSource([target], { keys })
-    if (source === null) throw nowhere([])
+    const source = await newestSource(await Promise.all(targets.map(createTarget)), { keys })
+    if (source === null) throw nowhere(targets)
     const engine = await createEngine({ storage: { engine: 'sqlite' }, dataFolder: folder, entities })
     await engine.open()
     const sealer = createSealer(masterKeys.current, masterKeys.former)
@@ -152,7 +167,7 @@ export async function recoverAside<T>(
       log,
       ...(progress === undefined ? {} : { progress }),
     }).finally(() => engine.close())
-    return await work(folder, recovered)
+    return await work(folder, mendedBy(recovered, { aside: null, startedMs }))
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Config } from '../config.ts'
 import { AppError } from '../kernel/errors.ts'
 import type { Logger } from '../kernel/services.ts'
+import type { Mended, RecoveryOptions } from '../main.ts'
 import type { FirstOwner } from '../session/first-start.ts'
 import { ask, dial } from './control-client.ts'
 import { type Events, type Place, type Request, socketAddress } from './control-wire.ts'
@@ -17,6 +18,10 @@ export type Options = {
   /** Whether it waits longer than commands do. */
   isPatient?: boolean
   say(words: string): void
+  /** How an empty storage is filled from backups. */
+  recovery?: RecoveryOptions
+  /** Told what was rebuilt when this process opened the storage itself. */
+  opened?(mended: Mended | null): void
 }
 
 /** How long a command waits for a folder that another command holds, or a server that is just starting. It says so when that takes a moment. */
@@ -63,10 +68,11 @@ async function listens(address: string): Promise<boolean> {
   return socket !== null
 }
 
-async function open({ config, say }: Options): Promise<<T>(work: (run: Run) => Promise<T>) => Promise<T>> {
+async function open({ config, say, recovery, opened }: Options): Promise<<T>(work: (run: Run) => Promise<T>) => Promise<T>> {
   // the store and all that stands on it load only here: beside a running server a command starts in a tenth of the time
   const [{ openHoldfast }, { execute }] = await Promise.all([import('../main.ts'), import('./execute.ts')])
-  const holdfast = await openHoldfast(config, logTo(say))
+  const holdfast = await openHoldfast(config, logTo(say), recovery === undefined ? {} : { recovery })
+  opened?.(holdfast.mended)
   return async (work) => {
     try {
       if (holdfast.firstOwner !== null) say(firstOwnerWords(holdfast.firstOwner))
@@ -77,7 +83,8 @@ async function open({ config, say }: Options): Promise<<T>(work: (run: Run) => P
   }
 }
 
-const logTo = (say: (words: string) => void): Logger => ({
+/** What the store has to say, in words for people. */
+export const logTo = (say: (words: string) => void): Logger => ({
   info: () => {},
   warn: (_fields, message) => say(`Warning: ${message}`),
   error: (fields, message) => say(`Error: ${message}${'err' in fields ? `: ${String(fields.err)}` : ''}`),

@@ -13,6 +13,7 @@ import { addMove } from './move.ts'
 import { addPlatformAdmin } from './platform-admin.ts'
 import { addPostgres } from './postgres.ts'
 import { addPreserve } from './preserve.ts'
+import { addRestore } from './restore.ts'
 import { addSeed } from './seed.ts'
 import { addServe } from './serve-command.ts'
 import { addTenants } from './tenants.ts'
@@ -49,6 +50,7 @@ export function program(): Command {
     addPlatformAdmin,
     addAudit,
     addBackup,
+    addRestore,
     addDoctor,
     addKeys,
     addImport,

@@ -38,7 +38,8 @@ export function entryProblem(
   return null
 }
 
-export type Walk = { entries: number; problems: ChainProblem[] }
+/** `last` is the sequence of the last entry that is there. */
+export type Walk = { entries: number; last: number; problems: ChainProblem[] }
 
 /**
  * Walks a stream from its first entry to its signed head. `each` sees every entry. After a bad entry it goes on from what that entry says of itself, so that every place is named.
@@ -73,5 +74,5 @@ export async function walkChain(
     told('tail_missing', before.sequence + 1, `The head says ${head.sequence} entries, but ${before.sequence} are there.`)
   else if (head.sequence === before.sequence && head.hash !== before.hash)
     told('head_invalid', head.sequence, 'The head has another hash than the last entry.')
-  return { entries, problems }
+  return { entries, last: before.sequence, problems }
 }

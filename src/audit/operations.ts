@@ -1,11 +1,14 @@
 import { z } from 'zod'
+import type { Anchors } from '../kernel/backups.ts'
 import { canonical, type Json } from '../kernel/canonical.ts'
 import { toTime } from '../kernel/clock.ts'
+import type { Context } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
 import { operation } from '../kernel/operation.ts'
 import { decodeCursor, encodeCursor, pageInput, pageOf } from '../kernel/page.ts'
 import type { LoggedEntry, TenantStore } from '../storage/port.ts'
 import { streamsOf } from '../tenant/streams.ts'
+import { compareAnchors } from './anchored.ts'
 import { walkChain } from './chain.ts'
 import { compareRows, createReplay } from './rows.ts'
 
@@ -107,26 +110,51 @@ const problem = z.object({
   detail: z.string(),
 })
 
-/** Walks the chain of one tenant, or of all, and checks the signed heads. Heals nothing. */
+/** Walks the chain of one tenant, or of all, checks the signed heads, and compares with those in the backup targets. Heals nothing. */
 export const verifyAudit = operation({
   name: 'audit.verify',
   summary: 'Verify the audit log',
   needs: 'audit:read',
   readOnly: true,
-  input: z.strictObject({ everything: z.boolean().optional() }),
+  input: z.strictObject({ everything: z.boolean().optional(), target: z.string().max(1_000).optional() }),
   output: z.object({ ok: z.boolean(), streams: z.int(), entries: z.int(), problems: z.array(problem) }),
-  async run(context, { everything = false }) {
+  async run(context, { everything = false, target }) {
     const keys = context.services.keys.logKeys()
+    const isOfAll = everything && context.scope === 'platform'
+    const anchors = await anchorsFor(context, { target, stream: isOfAll ? undefined : context.store.tenantId })
+    const seen = new Set<string>()
     const total = { ok: true, streams: 0, entries: 0, problems: [] as z.output<typeof problem>[] }
     for await (const { store, stream } of streamsOf(context, everything)) {
-      const { entries, problems } = await walkChain(store, stream, keys)
+      const { entries, last, problems } = await walkChain(store, stream, keys)
+      seen.add(stream)
       total.streams += 1
       total.entries += entries
       total.problems.push(...problems)
+      for (const each of anchors) total.problems.push(...(await compareAnchors(each, { store, stream, last })))
     }
+    for (const { target: url, streams } of anchors)
+      for (const [stream, sequences] of streams)
+        if (!seen.has(stream))
+          total.problems.push({
+            stream,
+            sequence: 1,
+            code: 'tail_missing',
+            detail: `${url} has heads up to entry ${Math.max(...sequences)}, but nothing of this stream is there.`,
+          })
     return { output: { ...total, ok: total.problems.length === 0 } }
   },
 })
+
+/** Errors: `backups_off` for a target that is named where none are made. */
+async function anchorsFor(
+  { services }: Context,
+  { target, stream }: { target: string | undefined; stream: string | undefined },
+): Promise<readonly Anchors[]> {
+  if (services.backups !== null)
+    return services.backups.anchors({ ...(target === undefined ? {} : { url: target }), ...(stream === undefined ? {} : { stream }) })
+  if (target === undefined) return []
+  throw new AppError('conflict', 'backups_off', 'No backups are made, because HOLDFAST_BACKUP is off. Name a folder or bucket there.')
+}
 
 /** A part of the tenant's log as lines of canonical JSON, each entry with its hash. `sealed` is the signed last line, once `to` is reached. */
 export const exportAudit = operation({
@@ -202,6 +230,13 @@ export const checkIntegrity = operation({
     }
     for (const [tenantId, isUnsound] of unsound) health.checked(tenantId, !isUnsound)
     const status = found.problems.length === 0 ? ('ok' as const) : ('suspect' as const)
-    return { output: { ...found, status, checkedAt: toTime(context.realMs), backups: { newestProvenAt: null } } }
+    return {
+      output: {
+        ...found,
+        status,
+        checkedAt: toTime(context.realMs),
+        backups: { newestProvenAt: context.services.backups?.newestProvenAt() ?? null },
+      },
+    }
   },
 })

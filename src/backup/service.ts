@@ -7,6 +7,7 @@ import { type Clock, toTime } from '../kernel/clock.ts'
 import { AppError } from '../kernel/errors.ts'
 import type { Logger } from '../kernel/services.ts'
 import { platformTenant, type Storage } from '../storage/port.ts'
+import { anchorsIn } from './anchors.ts'
 import type { Trusted } from './keys.ts'
 import { type Manifest, readManifest } from './manifest.ts'
 import type { Moment } from './materialise.ts'
@@ -203,6 +204,8 @@ export function createBackups(parts: Parts): Backups {
       return { kept: [...kept], removed: [...removed].filter((id) => !kept.has(id)) }
     },
     plan,
+    anchors: async ({ url, stream }) =>
+      Promise.all((await chosen(url)).map(async (target) => anchorsIn(target, await parts.openingOf(target), stream))),
     newestProvenAt: () => newest,
     targets: () => targets.map(({ url }) => url),
   }

@@ -12,7 +12,7 @@ import { existing } from './users-import.ts'
 import { type PublicKeys, type Verified, verifyExport } from './verify-export.ts'
 
 type Part = { lines: string[]; last: number; sealed: string | null }
-type VerifyOptions = { tenant?: string; file?: string; keys?: string }
+type VerifyOptions = { tenant?: string; target?: string; file?: string; keys?: string }
 type ExportOptions = { tenant?: string; from?: string; to?: string; out?: string; format?: string }
 
 export function addAudit(program: Command): void {
@@ -36,15 +36,20 @@ function addVerify(audit: Command): void {
   })
   verify.command
     .option('--tenant <id|key>', 'only this tenant (default: all of them)')
+    .option('--target <url>', 'compare with the heads in this backup target alone (default: in every one)')
     .option('--file <file>', 'check an export instead')
     .option('--keys <file>', 'public keys for --file, as "keys list --json" writes them (default: those of this installation)')
-  verify.doesAlone(async ({ options: { tenant, file, keys }, config, say }) => {
+  verify.doesAlone(async ({ options: { tenant, target, file, keys }, config, say }) => {
     if (keys !== undefined && file === undefined) throw usage('--keys goes with --file.')
+    if (target !== undefined && file !== undefined)
+      throw usage('--target is not for --file: bin/holdfast-verify.mjs compares an export with heads.')
     if (keys !== undefined) return verdict(await verifyExport(existing(file), keysIn(existing(keys))))
     return connected({ config, mayBegin: false, say }, async (run) => {
       if (file !== undefined) return verdict(await verifyExport(existing(file), await run('key.list', 'platform', {})))
       const at = tenant === undefined ? 'platform' : { tenant }
-      return verdict(await run<Verified>('audit.verify', at, { everything: tenant === undefined }))
+      return verdict(
+        await run<Verified>('audit.verify', at, { everything: tenant === undefined, ...(target === undefined ? {} : { target }) }),
+      )
     })
   })
 }

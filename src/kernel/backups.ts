@@ -1,3 +1,5 @@
+import type { Head } from '../storage/port.ts'
+
 /** Where a stream stood when a snapshot was taken. */
 export type BackupHead = { tenantId: string; stream: string; sequence: number; hash: string; time: string }
 
@@ -60,6 +62,15 @@ export type Plan = Planned & {
   dispose(): Promise<void>
 }
 
+/** Signed heads out of the database's reach: what the log was. */
+export type Anchors = {
+  target: string
+  /** The sequences that there is a head of, by stream. */
+  streams: ReadonlyMap<string, readonly number[]>
+  /** The head of an entry, or null when the file is absent, damaged or not signed by this instance. Errors: those of a target. */
+  head(stream: string, sequence: number): Promise<Head | null>
+}
+
 export type Backups = {
   /** Takes a snapshot, copies it to every target, and proves it in each. Resolves to that of the first target which has a proven one. Errors: `backup_running`, `backup_failed`. */
   create(progress?: Progress): Promise<Backup>
@@ -73,6 +84,8 @@ export type Backups = {
   prune(how: { keep: number | null; dryRun: boolean }): Promise<{ kept: string[]; removed: string[] }>
   /** Works out what has to be done to a tenant's rows so that they are what they were; changes nothing. Errors: `not_found`, `restore_point`, those of the backup. */
   plan(what: { tenantId: string; at: At | null; scope: Scope; includeRemoved: boolean; url?: string }, progress?: Progress): Promise<Plan>
+  /** The heads of the log that stand in every target, or one, of all streams or one. Errors: those of a target. */
+  anchors(where: { url?: string; stream?: string }): Promise<readonly Anchors[]>
   /** When the newest proven snapshot was proven, as far as is known without asking the targets. */
   newestProvenAt(): string | null
   /** Where backups go, as the settings name it. */

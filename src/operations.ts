@@ -12,6 +12,7 @@ import { getAttendanceDashboard, getBackupStatistics, getPersistence, getProgres
 import { listPlaces } from './attendance/geo.ts'
 import { markAttendance } from './attendance/mark.ts'
 import { getHistory, getOwnHistory, getOwnSummary, listAttendance, listDay } from './attendance/read.ts'
+import { reportAttendance } from './attendance/report.ts'
 import { followEvents } from './audit/follow.ts'
 import { checkIntegrity, exportAudit, listAudit, verifyAudit } from './audit/operations.ts'
 import { createBackup, listBackups, proveBackup, pruneBackups, verifyBackup } from './backup/operations.ts'
@@ -43,6 +44,7 @@ import { applyLeave } from './leave/apply.ts'
 import { getLeaveBalance } from './leave/balance.ts'
 import { decideLeave } from './leave/decide.ts'
 import { listLeave, listLeavePage, listOwnLeave } from './leave/list.ts'
+import { reportLeave } from './leave/report.ts'
 import { createHoliday, listHolidays, removeHoliday } from './policy/holidays.ts'
 import { getPolicy, updatePolicy } from './policy/operations.ts'
 import { runPreserve } from './preserve/operations.ts'
@@ -191,6 +193,8 @@ export const operations: readonly AnyOperation[] = [
   getPersistence,
   getBackupStatistics,
   listActivity,
+  reportAttendance,
+  reportLeave,
   applyLeave,
   listLeave,
   listOwnLeave,

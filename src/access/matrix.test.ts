@@ -148,6 +148,8 @@ const matrix: Record<string, Row> = {
   'attendance.persistence': both(readers),
   'attendance.backup-statistics': both(readers),
   'audit.activity': both({ ...readers, ...staffReads }),
+  'attendance.report': both(everyone),
+  'leave.report': both(everyone),
   'leave.apply': peopleOnly(fieldOfficers),
   'leave.list': both(everyone),
   'leave.own': peopleOnly(ownOfTenant),

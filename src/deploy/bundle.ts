@@ -81,7 +81,7 @@ const withoutThose: Plugin = {
       const name = leftOut.exec(join(resolveDir, path))?.[1]
       return name === undefined ? null : { path: name, namespace: 'left-out' }
     })
-    onResolve({ filter: /^(better-sqlite3|pg)$/ }, ({ path }) => ({ path, namespace: 'left-out' }))
+    onResolve({ filter: /^(better-sqlite3|pg|pdfkit)$/ }, ({ path }) => ({ path, namespace: 'left-out' }))
     onLoad({ filter: /.*/, namespace: 'left-out' }, ({ path: name }) => {
       const said = `${name} is not in the package for AWS Lambda: set HOLDFAST_STORAGE to dynamodb://<region>.`
       // in the older module system, so that whatever is asked of it by name is there to fail

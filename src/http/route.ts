@@ -62,6 +62,8 @@ export type RouteOptions<O> = {
   responseSchema?: z.ZodType
   /** Media type of the reply when it is no JSON; `reply` sends it too. */
   responseType?: string
+  /** The body of `reply` is Base64, and its bytes are sent. */
+  isBase64?: true
 }
 
 export type Route = { method: Method; path: string; operation: AnyOperation; options: RouteOptions<never> }

@@ -90,6 +90,7 @@ async function serve(
     return reply.header('content-type', 'text/event-stream; charset=utf-8').send(Readable.from(options.stream(start)))
   }
   if (!reply.hasHeader('content-type')) reply.header('content-type', 'application/json; charset=utf-8')
+  if (options.isBase64 === true) return reply.send(Buffer.from(body, 'base64'))
   return options.compress === true ? reply.compress(body) : reply.send(body)
 }
 

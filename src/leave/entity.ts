@@ -8,7 +8,6 @@ const time = z.iso.datetime({ precision: 3 })
 export const durations = ['full_day', 'half_day'] as const
 export type Duration = (typeof durations)[number]
 export const leaveStatuses = ['pending', 'approved', 'rejected'] as const
-export type LeaveStatus = (typeof leaveStatuses)[number]
 
 /** A request for days off. */
 export const Leave = entity('leave', {

@@ -2,7 +2,6 @@ import { z } from 'zod'
 import { type Entity, entity } from '../kernel/entity.ts'
 
 export const weekdays = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'] as const
-export type Weekday = (typeof weekdays)[number]
 
 /** Kinds of leave, as they are asked for. */
 export const leaveTypes = ['planned', 'unplanned', 'sick', 'casual', 'emergency', 'personal'] as const

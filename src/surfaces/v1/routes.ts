@@ -25,6 +25,7 @@ import { changePassword } from '../../user/password.ts'
 import { attendanceRoutes } from './attendance.ts'
 import * as described from './described.ts'
 import { policyRoutes } from './policy.ts'
+import { reportRoutes } from './reports.ts'
 
 const created = (base: string) => ({ status: 201, headers: ({ id }: { id: string }) => ({ Location: `${base}/${id}` }) })
 const noContent = { status: 204 }
@@ -95,6 +96,7 @@ export const v1: Surface = {
 
     ...policyRoutes,
     ...attendanceRoutes,
+    ...reportRoutes,
 
     route('POST', '/v1/tenants', createTenant, { ...described.tenantCreate, ...created('/v1/tenants') }),
     route('GET', '/v1/tenants', listTenants, described.list),

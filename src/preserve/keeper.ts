@@ -209,7 +209,12 @@ export async function startKeeping(runtime: Runtime, options: KeeperOptions = {}
   }
 
   async function round(): Promise<void> {
-    for await (const tenantId of everyTenantId(runtime)) if (!isStopped) await look(tenantId)
+    try {
+      for await (const tenantId of everyTenantId(runtime)) if (!isStopped) await look(tenantId)
+    } catch (error) {
+      // the storage is away: the next round finds out whether it is back
+      log.error({ err: error }, `Data persistence check failed: ${error instanceof Error ? error.message : String(error)}`)
+    }
   }
 
   for await (const tenantId of everyTenantId(runtime)) await ensureOne(tenantId)

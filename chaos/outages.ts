@@ -4,7 +4,7 @@ import { ownerWriter, signIn } from './operations.ts'
 import { sleep } from './random.ts'
 import { countStart, type Outcome } from './report.ts'
 import { type Client, connectTo } from './requests.ts'
-import { type Server, startServer } from './server-process.ts'
+import { type Exit, type Server, StartFailed, startServer } from './server-process.ts'
 import type { Cast } from './trial.ts'
 
 /** A place whose database fails while the server lives on. `strike` resolves when the database is there again. */
@@ -34,14 +34,14 @@ async function runPlace(parts: Parts<FailingGround>): Promise<void> {
   }
 }
 
-async function strikeUnderLoad({ outcome, plan, place, trial, cast }: Parts<FailingGround>, { base }: Server): Promise<void> {
-  const client = connectTo(base)
+async function strikeUnderLoad({ outcome, plan, place, trial, cast }: Parts<FailingGround>, server: Server): Promise<void> {
+  const client = connectTo(server.base)
   const stop = new AbortController()
   const writing = writeUntil(stop.signal, client, trial, cast.writers)
   await sleep(plan.random.between(...plan.loadMs))
   await place.strike()
   stop.abort()
-  countStart(outcome, await untilOfUse(client, trial, cast))
+  countStart(outcome, await untilOfUse({ client, trial, cast, server }))
   await writing
   // what a cut connection had sent may still be at work, and nobody may look before it is done
   await place.store.proxy?.settled()
@@ -50,10 +50,19 @@ async function strikeUnderLoad({ outcome, plan, place, trial, cast }: Parts<Fail
   outcome.cycles += 1
 }
 
+type Asked = { client: Client; trial: Trial; cast: Cast; server: Server }
+
 /** From now until a write is acknowledged again, in milliseconds. */
-async function untilOfUse(client: Client, trial: Trial, { number }: Cast): Promise<number> {
+async function untilOfUse({ client, trial, cast, server }: Asked): Promise<number> {
   const startedMs = performance.now()
-  for (; performance.now() - startedMs < longestMs; await sleep(20))
-    if ((await perform(client, trial, signIn({ n: ownerWriter, number }))).result === 'ok') return performance.now() - startedMs
-  throw new Error(`${longestMs} ms after the database was there again, the server still refused to write`)
+  let exit: Exit | null = null
+  void server.exited.then((found) => {
+    exit = found
+  })
+  for (; performance.now() - startedMs < longestMs; await sleep(20)) {
+    if ((await perform(client, trial, signIn({ n: ownerWriter, number: cast.number }))).result === 'ok')
+      return performance.now() - startedMs
+    if (exit !== null) throw new StartFailed(exit, server.output())
+  }
+  throw new Error(`${longestMs} ms after the database was there again, the server still refused to write: ${server.output().slice(-1500)}`)
 }

@@ -45,6 +45,9 @@ type Group = {
   rest: Pending[]
 }
 
+/** A transaction of which nobody was told whether it was done. */
+type Attempt = { group: Group; chain: Chain }
+
 /** Commits the members of one stream that wait together: in one transaction as far as they fit, and each succeeds or fails alone. Settles all of them, or returns those that are still to be done. */
 export function committer({ db, forms, log, numbers, rows, stats, signing, durability, onCommit }: Parts) {
   const stage = stager(db, forms)
@@ -52,6 +55,7 @@ export function committer({ db, forms, log, numbers, rows, stats, signing, durab
   return async (stream: string, waiting: readonly Pending[]): Promise<Pending[]> => {
     let todo = [...waiting]
     let later: Pending[] = []
+    const unsure: Attempt[] = []
     for (let attempt = 1; todo.length > 0; attempt += 1) {
       if (attempt > attempts) {
         for (const { reject } of todo) reject(contended())
@@ -66,7 +70,7 @@ export function committer({ db, forms, log, numbers, rows, stats, signing, durab
           isFirst,
         )
         const wasLimit = db.limits.items
-        const outcome = await write(stream, group)
+        const outcome = await write(stream, group, unsure)
         if (outcome === 'again') {
           // with fewer items a transaction, members that fit before may not now
           if (db.limits.items !== wasLimit) continue
@@ -138,7 +142,7 @@ export function committer({ db, forms, log, numbers, rows, stats, signing, durab
     return items + members.length + (isFirst ? 2 : 0) <= db.limits.items && bytes + entries <= most.transactionBytes
   }
 
-  async function write(stream: string, group: Group): Promise<'done' | 'again'> {
+  async function write(stream: string, group: Group, unsure: Attempt[]): Promise<'done' | 'again'> {
     const { members, plan, refused } = group
     if (members.length === 0) {
       for (const [one, conflict] of refused) refuse(one, conflict)
@@ -156,6 +160,12 @@ export function committer({ db, forms, log, numbers, rows, stats, signing, durab
     }
     const logReasons = result.reasons.slice(touched.length)
     if (isChain(chain, logReasons)) return done(stream, group, chain)
+    if (result.isUnsure) unsure.push({ group, chain })
+    const landed = await firstLanded(stream, unsure)
+    if (landed !== undefined) {
+      done(stream, landed.group, landed.chain)
+      return 'again'
+    }
     missedLog(stream, logReasons)
     const misses = touched.flatMap((one, position) => {
       const reason = result.reasons[position]
@@ -168,10 +178,25 @@ export function committer({ db, forms, log, numbers, rows, stats, signing, durab
     return 'again'
   }
 
+  /**
+   * The transaction that was done though its answer was lost. What a later one met is its work then, and not somebody else's: it shows by the first of its entries, which no other has.
+   * Looked at after the later one was refused, so that one that was still at work is not missed.
+   */
+  async function firstLanded(stream: string, unsure: readonly Attempt[]): Promise<Attempt | undefined> {
+    for (const attempt of unsure) {
+      const [first] = attempt.chain.heads
+      const key: Item = { stream: { S: stream }, sequence: { N: String(first?.sequence) } }
+      const item = await db.getItem({ table: db.log, key })
+      if (item !== null && item.hash?.S === first?.hash) return attempt
+    }
+    return undefined
+  }
+
   async function writeStaged(stream: string, group: Group, touched: readonly Touched[]): Promise<'done' | 'again'> {
-    let chain: Chain = { items: [], heads: [] }
+    const tried: Attempt[] = []
     const entries = async () => {
-      chain = await chained(stream, group.members, { db, log, signing: signing() })
+      const chain = await chained(stream, group.members, { db, log, signing: signing() })
+      tried.push({ group, chain })
       return chain.items
     }
     let tries = 0
@@ -184,7 +209,8 @@ export function committer({ db, forms, log, numbers, rows, stats, signing, durab
       return tries >= attempts
     }
     const result = await stage.commit(touched, entries, isOver)
-    if (result.is === 'written') return done(stream, group, chain)
+    const landed = result.is === 'written' ? tried.at(-1) : await firstLanded(stream, tried)
+    if (landed !== undefined) return done(stream, group, landed.chain)
     if (result.is === 'missed') await blame(result.missed)
     return 'again'
   }

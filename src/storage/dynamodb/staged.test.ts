@@ -165,6 +165,61 @@ describe.runIf(hasDynamo())('a commit that does not fit one transaction', () => 
   }, 60_000)
 })
 
+describe.runIf(hasDynamo())('a transaction whose answer is lost while it is still at work', () => {
+  /** As AWS answers a repetition that comes too soon. */
+  const busy = (items: number) => ({
+    status: 400,
+    body: {
+      __type: 'com.amazonaws.dynamodb.v20120810#TransactionCanceledException',
+      message: 'Transaction cancelled, please refer cancellation reasons for specific reasons [TransactionConflict]',
+      CancellationReasons: Array.from({ length: items }, () => ({
+        Code: 'TransactionConflict',
+        Message: 'Transaction is ongoing for the item',
+      })),
+    },
+  })
+
+  test.each([
+    ['in one transaction', 1],
+    ['held item by item', 30],
+  ])(
+    "is met again as its own work, and not as somebody else's (%s)",
+    async (_, size) => {
+      const own = await startDynamo()
+      const proxy = await startProxy(own.endpoint)
+      const engine = dynamodb({ region: 'eu-central-1', prefix, endpoint: proxy.endpoint, tables: {}, entities })
+      await engine.open()
+      await engine.setSigner(newSigner())
+      await learnLimit(engine)
+      const tenant = engine.tenant(newId())
+      await tenant.commit([insert(Note, aNote('first'))], meta)
+      // with a secret, whose salt makes every attempt's entry another one
+      const members = Array.from({ length: size }, () => aMember({ password: 'hash' }))
+      let calls = 0
+      proxy.say('TransactWriteItems', (request) => {
+        calls += 1
+        if (calls === 1) proxy.cut('TransactWriteItems')
+        return calls === 2 ? busy((request as { TransactItems?: unknown[] }).TransactItems?.length ?? 0) : null
+      })
+
+      await expect(
+        tenant.commit(
+          members.map((member) => insert(Member, member)),
+          meta,
+        ),
+      ).resolves.toMatchObject({ sequence: 2 })
+
+      expect(calls).toBeGreaterThanOrEqual(2)
+      expect(await tenant.count(Member, {})).toBe(size)
+      expect(await tenant.log(null, 0, 100)).toHaveLength(2)
+      await engine.close()
+      await proxy.stop()
+      await own.stop()
+    },
+    60_000,
+  )
+})
+
 /** Dies when everything is held and nothing is decided. */
 async function dyingBeforeDecision(tenantId: string, notes: readonly Note[]): Promise<void> {
   const proxy = await startProxy(server.endpoint)

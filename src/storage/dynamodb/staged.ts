@@ -150,7 +150,7 @@ export function stager(db: Database, forms: Forms) {
       )
       const held: Touched[] = []
       const misses: Missed[] = []
-      let result: Written = { is: 'cancelled', reasons: [] }
+      let result: Written = { is: 'cancelled', reasons: [], isUnsure: false }
       try {
         await each(all, async (touched) => {
           if (misses.length > 0) return
@@ -167,11 +167,10 @@ export function stager(db: Database, forms: Forms) {
         }
       } finally {
         // an unknown outcome is left to the record: whoever asks it next learns, or ends it
-        const isCommitted = result.is === 'written'
-        if (!isCommitted) await transact(db, [decide(id, 'aborted')]).catch(() => {})
-        const isDecided = isCommitted || (await forms.verdictOf(id).catch(() => 'pending')) === 'aborted'
-        if (isDecided) {
-          const settled = each(held, ({ place }) => settle(id, place, null, isCommitted)).then(() => keepUntilRead(id))
+        if (result.is !== 'written') await transact(db, [decide(id, 'aborted')]).catch(() => {})
+        const verdict = result.is === 'written' ? 'committed' : await forms.verdictOf(id).catch(() => 'pending')
+        if (verdict === 'committed' || verdict === 'aborted') {
+          const settled = each(held, ({ place }) => settle(id, place, null, verdict === 'committed')).then(() => keepUntilRead(id))
           await settled.catch(() => {})
         }
       }

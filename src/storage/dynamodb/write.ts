@@ -5,8 +5,14 @@ import { failureOf } from './failures.ts'
 import type { Item } from './item.ts'
 import { conditionOf, type Touched } from './plan.ts'
 
-/** What became of a transaction. `reasons` stand in the order of its items. */
-export type Written = { is: 'written' } | { is: 'cancelled'; reasons: readonly CancellationReason[] } | { is: 'tooMany'; most: number }
+/**
+ * What became of a transaction. `reasons` stand in the order of its items. `isUnsure`: the request was sent more than once, because an answer was lost, and the first one may still be at work or
+ * have done it all: what the last one met may be its own.
+ */
+export type Written =
+  | { is: 'written' }
+  | { is: 'cancelled'; reasons: readonly CancellationReason[]; isUnsure: boolean }
+  | { is: 'tooMany'; most: number }
 
 /** One item as a transaction writes it: with its guard, and telling what was there when that misses. */
 export function transactItem(touched: Touched): TransactWriteItem {
@@ -29,14 +35,17 @@ export async function transact(db: Database, items: TransactWriteItem[]): Promis
     const { name, message } = error as Error
     if (name === 'TransactionCanceledException') {
       const reasons = (error as { CancellationReasons?: CancellationReason[] }).CancellationReasons ?? []
-      return { is: 'cancelled', reasons }
+      return { is: 'cancelled', reasons, isUnsure: attemptsOf(error) > 1 }
     }
-    if (name === 'TransactionInProgressException') return { is: 'cancelled', reasons: [{ Code: 'TransactionConflict' }] }
+    if (name === 'TransactionInProgressException') return { is: 'cancelled', reasons: [{ Code: 'TransactionConflict' }], isUnsure: true }
     const bound = name === 'ValidationException' ? /less than or equal to (\d+)/.exec(message)?.[1] : undefined
     if (bound !== undefined && Number(bound) < items.length) return { is: 'tooMany', most: Number(bound) }
     throw failureOf(error)
   }
 }
+
+/** How often the SDK sent it. */
+const attemptsOf = (error: unknown): number => (error as { $metadata?: { attempts?: number } }).$metadata?.attempts ?? 1
 
 /** Cancelled for reasons that another attempt mends: two transactions met, or the table was asked for too much. */
 export const isTransient = ({ Code }: CancellationReason): boolean =>

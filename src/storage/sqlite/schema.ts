@@ -14,9 +14,6 @@ export type Shape = {
 
 export type Index = { name: string; sql: string }
 
-/** Compares by code unit, as canonical JSON sorts its keys. */
-export const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
-
 export const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
 export const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)

@@ -44,7 +44,7 @@ export async function openBackups({ config, masterKeys, keys, storage, logKeys, 
   if (config.backup === null) return null
   const { targets: configs, mode, schedule, keep } = config.backup
   const targets = await Promise.all(configs.map(createTarget))
-  const shipper = createShipper({ storage, logKeys, keys, clock, targets, mode, log })
+  const shipper = createShipper({ storage, logKeys, keys, clock, targets, mode, log, isShared: storage.lease !== undefined })
   const { current, former } = masterKeys
   const workshop: WorkshopConfig & { targets: TargetConfig[] } = {
     storage: config.storage,

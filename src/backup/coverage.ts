@@ -1,10 +1,10 @@
 import { logPrefix, parseSegmentName, type SegmentName, segmentsOf } from './names.ts'
 import type { Target } from './target.ts'
 
-/** The segments of each stream in a target, by first sequence, the longer one first. What is no segment's name is passed over. */
-export async function listSegments(target: Target, stream?: string): Promise<Map<string, SegmentName[]>> {
+/** The segments of each stream in a target, or of one stream from a name on, by first sequence, the longer one first. What is no segment's name is passed over. */
+export async function listSegments(target: Target, stream?: string, after?: string): Promise<Map<string, SegmentName[]>> {
   const streams = new Map<string, SegmentName[]>()
-  for await (const { name } of target.list(stream === undefined ? logPrefix : segmentsOf(stream))) {
+  for await (const { name } of target.list(stream === undefined ? logPrefix : segmentsOf(stream), after)) {
     const segment = parseSegmentName(name)
     if (segment === null) continue
     const known = streams.get(segment.stream)

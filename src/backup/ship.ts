@@ -93,6 +93,9 @@ function lane(target: Target, parts: Parts): Lane {
     }
   }
 
+  /** Several processes that hear of a commit at once take turns by chance: the first ships it, the others find it there. */
+  const gather = (): number => (mode === 'sync' ? 0 : parts.isShared === true ? gatherMs * (0.5 + Math.random()) : gatherMs)
+
   function notice(stream: string, tenantId: string): void {
     dirty.set(stream, tenantId)
     shipper.noticed(stream, tenantId)
@@ -112,7 +115,7 @@ function lane(target: Target, parts: Parts): Lane {
       await shipAll()
       await shipper.writeHeads(false)
       recovered()
-      if (dirty.size > 0) schedule(mode === 'sync' ? 0 : gatherMs)
+      if (dirty.size > 0) schedule(gather())
     } catch (error) {
       failed(error)
       schedule(waitMs)
@@ -148,7 +151,7 @@ function lane(target: Target, parts: Parts): Lane {
     shipper,
     wake(stream, tenantId) {
       notice(stream, tenantId)
-      if (problem === null) schedule(mode === 'sync' ? 0 : gatherMs)
+      if (problem === null) schedule(gather())
     },
     start() {
       if (isStarted) return

@@ -17,7 +17,14 @@ const segmentLength = 8 * 1024 * 1024
 const headEveryMs = 50_000
 const headEveryEntries = 1_000
 
-export type ShipParts = { storage: Storage; logKeys: LogKeys; keys: BackupKeys; clock: Clock }
+export type ShipParts = {
+  storage: Storage
+  logKeys: LogKeys
+  keys: BackupKeys
+  clock: Clock
+  /** Other processes ship the same log: what they have brought there is looked at first, and not written again. */
+  isShared?: boolean
+}
 
 type Progress = {
   tenantId: string
@@ -46,7 +53,7 @@ export type TargetShipper = {
 }
 
 /** Brings the log to one target, stream by stream, each without a gap. It remembers nothing on disk: what the target has is read from the target. */
-export function targetShipper(target: Target, { storage, logKeys, keys, clock }: ShipParts): TargetShipper {
+export function targetShipper(target: Target, { storage, logKeys, keys, clock, isShared = false }: ShipParts): TargetShipper {
   const { recipient, signer } = keys.current
   const streams = new Map<string, Progress>()
   let waiters: Waiter[] = []
@@ -63,8 +70,9 @@ export function targetShipper(target: Target, { storage, logKeys, keys, clock }:
 
   async function shipStream(stream: string, tenantId: string): Promise<void> {
     const store = storage.tenant(tenantId)
-    const head = await store.head(stream)
     const progress = progressOf(stream, tenantId)
+    if (isShared) await lookAgain(stream, progress)
+    const head = await store.head(stream)
     if (head === null) return
     if (progress.shipped > head.sequence) throw ahead(target, stream, progress.shipped, head.sequence)
     while (progress.shipped < head.sequence) {
@@ -82,6 +90,14 @@ export function targetShipper(target: Target, { storage, logKeys, keys, clock }:
     if (progress.shipped - progress.head.sequence >= headEveryEntries) await writeHead(stream, progress)
   }
 
+  /** What others have shipped since. A segment that reaches further begins at most its own length before. */
+  async function lookAgain(stream: string, progress: Progress): Promise<void> {
+    const from = segmentName(stream, Math.max(1, progress.shipped - entriesPerSegment), 1)
+    const found = await listSegments(target, stream, from)
+    progress.shipped = covering(found.get(stream) ?? [], progress.shipped).end
+    settle()
+  }
+
   function settle(): void {
     const open = waiters.filter(({ stream, sequence, done }) => {
       if ((streams.get(stream)?.shipped ?? 0) < sequence) return true
@@ -92,10 +108,19 @@ export function targetShipper(target: Target, { storage, logKeys, keys, clock }:
   }
 
   async function writeHead(stream: string, progress: Progress): Promise<void> {
-    const head = await storage.tenant(progress.tenantId).head(stream)
+    const head = await shippedHead(stream, progress)
     if (head === null) return
     await target.put(headName(stream, head.sequence), Buffer.from(`${JSON.stringify(signer.sign(anchored(head, logKeys)))}\n`))
     progress.head = { sequence: head.sequence, writtenMs: clock.realMs() }
+  }
+
+  /** The newest head whose entries are in the target: one that is ahead of them would look like a log that was cut. */
+  async function shippedHead(stream: string, { tenantId, shipped: sequence }: Progress): Promise<Head | null> {
+    const store = storage.tenant(tenantId)
+    const newest = await store.head(stream)
+    if (newest === null || newest.sequence <= sequence) return newest
+    const [last] = await store.log(stream, sequence - 1, 1)
+    return last === undefined ? null : logKeys.signHead({ stream, sequence, hash: last.hash, time: last.entry.time })
   }
 
   return {

@@ -22,8 +22,8 @@ export interface Target {
   put(name: string, body: TargetBody): Promise<'stored' | 'exists'>
   /** The bytes of a file from its beginning, or null when it is absent. They must be read, at least in part: an unread file stays open. */
   read(name: string): Promise<AsyncIterable<Uint8Array> | null>
-  /** All files whose names begin with `prefix`, in the order of their names (code points). What begins with a dot is no part of a backup. */
-  list(prefix: string): AsyncIterable<TargetFile>
+  /** All files whose names begin with `prefix` and come after `after`, in the order of their names (code points). What begins with a dot is no part of a backup. */
+  list(prefix: string, after?: string): AsyncIterable<TargetFile>
   /** After this nobody can read the file. An absent one is no error. Errors: `target_locked` (conflict) for one that its place keeps until a time; it is as it was. */
   remove(name: string): Promise<void>
 }

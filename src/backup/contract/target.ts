@@ -83,6 +83,11 @@ export function runTargetContract(adapter: string, open: () => Promise<TargetSub
       expect(await names('l/a')).toEqual(['l/a-1', 'l/a/10', 'l/a/2'])
       expect(await names('l/a/')).toEqual(['l/a/10', 'l/a/2'])
       expect(await names('nothing')).toEqual([])
+      const behind = async (last: string) => (await Array.fromAsync(target.list('l/', last))).map(({ name }) => name)
+      expect(await behind('l/a/')).toEqual(['l/a/10', 'l/a/2', 'l/b/1'])
+      expect(await behind('l/a/10')).toEqual(['l/a/2', 'l/b/1'])
+      expect(await behind('l/b/1')).toEqual([])
+      expect(await behind('')).toHaveLength(5)
       expect(await names('')).toEqual(expect.arrayContaining(['l/B', 'l2/x']))
     })
 

@@ -40,8 +40,8 @@ export function folderTarget(folder: string): Target {
     }
   }
 
-  async function* list(prefix: string): AsyncGenerator<TargetFile> {
-    for await (const file of walk(folder, '', prefix)) yield file
+  async function* list(prefix: string, after: string): AsyncGenerator<TargetFile> {
+    for await (const file of walk(folder, '', prefix)) if (file.name > after) yield file
   }
 
   return {
@@ -66,9 +66,9 @@ export function folderTarget(folder: string): Target {
         return null
       }
     },
-    async *list(prefix) {
+    async *list(prefix, after = '') {
       try {
-        yield* list(prefix)
+        yield* list(prefix, after)
       } catch (error) {
         throw failed(error)
       }

@@ -69,8 +69,8 @@ export function s3Target(options: S3Options): Target {
     }
   }
 
-  async function* list(prefix: string): AsyncGenerator<TargetFile> {
-    for (let after: string | undefined; ; ) {
+  async function* list(prefix: string, from: string | undefined): AsyncGenerator<TargetFile> {
+    for (let after = from === undefined ? undefined : top + from; ; ) {
       const page = await client.send(
         new ListObjectsV2Command({
           Bucket: options.bucket,
@@ -152,9 +152,9 @@ export function s3Target(options: S3Options): Target {
         throw failed(error)
       }
     },
-    async *list(prefix) {
+    async *list(prefix, after) {
       try {
-        yield* list(prefix)
+        yield* list(prefix, after)
       } catch (error) {
         throw failed(error)
       }

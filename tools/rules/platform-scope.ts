@@ -1,7 +1,8 @@
 import { findEach, isCode, isTest, type Rule } from '../sources.ts'
 
 /** Who may leave a tenant's boundary: sign-in, the tenant directory, the frame around them, and operators. */
-const allowed = /^src\/(session|tenant|cli|kernel|storage|deploy|backup|move)\/|^src\/(main|backups|recovery)\.ts$|^src\/http\/authenticate\.ts$/
+const allowed =
+  /^src\/(session|tenant|cli|kernel|storage|deploy|backup|move)\/|^src\/(main|backups|recovery)\.ts$|^src\/http\/authenticate\.ts$/
 
 export const platformScope: Rule = {
   name: 'platform scope',

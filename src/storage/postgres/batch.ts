@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import type { Submittable } from 'pg'
+import { codeOf, Severed } from './failures.ts'
 
 /** A statement and what is bound to it, in PostgreSQL's text format. */
 export type Statement = { text: string; values?: readonly (string | null)[] }
@@ -86,7 +87,8 @@ export class Batch implements Submittable {
   handleError(error: unknown, connection: EventEmitter): void {
     this.#prepared.parsing.length = 0
     if (!(error instanceof Error && 'severity' in error && error.severity === 'ERROR')) {
-      this.#reject(error)
+      // pg has no code for a connection that was closed in order: to those who wait for an answer it is an outage like any other
+      this.#reject(codeOf(error) === '' ? new Severed('The connection has ended', { cause: error }) : error)
       return
     }
     const done = (): void => {

@@ -28,7 +28,12 @@ export const isOutage = (error: unknown): boolean =>
 
 /** The connection ended, or could not be made. */
 export class Lost extends Error {
-  override name = 'Lost'
+  override name: string = 'Lost'
+}
+
+/** The connection ended under a statement: another one may well be good. */
+export class Severed extends Lost {
+  override name = 'Severed'
 }
 
 /** What keeps a database from being opened, as an operator's error. `shown` is the URL without its password. */

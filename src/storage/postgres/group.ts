@@ -4,7 +4,7 @@ import type { EncodedCommit } from '../encoded.ts'
 import { nextEntry, type StreamHead } from '../entry.ts'
 import { Conflict } from '../port.ts'
 import type { Signing } from '../signing.ts'
-import { codeOf, isOutage, isRace, storageFailed, writeFailed } from './failures.ts'
+import { codeOf, isOutage, isRace, Severed, storageFailed, writeFailed } from './failures.ts'
 import { guards, type Refusal } from './guards.ts'
 import type { Link, Pool } from './pool.ts'
 import { questions, type Wholes } from './questions.ts'
@@ -89,8 +89,9 @@ export function committer({ pool, shapes, roles, signing }: Options): Committer 
       } catch (error) {
         if (isRace(error) && attempt < tries) await setTimeout(Math.random() * 5 * attempt)
         else if (isRace(error)) throw error
-        // nothing was written yet: a connection that had died unnoticed is no reason to bother anyone
-        else if (!sent.isSent && isOutage(error) && codeOf(error) !== '53100' && attempt < 2) continue
+        // nothing was written yet: connections that had died unnoticed, be it all of them, are no reason to bother anyone
+        else if (!sent.isSent && isOutage(error) && codeOf(error) !== '53100' && attempt < (error instanceof Severed ? attempts : 2))
+          continue
         else
           throw sent.isSent && isOutage(error)
             ? new Unknown('The connection was cut while the commit was on its way', { cause: error })

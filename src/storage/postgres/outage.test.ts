@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -143,6 +145,59 @@ describe('a connection that is cut', () => {
     expect(await tenant.log(null, 0, 10)).toHaveLength(isThere ? 3 : 2)
   })
 })
+
+/** A way to PostgreSQL that, once armed, swallows the answer to a message with a log entry and closes the connection as a router does that goes down: in order, and without a word. */
+async function swallowingProxy(): Promise<{ port: number; arm(): void; close(): void }> {
+  const target = Number(new URL(url).port)
+  let isArmed = false
+  const proxy = createServer((client) => {
+    const server = connect(target, '127.0.0.1')
+    let isSwallowing = false
+    client.on('data', (bytes) => {
+      if (isArmed && bytes.includes('previousHash')) isSwallowing = true
+      server.write(bytes)
+    })
+    server.on('data', (bytes) => {
+      if (!isSwallowing) return void client.write(bytes)
+      isArmed = false
+      client.end()
+      server.end()
+    })
+    for (const [socket, other] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      socket.on('error', () => {})
+      socket.on('close', () => other.destroy())
+    }
+  }).listen(0, '127.0.0.1')
+  await once(proxy, 'listening')
+  return { port: (proxy.address() as AddressInfo).port, arm: () => (isArmed = true), close: () => proxy.close() }
+}
+
+test.each([1, 3])(
+  '%d commits that were sent whole, and whose answer never came, are unknown: nobody is told that they met their own work',
+  async (size) => {
+    const proxy = await swallowingProxy()
+    const through = new URL(url)
+    through.port = String(proxy.port)
+    const engine = postgres({ url: through.href, entities })
+    await engine.open()
+    await engine.setSigner(newSigner())
+    const tenant = engine.tenant(newId())
+    await tenant.commit([insert(Note, aNote('before'))], meta)
+
+    proxy.arm()
+    const ids = Array.from({ length: size }, (_, n) => `note ${n}`)
+    const results = await Promise.allSettled(ids.map((id) => tenant.commit([insert(Note, aNote(id))], meta)))
+
+    expect(results).toEqual(results.map(() => ({ status: 'rejected', reason: unavailable })))
+    expect((await tenant.log(null, 0, 100)).map(({ entry }) => entry.sequence)).toEqual(Array.from({ length: size + 1 }, (_, n) => n + 1))
+    expect(await tenant.count(Note, {})).toBe(size + 1)
+    await engine.close()
+    proxy.close()
+  },
+)
 
 test('waits for a lock of someone else no longer than a while, and says that it is an outage', async () => {
   const tenant = storage.tenant(newId())

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { Batch, type Prepared, type Result, type Statement } from './batch.ts'
-import { Lost } from './failures.ts'
+import { Lost, Severed } from './failures.ts'
 
 const { Client } = pg
 
@@ -55,7 +55,7 @@ export function openPool({ url, max, greeting, onProblem }: PoolOptions): Pool {
       isGone: false,
       run: (statements) =>
         new Promise((resolve, reject) => {
-          if (link.isGone) reject(new Lost('The connection has ended'))
+          if (link.isGone) reject(new Severed('The connection has ended'))
           else client.query(new Batch(statements, { prepared, resolve, reject }))
         }),
     }

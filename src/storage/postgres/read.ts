@@ -1,7 +1,7 @@
 import type { AnyEntity } from '../../kernel/entity.ts'
 import type { Reference, Value } from '../port.ts'
 import type { Result, Statement } from './batch.ts'
-import { isOutage, readFailed } from './failures.ts'
+import { isOutage, readFailed, Severed } from './failures.ts'
 import type { Pool } from './pool.ts'
 import { setRole, setTenant } from './questions.ts'
 import { columnOf, quote, type Roles } from './schema.ts'
@@ -25,24 +25,25 @@ type Compiled = {
   reviveOwned: (values: readonly (string | null)[]) => { tenantId: string; row: Row }
 }
 
+/** More than a pool has connections. */
+const attempts = 12
+
 export function openReads(
   pool: Pool,
   { entities, roles, onProblem }: { entities: readonly AnyEntity[]; roles: Roles; onProblem: (error: Error) => void },
 ): Reads {
   const known = new Map(entities.map((type) => [type.name, compile(type)]))
 
-  /** A read is safe to repeat: once, in case that the connection had died unnoticed. */
+  /** A read is safe to repeat: connections that had died unnoticed, be it all of them, are no reason to bother anyone. */
   async function run(scope: Statement, statement: Statement): Promise<Result> {
-    const asked = [scope, statement]
-    try {
-      const results = await pool.run(asked).catch((error: unknown) => {
-        if (isOutage(error)) return pool.run(asked)
-        throw error
-      })
-      return results[1] as Result
-    } catch (error) {
-      if (error instanceof Error && !isOutage(error)) onProblem(error)
-      throw readFailed(error)
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return (await pool.run([scope, statement]))[1] as Result
+      } catch (error) {
+        if (isOutage(error) && attempt < (error instanceof Severed ? attempts : 2)) continue
+        if (error instanceof Error && !isOutage(error)) onProblem(error)
+        throw readFailed(error)
+      }
     }
   }
 

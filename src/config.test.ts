@@ -124,6 +124,8 @@ test('the test clock stops time only where NODE_ENV is test', () => {
   const clock = { HOLDFAST_TEST_CLOCK: '2026-03-01T00:00:00Z' }
   expect(readConfig(clock).testClockMs).toBeNull()
   expect(readConfig({ ...clock, NODE_ENV: 'test' }).testClockMs).toBe(Date.parse('2026-03-01T00:00:00Z'))
+  expect(readConfig(clock).warnings).toHaveLength(1)
+  expect(readConfig({ ...clock, NODE_ENV: 'test' }).warnings).toEqual([])
 })
 
 test('a setting that does nothing is said', () => {

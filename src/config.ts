@@ -95,7 +95,7 @@ export function readConfig(environment: Environment): Config {
       monitorSeconds: number('HOLDFAST_MONITOR_SECONDS', 60, [0, 86_400]),
     },
     testClockMs: environment.NODE_ENV === 'test' ? timeOf(text('HOLDFAST_TEST_CLOCK')) : null,
-    warnings: Object.keys(environment).flatMap((name) => warningOf(name, environment[name] ?? '')),
+    warnings: [...Object.keys(environment).flatMap((name) => warningOf(name, environment[name] ?? '')), ...clockWarning(environment)],
   }
 }
 
@@ -105,6 +105,12 @@ const known = new Set(
     .map((name) => `HOLDFAST_${name}`),
 )
 const later = new Set(['HOLDFAST_OBJECTS'])
+
+/** The business clock stands still in tests alone (contracts/satshine.md, section 1). */
+const clockWarning = ({ NODE_ENV, HOLDFAST_TEST_CLOCK }: Environment): string[] =>
+  HOLDFAST_TEST_CLOCK?.trim() && NODE_ENV !== 'test'
+    ? ['HOLDFAST_TEST_CLOCK is set, but NODE_ENV is not test: it is ignored, and the clock runs.']
+    : []
 
 function warningOf(name: string, given: string): string[] {
   if (!name.startsWith('HOLDFAST_') || known.has(name) || given === '' || given === 'off') return []

@@ -101,7 +101,8 @@ export function fullDocument({ tenant, createdAt, people, tombstones, workforce 
   return { ...whole, sha256: checksumOf(whole) }
 }
 
-function fullRecord(person: Person, byId: ReadonlyMap<string, EmployeeRow>): object {
+/** Everything that is known of one person. */
+export function fullRecord(person: Person, byId: ReadonlyMap<string, EmployeeRow>): object {
   const { employee, user } = person
   const view = viewOf(person, byId.get(user.managerId ?? '') ?? null)
   return {

@@ -9,6 +9,7 @@ import { everyTenantId } from '../tenant/every.ts'
 import { Credential } from '../user/entity.ts'
 import { generationPaths } from './destination.ts'
 import { destinationOf, preserveAlone } from './operations.ts'
+import { rollOf } from './people.ts'
 import { type Report, report as reportSchema } from './report.ts'
 
 export type Keeper = {
@@ -61,6 +62,8 @@ export async function startKeeping(runtime: Runtime, options: KeeperOptions = {}
   const due = new Map<string, NodeJS.Timeout>()
   const lookedMs = new Map<string, number>()
   const working = new Set<Promise<unknown>>()
+  /** Employees that there were or that came since the start, by tenant: what the log recorded. */
+  const known = new Map<string, Set<string>>()
   let isStopped = false
 
   async function as(tenantId: string, operation: AnyOperation): Promise<Report | null> {
@@ -96,6 +99,7 @@ export async function startKeeping(runtime: Runtime, options: KeeperOptions = {}
       force: false,
       mayBegin: false,
       onlyLooks,
+      known: knownIn(context.store.tenantId),
       ...(said === undefined ? {} : { said }),
     }
     return preserveAlone(context, asked)
@@ -108,9 +112,18 @@ export async function startKeeping(runtime: Runtime, options: KeeperOptions = {}
     return existsSync(destination.path) || (await generationPaths(destination)).length > 0
   }
 
-  const starting = job('preserve.ensure', 'Ensure the employees of a tenant', async (context) =>
-    (await concerns(context)) ? run(context, 'ensure', { isTold: true }) : null,
-  )
+  /** From now on these are people whom the log recorded. */
+  async function remember({ store }: Pick<Context, 'store'>): Promise<void> {
+    const ids = knownIn(store.tenantId)
+    for (const { employee } of (await rollOf(store)).people) ids.add(employee.employeeId)
+  }
+
+  const starting = job('preserve.ensure', 'Ensure the employees of a tenant', async (context) => {
+    if (!(await concerns(context))) return null
+    const report = await run(context, 'ensure', { isTold: true })
+    await remember(context)
+    return report
+  })
   const refreshing = job('preserve.backup', 'Refresh the backup of a tenant', (context) => run(context, 'backup'))
   const looking = job('preserve.look', 'Look whether everyone is there', lookOnce)
 
@@ -160,11 +173,18 @@ export async function startKeeping(runtime: Runtime, options: KeeperOptions = {}
       if (change.type !== Employee.name) continue
       isDue = true
       const employeeId = change.fields.employeeId ?? (await store.get(Employee, change.id))?.employeeId ?? change.id
+      if (change.op === 'insert') knownIn(tenantId).add(String(employeeId))
       if (change.op === 'insert') log.info({ tenant: tenantId }, `New user created: ${employeeId}, triggering backup`)
       else if (typeof change.fields.deletedAt === 'string') log.info({ tenant: tenantId }, `User deleted: ${employeeId}`)
       else log.info({ tenant: tenantId }, `User updated: ${employeeId}`)
     }
     return isDue
+  }
+
+  function knownIn(tenantId: string): Set<string> {
+    const ids = known.get(tenantId) ?? new Set()
+    known.set(tenantId, ids)
+    return ids
   }
 
   function plan(tenantId: string): void {
@@ -179,7 +199,9 @@ export async function startKeeping(runtime: Runtime, options: KeeperOptions = {}
   /** Heals who is missing, and writes a destination again that is absent or damaged. */
   async function lookOnce(context: Context): Promise<Report | null> {
     if (!(await concerns(context))) return null
-    return run(context, 'ensure', { onlyLooks: true })
+    const report = await run(context, 'ensure', { onlyLooks: true })
+    await remember(context)
+    return report
   }
 
   async function look(tenantId: string): Promise<void> {

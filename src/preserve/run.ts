@@ -10,13 +10,14 @@ import { seedWorkforce } from '../seed/satshine.ts'
 import { Conflict } from '../storage/port.ts'
 import { type Destination, generationPaths, readGeneration, type Survey, survey } from './destination.ts'
 import type { Step } from './durable-file.ts'
-import { countsOf, fullDocument, legacyText, type Tombstone } from './form.ts'
+import { countsOf, fullDocument, fullRecord, legacyText, type Tombstone } from './form.ts'
+import { peopleInLog } from './from-log.ts'
 import { readManifest } from './manifest.ts'
 import { type Roll, rollOf, tombstonesOf } from './people.ts'
 import { planRestore } from './plan-restore.ts'
 import { emptyReport, type Report } from './report.ts'
 import { type SetSource, setIn } from './set.ts'
-import { type Content, idsIn } from './source.ts'
+import { type Content, idsIn, onlyPeople } from './source.ts'
 import { workforce } from './workforce.ts'
 import { writeBackup } from './write-backup.ts'
 
@@ -29,6 +30,8 @@ export type Asked = {
   mayBegin: boolean
   /** Writes no backup where a valid one is there: whoever only looks whether everyone is there. */
   onlyLooks?: boolean
+  /** Whom the log knows, besides those that backups know. */
+  known?: ReadonlySet<string>
   /** Hears of every line as it comes. */
   said?(line: { text: string; isError: boolean }): void
   step?: Step
@@ -270,11 +273,30 @@ async function ensure(run: Run): Promise<void> {
       say(role === 'admin' ? `[DEFAULT] Created admin user: ${employeeId}` : `[DEFAULT] Created field officer: ${employeeId}`)
     report.defaults = made.created.map(({ employeeId, password }) => ({ employeeId, password }))
   } else say('[CHECK] All users present, no restore needed')
+  await healFromLog(run)
   // a set of files is only read: what is written has a file of its own
   const isKept = asked.onlyLooks === true && looked.found?.newest?.problem === null && report.totals.created === 0
   if (looked.found !== null && !isKept) await backup(run, looked, 'preserve.ensure')
   const now = countsOf((await rollOf(context.store)).people)
   say(`[FINAL] System ready: ${now.fieldOfficers} field officers, ${now.admins} admins`)
+}
+
+/** Brings back people whom the log knows and neither the store nor a backup: they were made and lost before a backup could be written. */
+async function healFromLog(run: Run): Promise<void> {
+  const { context, asked, report } = run
+  if (asked.known === undefined) return
+  const roll = await rollOf(context.store)
+  const there = new Set([...roll.people.map(({ employee }) => employee.employeeId), ...roll.deleted.map(({ employeeId }) => employeeId)])
+  const gone = new Set([...asked.known].filter((id) => !there.has(id)))
+  if (gone.size === 0) return
+  const people = await peopleInLog(context.store, gone)
+  if (people.length === 0) return
+  const before = { records: report.records, totals: report.totals }
+  const records = people.map((person) => fullRecord(person, new Map()))
+  const content: Content = { ...onlyPeople, format: 'full', records }
+  await restore(run, { path: asked.destination.path, sha256: '', content, tombstones: [] }, 'preserve.ensure')
+  report.records = [...before.records, ...report.records]
+  for (const outcome of Object.keys(before.totals) as (keyof typeof before.totals)[]) report.totals[outcome] += before.totals[outcome]
 }
 
 async function list({ context, asked: { destination, force }, report, say }: Run): Promise<void> {

@@ -83,7 +83,7 @@ describe('signing in', () => {
     [{ employee_id: '  ', password: officerPassword }, 'a blank id'],
     [{ employee_id: 'MGJ00001', password: '' }, 'an empty password'],
     [{ employee_id: 7, password: officerPassword }, 'a number for an id'],
-  ])('with %j is refused as incomplete', async (body) => {
+  ] as const)('with %j (%s) is refused as incomplete', async (body: object, _what: string) => {
     expect(said(await post('/auth/login/', undefined, body))).toEqual([400, 'Please enter both Employee ID and password.'])
   })
 

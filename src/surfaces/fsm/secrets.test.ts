@@ -47,15 +47,16 @@ test('a client secret is in no answer, log line, entry, export, error or metric,
   await send('POST', '/fsm/tenant', { token: staff.token, raw: `{"clientSecret":"${third}"` })
   await send('POST', '/fsm/tenant', { token: owner.token, body: aCompany({ clientSecret: third }) })
   await send('POST', '/fsm/token', { token: owner.token })
+  const ids = nextIds()
   const value = {
-    ...aCompany({ ...nextIds(), clientSecret: fourth }),
+    ...aCompany({ ...ids, clientSecret: fourth }),
     validFrom: '2024-01-01T00:00:00Z',
     validTo: '2099-01-01T00:00:00Z',
     createdAt: '2024-01-01T00:00:00Z',
     isActive: true,
   }
   const entry = (secret: unknown) => ({
-    key: `fsm_tenant_${value.accountId}_${value.companyId}`,
+    key: `fsm_tenant_${ids.accountId}_${ids.companyId}`,
     value: JSON.stringify({ ...value, clientSecret: secret }),
   })
   const entries = [entry(fourth), entry(fifth), entry({ deep: fifth }), { ...entry(fifth), value: `{"clientSecret":"${fifth}` }]

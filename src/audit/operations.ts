@@ -2,15 +2,17 @@ import { z } from 'zod'
 import type { Anchors } from '../kernel/backups.ts'
 import { canonical, type Json } from '../kernel/canonical.ts'
 import { toTime } from '../kernel/clock.ts'
-import type { Context } from '../kernel/context.ts'
+import type { Context, Runtime } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
 import { operation } from '../kernel/operation.ts'
 import { decodeCursor, encodeCursor, pageInput, pageOf } from '../kernel/page.ts'
-import type { LoggedEntry, TenantStore } from '../storage/port.ts'
+import type { LoggedEntry, Storage, TenantStore } from '../storage/port.ts'
 import { streamsOf } from '../tenant/streams.ts'
 import { compareAnchors } from './anchored.ts'
 import { walkChain } from './chain.ts'
 import { compareRows, createReplay } from './rows.ts'
+import { searchLog } from './search.ts'
+import { createSummaries, type Summaries } from './summaries.ts'
 
 const json = z.record(z.string(), z.unknown())
 export const auditItem = z.object({
@@ -40,9 +42,14 @@ const filters = {
   from: time.optional(),
   to: time.optional(),
 }
-type Filters = z.output<z.ZodObject<typeof filters>>
+/** What is remembered of each storage's log. */
+const remembered = new WeakMap<Storage, Summaries>()
 
-const chunk = 500
+function summariesOf({ storage }: Runtime): Summaries {
+  const known = remembered.get(storage) ?? createSummaries()
+  remembered.set(storage, known)
+  return known
+}
 
 /** Who did what: newest first unless asked otherwise. Reading it is itself an entry. */
 export const listAudit = operation({
@@ -52,11 +59,11 @@ export const listAudit = operation({
   readOnly: true,
   input: z.strictObject({ ...pageInput, ...filters, order: z.enum(['asc', 'desc']).optional() }),
   output: pageOf(auditItem),
-  async run({ store }, { limit = 50, cursor, order = 'desc', ...wanted }) {
+  async run({ store, runtime }, { limit = 50, cursor, order = 'desc', ...wanted }) {
     const list = `audit ${order}`
     const [position] = cursor === undefined ? [] : decodeCursor(list, cursor, 1)
     const start = order === 'asc' ? Number(position ?? 0) : Number(position ?? (await lastSequence(store)) + 1)
-    const { items, next } = await search({ store, wanted: matcher(wanted), limit, order, start })
+    const { items, next } = await searchLog({ store, filters: wanted, limit, order, start, summaries: summariesOf(runtime) })
     const criteria = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined)) as Record<string, Json>
     return {
       output: { items: items.map(shownEntry), nextCursor: next === null ? null : encodeCursor(list, [next]) },
@@ -67,41 +74,6 @@ export const listAudit = operation({
 })
 
 const lastSequence = async (store: TenantStore): Promise<number> => (await store.head())?.sequence ?? 0
-
-type Search = { store: TenantStore; wanted(logged: LoggedEntry): boolean; limit: number; order: 'asc' | 'desc'; start: number }
-
-/** Reads the log in chunks from `start` (exclusive) on. `next` is the last sequence given out when there is more. */
-async function search({ store, wanted, limit, order, start }: Search): Promise<{ items: LoggedEntry[]; next: number | null }> {
-  const items: LoggedEntry[] = []
-  for (let at = start; ; ) {
-    const after = order === 'asc' ? at : Math.max(0, at - 1 - chunk)
-    const size = order === 'asc' ? chunk : at - 1 - after
-    const page = size <= 0 ? [] : await store.log(null, after, size)
-    for (const logged of order === 'asc' ? page : page.toReversed()) {
-      if (!wanted(logged)) continue
-      if (items.length === limit) return { items, next: items.at(-1)?.entry.sequence ?? null }
-      items.push(logged)
-    }
-    if (order === 'asc' ? page.length < chunk : after === 0) return { items, next: null }
-    at = order === 'asc' ? at + page.length : after + 1
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-}
-
-function matcher({ requestId, entityType, entityId, actorId, action, from, to }: Filters): (logged: LoggedEntry) => boolean {
-  const [fromMs, toMs] = [from === undefined ? null : Date.parse(from), to === undefined ? null : Date.parse(to)]
-  return ({ entry }) => {
-    const touches = (field: 'type' | 'id', value: string) =>
-      entry.entity?.[field] === value || entry.changes.some((change) => change[field] === value)
-    if (requestId !== undefined && entry.requestId !== requestId) return false
-    if (actorId !== undefined && entry.actor.id !== actorId) return false
-    if (action !== undefined && entry.action !== action) return false
-    if (entityType !== undefined && !touches('type', entityType)) return false
-    if (entityId !== undefined && !touches('id', entityId)) return false
-    const ms = Date.parse(entry.time)
-    return (fromMs === null || ms >= fromMs) && (toMs === null || ms <= toMs)
-  }
-}
 
 const problem = z.object({
   stream: z.string(),

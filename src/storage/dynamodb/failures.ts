@@ -34,12 +34,12 @@ type Place = { region: string; endpoint: string | null; table?: string }
 /** What keeps the engine from opening, as an operator's error that names the thing and the remedy. */
 export function openingFailed(error: unknown, { region, endpoint, table }: Place): unknown {
   if (!(error instanceof Error) || error instanceof AppError) return error
-  const refuse = (code: string, message: string) => new AppError('unavailable', code, message, { cause: error })
+  const unopened = (code: string, message: string) => new AppError('unavailable', code, message, { cause: error })
   const where = endpoint ?? `the region ${region}`
   switch (error.name) {
     case 'CredentialsProviderError':
     case 'CredentialsError':
-      return refuse(
+      return unopened(
         'database_credentials',
         'There are no AWS credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give the machine a role.',
       )
@@ -48,19 +48,19 @@ export function openingFailed(error: unknown, { region, endpoint, table }: Place
     case 'InvalidClientTokenId':
     case 'ExpiredTokenException':
     case 'MissingAuthenticationTokenException':
-      return refuse(
+      return unopened(
         'database_credentials',
         `The AWS credentials are not accepted at ${where} (${error.name}). Check the key, its secret and its end, and the clock of this machine.`,
       )
     case 'AccessDeniedException':
-      return refuse(
+      return unopened(
         'database_credentials',
         `The AWS credentials may not use DynamoDB here: ${error.message}. Give the role what the template of bin/holdfast aws template gives it.`,
       )
     case 'ResourceNotFoundException':
       return tableMissing([table ?? 'a table'], region)
     default:
-      return refuse(
+      return unopened(
         'database_unreachable',
         `DynamoDB does not answer at ${where} (${error.name}: ${error.message}). Check the region, the endpoint and the network.`,
       )

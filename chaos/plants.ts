@@ -18,6 +18,13 @@ export type Plant = {
 
 const synchronousNormal: Edit = { file: 'src/storage/sqlite/connection.ts', from: '  synchronous: 2,\n', to: '  synchronous: 1,\n' }
 
+const asynchronous: Omit<Plant, 'fault'> = {
+  engines: ['postgres'],
+  says: 'PostgreSQL acknowledges commits before they are on disk (synchronous_commit=off)',
+  shows: /LOST/,
+  edits: [{ file: 'src/storage/postgres/opening.ts', from: "'SET synchronous_commit = on'", to: "'SET synchronous_commit = off'" }],
+}
+
 export const plants: Readonly<Record<string, Plant>> = {
   'acknowledge-before-commit': {
     fault: 'kill',
@@ -87,9 +94,111 @@ export const plants: Readonly<Record<string, Plant>> = {
   },
   'session-by-the-hour': {
     fault: 'clock',
+    engines: ['sqlite', 'postgres', 'dynamodb'],
     says: 'a session ends half an hour after its last refresh',
     shows: /refreshing was answered 401/,
     edits: [{ file: 'src/session/open-session.ts', from: 'sessionMs = 7 * 24 * 60 * 60 * 1000', to: 'sessionMs = 30 * 60 * 1000' }],
+  },
+  'postgres-acknowledge-before-commit': {
+    fault: 'kill',
+    engines: ['postgres'],
+    says: 'a commit is acknowledged, and made 25 ms later',
+    shows: /LOST/,
+    edits: [
+      {
+        file: 'src/storage/postgres/group.ts',
+        from: '    sent.isSent = true\n',
+        to: `    sent.isSent = true
+    const early = globalThis as { groups?: number; told?: WeakMap<object, (outcome: Outcome) => void> }
+    early.groups = (early.groups ?? 0) + 1
+    // the start and the setting up read at once what they wrote
+    if (early.groups > 60) {
+      for (const [position, commit] of commits.entries()) early.told?.get(commit)?.(outcomes[position] as Outcome)
+      await setTimeout(25)
+    }\n`,
+      },
+      {
+        file: 'src/storage/postgres/lanes.ts',
+        from: '    const { outcomes, written } = await committer.commit(',
+        to: `    const early = globalThis as { told?: WeakMap<object, (outcome: { sequence: number; hash: string } | { error: Error }) => void> }
+    early.told ??= new WeakMap()
+    for (const { commit, resolve } of group)
+      early.told.set(commit, (outcome) => {
+        if ('hash' in outcome) resolve({ stream: commit[1], time: commit[2], durability, sequence: outcome.sequence, hash: outcome.hash })
+      })
+    const { outcomes, written } = await committer.commit(`,
+      },
+    ],
+  },
+  'postgres-asynchronous': { ...asynchronous, fault: 'crash' },
+  'postgres-asynchronous-power': { ...asynchronous, fault: 'power' },
+  'postgres-closed-is-no-outage': {
+    fault: 'cut',
+    engines: ['postgres'],
+    says: 'a commit whose connection was closed without a word is run again, and meets its own work',
+    shows: /nobody was told so|was refused with 409/,
+    edits: [
+      {
+        file: 'src/storage/postgres/batch.ts',
+        from: "this.#reject(codeOf(error) === '' ? ",
+        to: "this.#reject(codeOf(error) === 'never' ? ",
+      },
+    ],
+  },
+  'key-beside-the-commit': {
+    fault: 'cut',
+    engines: ['postgres', 'dynamodb'],
+    says: 'the row of an Idempotency-Key is written in a commit of its own',
+    shows: /sent again with the same Idempotency-Key it was answered/,
+    edits: [
+      {
+        file: 'src/kernel/perform.ts',
+        from: '  const receipt = changes.length === 0 && outcome.logged !== true',
+        to: `  const apart = idempotency !== undefined && changes.length > 1 ? changes.splice(-1) : []
+  const receipt = changes.length === 0 && outcome.logged !== true`,
+      },
+      {
+        file: 'src/kernel/perform.ts',
+        from: '  outcome.after?.()\n',
+        to: '  if (apart.length > 0) await store.commit(apart, meta())\n  outcome.after?.()\n',
+      },
+    ],
+  },
+  'dynamodb-acknowledge-before-commit': {
+    fault: 'kill',
+    engines: ['dynamodb'],
+    says: 'a commit is acknowledged, and made some time later',
+    shows: /LOST/,
+    edits: [
+      {
+        file: 'src/storage/dynamodb/commit.ts',
+        from: '    const result = await transact(db, [...touched.map(transactItem), ...chain.items])\n',
+        to: `    const early = globalThis as { groups?: number }
+    early.groups = (early.groups ?? 0) + 1
+    // the start and the setting up read at once what they wrote
+    if (early.groups > 60) {
+      for (const [position, { pending }] of members.entries()) {
+        const { sequence, hash } = chain.heads[position] as StreamHead
+        settle(pending, () => pending.resolve({ stream, sequence, time: pending.time, hash, durability }))
+      }
+      await new Promise((resolve) => setTimeout(resolve, 25))
+    }
+    const result = await transact(db, [...touched.map(transactItem), ...chain.items])\n`,
+      },
+    ],
+  },
+  'keys-by-each-server': {
+    fault: 'several',
+    engines: ['postgres', 'dynamodb'],
+    says: 'each of two servers that start together makes signing keys',
+    shows: /signing keys were due/,
+    edits: [
+      {
+        file: 'src/session/key-ring.ts',
+        from: '    if (held.length === 0) changes.push(insert(Counter',
+        to: '    if (held.length < 0) changes.push(insert(Counter',
+      },
+    ],
   },
   'no-lock': {
     fault: 'lock',

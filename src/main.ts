@@ -2,6 +2,7 @@ import { createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import { readFileSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import type { FastifyInstance } from 'fastify'
+import { healAtStart } from './backup/losses.ts'
 import { type OpenBackups, openBackups } from './backups.ts'
 import type { Config } from './config.ts'
 import { createEngine } from './engine.ts'
@@ -22,7 +23,7 @@ import { createHub } from './kernel/hub.ts'
 import { idSource } from './kernel/id.ts'
 import { createSealer } from './kernel/seal.ts'
 import type { Logger } from './kernel/services.ts'
-import { isWithoutKey, openMasterKeys, removeKeyFile } from './master-key.ts'
+import { isWithoutKey, type MasterKeys, openMasterKeys, removeKeyFile } from './master-key.ts'
 import { backupKeys, type Mended, openStorage, type RecoveryOptions, recoverAside, toldOf } from './recovery.ts'
 import { ensureFirstTenant, type FirstOwner } from './session/first-start.ts'
 import { createHasher, type Hasher } from './session/hasher.ts'
@@ -49,6 +50,8 @@ export type Holdfast = {
   mended: Mended | null
   /** Null while the settings say that none are made. */
   backups: OpenBackups | null
+  /** What it was opened with. */
+  setup: { config: Config; masterKeys: MasterKeys }
   /** Holds back every write of this process (storage/pausable.ts). */
   pause(): Promise<Pause>
   close(): Promise<void>
@@ -136,6 +139,7 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
       },
     }
     if (mended !== null) await tellMended(runtime, mended)
+    if (options.isPassing !== true) await healAtStart(runtime)
     const firstOwner = await ensureFirstTenant(runtime, {
       tenant: config.firstTenant,
       username: config.ownerUsername,
@@ -146,7 +150,7 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
       await backups?.stop()
       await storage.close()
     }
-    return { runtime, keys, hasher, health, metrics, firstOwner, mended, backups, pause, close }
+    return { runtime, keys, hasher, health, metrics, firstOwner, mended, backups, setup: { config, masterKeys }, pause, close }
   } catch (error) {
     await backups?.stop()
     await storage.close()

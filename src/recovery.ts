@@ -1,8 +1,10 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { type BackupKeys, backupKeysOf } from './backup/keys.ts'
+import { isBehind } from './backup/behind.ts'
+import { type BackupKeys, backupKeysOf, openingOf } from './backup/keys.ts'
 import { newestSource, type Recovered, recover } from './backup/recover.ts'
 import type { Source } from './backup/source.ts'
+import type { Target } from './backup/target.ts'
 import type { TargetConfig } from './backup-config.ts'
 import type { Config } from './config.ts'
 import { createEngine } from './engine.ts'
@@ -57,8 +59,7 @@ export async function openStorage(parts: Parts): Promise<{ engine: Storage; mend
     await engine.open()
   }
   try {
-    const isLost = async () => parts.config.storage.engine === 'sqlite' && (await isWithoutKeys(engine))
-    if ((await engine.transfer().state()) === 'ready' && (await isLost()) && (await findSource(parts)) !== null) {
+    if (await isIncomplete(engine, parts)) {
       await engine.close()
       aside = await putAside(parts, 'incomplete')
       engine = await create(parts)
@@ -85,6 +86,21 @@ const mendedBy = (recovered: Recovered, { aside, startedMs }: { aside: string | 
 
 const create = ({ config: { storage, dataFolder }, onProblem }: Parts): Promise<Storage> =>
   createEngine({ storage, dataFolder, entities, onProblem })
+
+/** Whether the embedded database lost its keys, or was set back to an earlier state, beside a backup that has more. A target that cannot be read keeps nobody from starting on data that is there. */
+async function isIncomplete(engine: Storage, parts: Parts): Promise<boolean> {
+  if (parts.config.storage.engine !== 'sqlite' || (await engine.transfer().state()) !== 'ready') return false
+  try {
+    const keys = await backupKeys(parts.masterKeys, parts.config.dataFolder)
+    if (await isWithoutKeys(engine)) return (await findSource(parts)) !== null
+    for (const target of await targetsThere(parts)) if (await isBehind(engine, target, await openingOf(target, keys))) return true
+    return false
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error
+    parts.log.warn({ err: error }, 'the backups cannot be looked at')
+    return false
+  }
+}
 
 /** A database that has a log but no key to sign it with lost its rows. */
 const isWithoutKeys = async (engine: Storage): Promise<boolean> =>
@@ -118,11 +134,18 @@ async function fill(engine: Storage, parts: Parts): Promise<Recovered | null> {
 
 const targetsOf = ({ config, recovery }: Parts): readonly TargetConfig[] => recovery.from ?? config.backup?.targets ?? []
 
-/** The target to recover from, or null. A folder that does not exist holds nothing, unless it was asked for by name. */
-async function findSource(parts: Parts): Promise<Source | null> {
+/** The target to recover from, or null. */
+const findSource = async (parts: Parts): Promise<Source | null> =>
+  newestSource(await targetsThere(parts), { keys: await backupKeys(parts.masterKeys, parts.config.dataFolder) })
+
+/** A folder that does not exist holds nothing, unless it was asked for by name. */
+function targetsThere(parts: Parts): Promise<Target[]> {
   const isNamed = parts.recovery.from !== undefined
-  const configs = targetsOf(parts).filter((target) => isNamed || target.kind !== 'folder' || existsSync(target.folder))
-  return newestSource(await Promise.all(configs.map(createTarget)), { keys: await backupKeys(parts.masterKeys, parts.config.dataFolder) })
+  return Promise.all(
+    targetsOf(parts)
+      .filter((target) => isNamed || target.kind !== 'folder' || existsSync(target.folder))
+      .map(createTarget),
+  )
 }
 
 /** What is told of a recovery in the log and in the audit. */

@@ -5,10 +5,12 @@ import type { AnyEntity } from '../kernel/entity.ts'
 import { fold } from '../kernel/entity.ts'
 import { AppError } from '../kernel/errors.ts'
 import type { View } from '../storage/port.ts'
+import { covering, listSegments } from './coverage.ts'
 import { differences, type RowReader, type StoredFields } from './difference.ts'
 import { openingOf } from './keys.ts'
 import { readManifest } from './manifest.ts'
 import { type Moment, materialise } from './materialise.ts'
+import type { Target } from './target.ts'
 import type { Workshop } from './tasks.ts'
 
 export type PlanInput = {
@@ -21,6 +23,8 @@ export type PlanInput = {
   includeRemoved: boolean
   /** The tenant's newest entry now. */
   head: number
+  /** Only count what differs, at the very entry at which the view of the storage is: others write meanwhile. */
+  isCheck?: boolean
   /** Where the plan is written, a difference a line. */
   file: string
 }
@@ -44,7 +48,7 @@ export async function planRestore(workshop: Workshop, input: PlanInput): Promise
     const { sequence, end } = await materialise(
       { target, identities: opening.identities, entities, manifest, scratch: scratch.storage, progress },
       input.tenantId,
-      input.moment,
+      input.isCheck === true ? await momentOf(view, target, input.tenantId) : input.moment,
     )
     const reader =
       (from: Pick<View, 'rows'>): RowReader =>
@@ -53,7 +57,7 @@ export async function planRestore(workshop: Workshop, input: PlanInput): Promise
     const sides = { present: reader(view), past: reader(scratch.storage.transfer()) }
     const chosen = await choose(entities, input, sides)
     // rows that come and go are brought to what they are now: of a target that does not know, they stay as they are
-    const compared = entities.filter((type) => !type.transient || end >= input.head)
+    const compared = entities.filter((type) => !type.transient || (end >= input.head && input.isCheck !== true))
     const planned: Planned = { sequence, inserted: 0, updated: 0, removed: 0, kept: 0, isFound: chosen.isFound }
     for (const type of compared)
       for await (const each of differences(type, sides.present, sides.past)) {
@@ -70,6 +74,24 @@ export async function planRestore(workshop: Workshop, input: PlanInput): Promise
     await view.close()
     await scratch.remove()
   }
+}
+
+const patienceMs = 10_000
+
+/** The tenant's newest entry in the view, once the target has it too. Errors: `backup_incomplete`, later, when it does not come. */
+async function momentOf(view: View, target: Target, tenantId: string): Promise<Moment> {
+  let sequence = 0
+  for (let cursor: string | null = null; ; ) {
+    const page: Awaited<ReturnType<View['heads']>> = await view.heads({ cursor, limit: 200 })
+    sequence = page.items.find(({ stream }) => stream === tenantId)?.sequence ?? sequence
+    if (page.nextCursor === null) break
+    cursor = page.nextCursor
+  }
+  for (const startedMs = performance.now(); performance.now() - startedMs < patienceMs; ) {
+    if (covering((await listSegments(target, tenantId)).get(tenantId) ?? []).end >= sequence) break
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+  return { sequence }
 }
 
 type Sides = { present: RowReader; past: RowReader }

@@ -85,7 +85,13 @@ export const restoreTenant = operation({
   name: 'restore.tenant',
   summary: 'One tenant’s part of a restore of everything',
   needs: 'restore:all',
-  input: z.strictObject({ at: at.optional(), includeRemoved: z.boolean(), from: z.string().optional(), id: z.string() }),
+  input: z.strictObject({
+    at: at.optional(),
+    includeRemoved: z.boolean(),
+    from: z.string().optional(),
+    id: z.string(),
+    reason: z.string().optional(),
+  }),
   output: z.object({ inserted: count, updated: count, removed: count }),
   async run(context, given) {
     const closure = await context.runtime.closures.close(context.store.tenantId)
@@ -93,12 +99,19 @@ export const restoreTenant = operation({
       const plan = await planOf(context, given, context.store.tenantId, { kind: 'tenant' })
       try {
         const { list, counts } = await changesOf(context, plan, { kind: 'tenant' })
-        const written = { changes: list, logged: true as const, store: closure.store, entity: { type: 'restore', id: given.id } }
+        // a look that finds all well leaves no entry
+        const logged = given.reason === undefined || list.length > 0 ? { logged: true as const } : {}
+        const written = { changes: list, ...logged, store: closure.store, entity: { type: 'restore', id: given.id } }
         return {
           output: counts,
           ...written,
           action: 'restore.run',
-          detail: { scope: 'all', at: given.at ?? null, changes: counts },
+          detail: {
+            scope: given.reason === undefined ? 'all' : 'tenant',
+            at: given.at ?? null,
+            changes: counts,
+            ...(given.reason === undefined ? {} : { reason: given.reason }),
+          },
           ended: closure.open,
         }
       } finally {

@@ -11,12 +11,14 @@ type Parts = {
   /** Cron syntax, in UTC. */
   cron: string
   failed(error: unknown): void
+  /** What it is called among the processes. */
+  name?: string
 }
 
 /** Does the work at the scheduled times; of several processes on one storage one does it, and another at the next time once that one is gone. Returns what ends it. */
-export function scheduled({ storage, cron, failed }: Parts, work: () => Promise<void>): () => void {
+export function scheduled({ storage, cron, failed, name = job }: Parts, work: () => Promise<void>): () => void {
   async function once(): Promise<void> {
-    const take = () => storage.lease?.(job, leaseSeconds)
+    const take = () => storage.lease?.(name, leaseSeconds)
     let renewal: NodeJS.Timeout | null = null
     try {
       if ((await take()) === null) return

@@ -204,6 +204,22 @@ export function createBackups(parts: Parts): Backups {
       return { kept: [...kept], removed: [...removed].filter((id) => !kept.has(id)) }
     },
     plan,
+    async differing(tenantId) {
+      await shipper.flush()
+      const all = await list()
+      const [target] = await chosen(all[0]?.target ?? targets[0]?.url)
+      if (target === undefined) return 0
+      const here = all.filter((backup) => backup.target === target.url)
+      const { snapshot } = begin(here, tenantId, null)
+      const about = { url: target.url, snapshot, tenantId, moment: null, scope: { kind: 'tenant' as const }, includeRemoved: true }
+      const file = await parts.newFile()
+      try {
+        const found = await workers.planRestore({ ...about, head: 0, isCheck: true, file })
+        return found.inserted + found.updated + found.removed
+      } finally {
+        await rm(file, { force: true })
+      }
+    },
     anchors: async ({ url, stream }) =>
       Promise.all((await chosen(url)).map(async (target) => anchorsIn(target, await parts.openingOf(target), stream))),
     newestProvenAt: () => newest,

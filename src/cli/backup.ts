@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { Drilled } from '../drill.ts'
 import type { FileProblem, Proof, Verified } from '../kernel/backups.ts'
 import { type Answer, type Call, command } from './command.ts'
 import { exitCodes } from './exit-codes.ts'
@@ -66,6 +67,13 @@ export function addBackup(program: Command): void {
   prove.does(async ({ run, args, options }) =>
     proven(await withProgress('rows', (events) => run<Proof>('backup.prove', 'platform', where(args, options), events))),
   )
+  command<object>(backup, 'drill', {
+    summary: 'Rehearse the loss of everything',
+    examples: [
+      ['holdfast backup drill', 'rebuilt to the side from the backups alone, opened, and a person signed in there; also done every Sunday'],
+    ],
+    reads: true,
+  }).does(async ({ run }) => drilled(await run<Drilled>('backup.drill', 'platform', {})))
   const prune = command<PruneOptions>(backup, 'prune', {
     summary: 'Remove old snapshots',
     examples: [
@@ -115,6 +123,14 @@ function verified(found: Verified): Answer {
     exitCode: exitCodes.damage,
   }
 }
+
+const drilled = (found: Drilled): Answer => ({
+  document: found,
+  words: found.ok
+    ? `Everything came back from ${found.target} in ${found.seconds} s (${found.rows} rows), and a person signed in.`
+    : `The drill failed. ${found.problems.join(' ')}`,
+  ...(found.ok ? {} : { exitCode: exitCodes.damage }),
+})
 
 function proven(proof: Proof): Answer {
   if (proof.ok) return { document: proof, words: `Backup ${proof.id} was restored to the side and is what was saved (${proof.seconds} s).` }

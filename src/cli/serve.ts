@@ -11,6 +11,7 @@ import { backUp, startDayEnd, startHousekeeping } from './housekeeping.ts'
 import { refuseMoved } from './moved.ts'
 import { openPatiently } from './open-patiently.ts'
 import type { Rounds } from './rounds.ts'
+import { startWatch } from './watch.ts'
 
 type Log = ReturnType<typeof openLog>
 
@@ -37,7 +38,7 @@ export async function serve(config: Config): Promise<void> {
     const keeper = await startKeeping(holdfast.runtime)
     stop = () => keeper.stop().then(() => holdfast.close())
     const control = await openControlServer({ folder: config.dataFolder, holdfast, log })
-    const rounds = [startHousekeeping(holdfast.runtime), startDayEnd(holdfast.runtime)]
+    const rounds = [startHousekeeping(holdfast.runtime), startDayEnd(holdfast.runtime), ...startWatch(holdfast)]
     holdfast.backups?.start(() => backUp(holdfast))
     stop = () => stopAll({ app, control, rounds, keeper, holdfast, log })
     const url = await listen(app, config)

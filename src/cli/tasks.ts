@@ -2,6 +2,7 @@ import type { Origin } from '../kernel/context.ts'
 import type { Holdfast } from '../main.ts'
 import type { Events } from './control-wire.ts'
 import { storeChecks } from './doctor-store.ts'
+import { drillTask } from './drill-task.ts'
 import { moveTask } from './move-task.ts'
 
 /** `isServed`: it runs in a server, beside requests. */
@@ -13,4 +14,5 @@ export type Task = (call: TaskCall) => Promise<unknown>
 export const tasks: ReadonlyMap<string, Task> = new Map<string, Task>([
   ['doctor.store', storeChecks],
   ['storage.move', moveTask],
+  ['backup.drill', drillTask],
 ])

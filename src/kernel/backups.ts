@@ -86,6 +86,8 @@ export type Backups = {
   plan(what: { tenantId: string; at: At | null; scope: Scope; includeRemoved: boolean; url?: string }, progress?: Progress): Promise<Plan>
   /** The heads of the log that stand in every target, or one, of all streams or one. Errors: those of a target. */
   anchors(where: { url?: string; stream?: string }): Promise<readonly Anchors[]>
+  /** How many of a tenant's rows are not what backups and log say, those apart that come and go with sign-ins. Nobody waits for it. Errors: as `plan`. */
+  differing(tenantId: string): Promise<number>
   /** When the newest proven snapshot was proven, as far as is known without asking the targets. */
   newestProvenAt(): string | null
   /** Where backups go, as the settings name it. */

@@ -10,7 +10,7 @@ const shared = {
 }
 
 /** Tests of features run on a whole server, and so on every engine; the rest chooses its storage itself. */
-const features = globSync('src/**/*.test.ts').filter((path) => /\bstart(TestServer|Crm)\b/.test(readFileSync(path, 'utf8')))
+const features = globSync('src/**/*.test.ts').filter((path) => /\bstart(TestServer|Crm|Workday)\b/.test(readFileSync(path, 'utf8')))
 
 /** `HOLDFAST_TEST_ENGINES=sqlite,postgres` leaves engines out. */
 const engines = (process.env.HOLDFAST_TEST_ENGINES ?? 'sqlite').split(',')

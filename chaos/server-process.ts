@@ -46,7 +46,7 @@ export class StartFailed extends Error {
 }
 
 /** How long a start may take before it counts as hanging. The promise is three seconds; the report says how long it took. */
-const longestStartMs = 30_000
+const longestStartMs = 60_000
 
 /** The settings of every server here: hashing at its floor, no limit of requests, any free port. */
 export function environmentFor({ folder, environment = {}, plant = null }: ServerOptions): NodeJS.ProcessEnv {

@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterAll, describe, expect, test } from 'vitest'
 import { anAdminRecord, aRecord } from '../preserve/testing/records.ts'
@@ -67,10 +67,10 @@ describe('the command', () => {
     const none = await run(data, `--action=restore --json --file=${join(at, 'none.json')}`)
     expect([none.code, none.json]).toEqual([3, expect.objectContaining({ exitCode: 3, source: null })])
     expect(none.err).toContain('[ERROR] Restore failed: ')
-    const relative = await holdfast(data, ['preserve', '--action=backup', '--file', 'src/nowhere-at-all/x/../y.json', '--json'], {
-      environment,
-    })
-    expect(relative.json.backup).toMatchObject({ path: join(process.cwd(), 'src/nowhere-at-all/y.json') })
+    const there = join(at, 'relative.json')
+    const file = `${relative(process.cwd(), at)}/x/../relative.json`
+    const written = await holdfast(data, ['preserve', '--action=backup', '--file', file, '--json'], { environment })
+    expect(written.json.backup).toMatchObject({ path: there })
   })
 
   test('works beside a running server, whose requests see what it restored', async () => {

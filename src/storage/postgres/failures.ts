@@ -39,16 +39,16 @@ export class Severed extends Lost {
 /** What keeps a database from being opened, as an operator's error. `shown` is the URL without its password. */
 export function openingFailed(shown: string, error: unknown): unknown {
   if (error instanceof AppError) return error
-  const code = codeOf(error) || codeOf(error instanceof Error ? error.cause : null)
-  const refuse = (name: string, text: string) => new AppError('unavailable', name, text, { cause: error })
-  if (code === '28P01' || code === '28000')
+  const state = codeOf(error) || codeOf(error instanceof Error ? error.cause : null)
+  const refuse = (code: string, text: string) => new AppError('unavailable', code, text, { cause: error })
+  if (state === '28P01' || state === '28000')
     return refuse('database_credentials', `PostgreSQL refuses the user or password of ${shown}. Correct HOLDFAST_STORAGE.`)
-  if (code === '3D000')
+  if (state === '3D000')
     return refuse(
       'database_missing',
       `The database of ${shown} does not exist. Create it: bin/holdfast postgres setup --admin-url postgres://…`,
     )
-  if (code === '42501')
+  if (state === '42501')
     return refuse(
       'database_rights',
       `The user of ${shown} may not do what is needed (${textOf(error)}). Run: bin/holdfast postgres setup --admin-url postgres://…`,

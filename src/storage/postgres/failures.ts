@@ -40,21 +40,21 @@ export class Severed extends Lost {
 export function openingFailed(shown: string, error: unknown): unknown {
   if (error instanceof AppError) return error
   const state = codeOf(error) || codeOf(error instanceof Error ? error.cause : null)
-  const refuse = (code: string, text: string) => new AppError('unavailable', code, text, { cause: error })
+  const cannotOpen = (code: string, text: string) => new AppError('unavailable', code, text, { cause: error })
   if (state === '28P01' || state === '28000')
-    return refuse('database_credentials', `PostgreSQL refuses the user or password of ${shown}. Correct HOLDFAST_STORAGE.`)
+    return cannotOpen('database_credentials', `PostgreSQL refuses the user or password of ${shown}. Correct HOLDFAST_STORAGE.`)
   if (state === '3D000')
-    return refuse(
+    return cannotOpen(
       'database_missing',
       `The database of ${shown} does not exist. Create it: bin/holdfast postgres setup --admin-url postgres://…`,
     )
   if (state === '42501')
-    return refuse(
+    return cannotOpen(
       'database_rights',
       `The user of ${shown} may not do what is needed (${textOf(error)}). Run: bin/holdfast postgres setup --admin-url postgres://…`,
     )
   if (error instanceof Lost || isOutage(error))
-    return refuse(
+    return cannotOpen(
       'database_unreachable',
       `PostgreSQL at ${shown} cannot be reached (${textOf(error)}). Start it, or correct HOLDFAST_STORAGE.`,
     )

@@ -65,6 +65,7 @@ export async function openBackups({ config, masterKeys, keys, storage, logKeys, 
     shipper,
     targets,
     openingOf: opening,
+    kit: keys.current.identity,
     async another(url) {
       const made = parseTarget('--from', url, process.env)
       const target = await createTarget(made)

@@ -9,6 +9,7 @@ import type { Logger } from '../kernel/services.ts'
 import { platformTenant, type Storage } from '../storage/port.ts'
 import { anchorsIn } from './anchors.ts'
 import type { Trusted } from './keys.ts'
+import { kitProblem } from './kit.ts'
 import { type Manifest, readManifest } from './manifest.ts'
 import type { Moment } from './materialise.ts'
 import { provenName, snapshotOf, snapshotsPrefix } from './names.ts'
@@ -34,6 +35,8 @@ type Parts = {
   shipper: Shipper
   targets: readonly Target[]
   openingOf(target: Target): Promise<Trusted>
+  /** The identity that the recovery kit has. */
+  kit: string
   /** A target that the settings do not name, for a restore: one that holds this instance's backups. Errors: `target_foreign`, `bad_setting`, those of `openSource`. */
   another(url: string): Promise<Target>
   workers: Workers
@@ -204,6 +207,10 @@ export function createBackups(parts: Parts): Backups {
       return { kept: [...kept], removed: [...removed].filter((id) => !kept.has(id)) }
     },
     plan,
+    async openedByKit({ id, target: url }) {
+      const [target] = await chosen(url)
+      return target === undefined ? null : kitProblem(target, id, parts.kit)
+    },
     async differing(tenantId) {
       await shipper.flush()
       const all = await list()

@@ -70,12 +70,19 @@ async function listens(address: string): Promise<boolean> {
 
 async function open({ config, say, recovery, opened }: Options): Promise<<T>(work: (run: Run) => Promise<T>) => Promise<T>> {
   // the store and all that stands on it load only here: beside a running server a command starts in a tenth of the time
-  const [{ openHoldfast }, { execute }] = await Promise.all([import('../main.ts'), import('./execute.ts')])
+  const [{ openHoldfast }, { execute }, { giveRecoveryKit }] = await Promise.all([
+    import('../main.ts'),
+    import('./execute.ts'),
+    import('./recovery-kit.ts'),
+  ])
   const holdfast = await openHoldfast(config, logTo(say), recovery === undefined ? {} : { recovery })
   opened?.(holdfast.mended)
   return async (work) => {
     try {
-      if (holdfast.firstOwner !== null) say(firstOwnerWords(holdfast.firstOwner))
+      if (holdfast.firstOwner !== null) {
+        say(firstOwnerWords(holdfast.firstOwner))
+        await giveRecoveryKit(holdfast, say)
+      }
       return await work((name, at, input, events) => execute(holdfast, requestOf(name, at, input, events), events) as never)
     } finally {
       await holdfast.close()

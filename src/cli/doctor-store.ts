@@ -3,6 +3,7 @@ import { AppError } from '../kernel/errors.ts'
 import type { Holdfast } from '../main.ts'
 import { SigningKeyRow } from '../session/entity.ts'
 import { type Head, platformTenant } from '../storage/port.ts'
+import { backupChecks } from './doctor-backups.ts'
 import type { Check } from './doctor-folder.ts'
 import type { TaskCall } from './tasks.ts'
 
@@ -17,7 +18,7 @@ export async function storeChecks({ holdfast }: TaskCall): Promise<Check[]> {
     await engineCheck(holdfast),
     await sealCheck(holdfast),
     ...(await headChecks(holdfast)),
-    backupCheck,
+    ...(await backupChecks(holdfast)),
   ]
 }
 
@@ -92,11 +93,4 @@ async function headChecks({ runtime }: Holdfast): Promise<Check[]> {
       }
     : { name: 'log-clock', ok: true, detail: `The newest log entry is of ${newest || 'no time yet'}.`, advice: null }
   return [heads, clock]
-}
-
-const backupCheck: Check = {
-  name: 'backups',
-  ok: true,
-  detail: 'This version makes no backups by itself.',
-  advice: 'Copy the data folder to another disk while the server is stopped.',
 }

@@ -10,6 +10,7 @@ import { exitCodes } from './exit-codes.ts'
 import { backUp, startDayEnd, startHousekeeping } from './housekeeping.ts'
 import { refuseMoved } from './moved.ts'
 import { openPatiently } from './open-patiently.ts'
+import { giveRecoveryKit } from './recovery-kit.ts'
 import type { Rounds } from './rounds.ts'
 import { startWatch } from './watch.ts'
 
@@ -32,7 +33,10 @@ export async function serve(config: Config): Promise<void> {
   const holdfast = await openPatiently(config, log, { patienceMs })
   let stop = () => holdfast.close()
   try {
-    if (holdfast.firstOwner !== null) say(firstOwnerWords(holdfast.firstOwner))
+    if (holdfast.firstOwner !== null) {
+      say(firstOwnerWords(holdfast.firstOwner))
+      await giveRecoveryKit(holdfast, say)
+    }
     const app = await buildServer(config, holdfast)
     // before anything can be asked: whoever is missing is back by then
     const keeper = await startKeeping(holdfast.runtime)

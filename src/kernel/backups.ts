@@ -88,6 +88,8 @@ export type Backups = {
   anchors(where: { url?: string; stream?: string }): Promise<readonly Anchors[]>
   /** How many of a tenant's rows are not what backups and log say, those apart that come and go with sign-ins. Nobody waits for it. Errors: as `plan`. */
   differing(tenantId: string): Promise<number>
+  /** What keeps a snapshot from being read with the present recovery kit alone, in words, or null. Errors: those of the target. */
+  openedByKit(snapshot: { id: string; target: string }): Promise<string | null>
   /** When the newest proven snapshot was proven, as far as is known without asking the targets. */
   newestProvenAt(): string | null
   /** Where backups go, as the settings name it. */

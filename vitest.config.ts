@@ -13,7 +13,7 @@ const shared = {
 const features = globSync('src/**/*.test.ts').filter((path) => /\bstart(TestServer|Crm|Workday)\b/.test(readFileSync(path, 'utf8')))
 
 /** `HOLDFAST_TEST_ENGINES=sqlite,postgres` leaves engines out. */
-const engines = (process.env.HOLDFAST_TEST_ENGINES ?? 'sqlite').split(',')
+const engines = (process.env.HOLDFAST_TEST_ENGINES ?? 'sqlite,postgres,dynamodb').split(',')
 
 const onEngine = (name: 'postgres' | 'dynamodb') => ({
   test: {

@@ -76,10 +76,12 @@ export function targetShipper(target: Target, { storage, logKeys, keys, clock, i
     if (head === null) return
     if (progress.shipped > head.sequence) throw ahead(target, stream, progress.shipped, head.sequence)
     while (progress.shipped < head.sequence) {
-      const entries = fitting(await store.log(stream, progress.shipped, entriesPerSegment), head.sequence)
+      const page = await store.log(stream, progress.shipped, Math.min(entriesPerSegment, head.sequence - progress.shipped))
+      const entries = fitting(page)
       const last = entries.at(-1)
       if (last === undefined) throw new Error(`The log of ${stream} ends before its head`)
       const { sequence } = last.entry
+      if (sequence !== progress.shipped + entries.length) throw damaged(stream, progress.shipped + 1, sequence)
       const signed = sequence === head.sequence ? head : logKeys.signHead({ stream, sequence, hash: last.hash, time: last.entry.time })
       const segment = packSegment({ tenantId, entries, head: signed }, [recipient])
       await target.put(segmentName(stream, progress.shipped + 1, sequence), segment)
@@ -161,12 +163,12 @@ export function targetShipper(target: Target, { storage, logKeys, keys, clock, i
   }
 }
 
-/** As many of the entries as fit into one segment, none after the head. */
-function fitting(entries: readonly LoggedEntry[], last: number): LoggedEntry[] {
+/** As many of the entries as fit into one segment. */
+function fitting(entries: readonly LoggedEntry[]): LoggedEntry[] {
   const chosen: LoggedEntry[] = []
   let length = 0
   for (const entry of entries) {
-    if (entry.entry.sequence > last || length > segmentLength) break
+    if (length > segmentLength) break
     chosen.push(entry)
     length += entry.text.length + (entry.secrets?.length ?? 0)
   }
@@ -184,4 +186,11 @@ const ahead = (target: Target, stream: string, shipped: number, here: number): A
     'conflict',
     'backup_ahead',
     `${target.url} holds ${shipped} entries of stream ${stream}, the database ${here}: it was set back, or this is another instance's target. Nothing more of it is shipped. Run bin/holdfast restore, or name another target.`,
+  )
+
+const damaged = (stream: string, from: number, to: number): AppError =>
+  new AppError(
+    'internal',
+    'log_damaged',
+    `Between entries ${from} and ${to} of the log's stream ${stream} some are missing, so nothing more of it is shipped. Run: bin/holdfast audit verify`,
   )

@@ -1,5 +1,6 @@
 import { decodeCursor, encodeCursor, type Page } from '../../kernel/page.ts'
-import type { Head, LogEntry, LoggedEntry } from '../port.ts'
+import { loggedEntry } from '../logged.ts'
+import type { Head, LoggedEntry } from '../port.ts'
 import type { Reads } from './read.ts'
 
 type Values = readonly (string | null)[]
@@ -9,10 +10,7 @@ export function logReader({ tenant: ask }: Reads) {
   const text = 'SELECT entry, hash, secrets FROM log WHERE stream = $1 AND sequence > $2 AND tenant_id = $3 ORDER BY sequence LIMIT $4'
   return async (tenant: string, stream: string, after: number, limit: number): Promise<LoggedEntry[]> => {
     const { rows } = await ask(tenant, { text, values: [named(stream), String(after), tenant, String(limit)] })
-    return rows.map(([entry, hash, secrets]) => {
-      const told = entry as string
-      return { entry: JSON.parse(told) as LogEntry, text: told, hash: hash as string, secrets: secrets ?? null }
-    })
+    return rows.map(([entry, hash, secrets]) => loggedEntry(entry as string, hash as string, secrets ?? null))
   }
 }
 

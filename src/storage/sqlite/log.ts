@@ -1,6 +1,7 @@
 import type { Database } from 'better-sqlite3'
 import { decodeCursor, encodeCursor, type Page } from '../../kernel/page.ts'
-import type { Head, LogEntry, LoggedEntry } from '../port.ts'
+import { loggedEntry } from '../logged.ts'
+import type { Head, LoggedEntry } from '../port.ts'
 
 type EntryRow = { entry: string; hash: string; secrets: string | null }
 
@@ -10,9 +11,7 @@ export function logReader(db: Database): (tenant: string, stream: string, after:
     'SELECT entry, hash, secrets FROM log WHERE stream = ? AND sequence > ? AND tenant_id = ? ORDER BY sequence LIMIT 0 + ?',
   )
   return (tenant, stream, after, limit) =>
-    select
-      .all(stream, after, tenant, limit)
-      .map(({ entry, hash, secrets }) => ({ entry: JSON.parse(entry) as LogEntry, text: entry, hash, secrets }))
+    select.all(stream, after, tenant, limit).map(({ entry, hash, secrets }) => loggedEntry(entry, hash, secrets))
 }
 
 export type LogReader = ReturnType<typeof logReader>

@@ -17,6 +17,7 @@ const byCode: Readonly<Record<string, ExitCode>> = {
   kms_refused: exitCodes.key,
   kms_unreachable: exitCodes.unreachable,
   target_unreachable: exitCodes.unreachable,
+  backup_failed: exitCodes.unreachable,
   backup_damaged: exitCodes.damage,
   backup_incomplete: exitCodes.damage,
   backup_foreign: exitCodes.damage,

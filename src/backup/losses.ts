@@ -7,8 +7,9 @@ import { perform } from '../kernel/perform.ts'
 import { platformTenant, type TenantStore } from '../storage/port.ts'
 import { restoreTenant } from './restore.ts'
 
-/** A tenant with at most so many entries is compared row by row at the start. */
+/** A tenant with at most so many entries and rows is compared row by row at the start. */
 const fewEntries = 3_000
+const fewRows = 5_000
 
 /** How much of a start the look may take; what it does not come to, the running check does. */
 const startBudgetMs = 1_000
@@ -27,19 +28,21 @@ async function findLosses({ storage, services }: Runtime, budgetMs: number): Pro
   for await (const { tenantId, sequence } of everyTenant(storage)) {
     const store = storage.tenant(tenantId)
     const isSmall = sequence <= fewEntries
-    const lost = isLate() ? null : isSmall ? await lostIn(store, kept, isLate) : await missingIn(store, kept, await newest())
+    const compared = isSmall && !isLate() ? await lostIn(store, kept, isLate) : null
+    const lost = compared ?? (isLate() ? null : await missingIn(store, kept, await newest()))
     if (lost === null) looked.unchecked.push(tenantId)
     else if (lost > 0) looked.found.push({ tenantId, lost })
   }
   return looked
 }
 
-/** How many rows are not what the log says, or null when there is no time left to tell. */
+/** How many rows are not what the log says, or null when that takes too long to tell. */
 async function lostIn(store: TenantStore, entities: readonly AnyEntity[], isLate: () => boolean): Promise<number | null> {
   const replay = createReplay()
-  for (let page = await store.log(null, 0, 500); page.length > 0; page = await store.log(null, replay.sequence, 500)) {
+  for (let page = await store.log(null, 0, 100); page.length > 0; page = await store.log(null, replay.sequence, 100)) {
     page.forEach(replay.apply)
-    if (isLate()) return null
+    const rows = [...replay.rows.values()].reduce((sum, { size }) => sum + size, 0)
+    if (isLate() || rows > fewRows) return null
   }
   return (await compareRows(store, entities, replay)).problems.length
 }

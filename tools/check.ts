@@ -11,8 +11,8 @@ type Outcome = { passed: number; failed: number }
 const root = join(import.meta.dirname, '..')
 const outcome = (ok: boolean): Outcome => (ok ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 })
 
-/** A hung test run must end; a good one takes about a quarter of an hour on two quiet cores. */
-const longestMs = 60 * 60_000
+/** A hung test run must end; a good one takes under a quarter of an hour on two quiet cores. */
+const longestMs = 40 * 60_000
 
 function run(script: string, ...args: string[]): boolean {
   const { status, signal, error } = spawnSync(process.execPath, [join(root, 'node_modules', script), ...args], {

@@ -186,7 +186,7 @@ export const plants: Readonly<Record<string, Plant>> = {
   },
   'keys-by-each-server': {
     fault: 'several',
-    engines: ['postgres', 'dynamodb'],
+    engines: ['dynamodb'],
     says: 'each of two servers that start together makes signing keys',
     shows: /signing keys were due/,
     edits: [

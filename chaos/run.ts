@@ -42,6 +42,9 @@ const underLoad =
   (outcome, size, database) =>
     run(outcome, { ...loaded, ...size }, database)
 
+/** Few cycles in a place, because much of it happens when two servers start at once on an empty database. */
+const severalOf: Fault['run'] = (outcome, size, database) => runSeveral(outcome, { ...loaded, perFolder: 3, ...size }, database)
+
 const clock: Fault = { name: 'clock', nightly: 5, short: 1, planted: 1, run: runClock }
 /** What a clock does to a server it does on every database: the short pass looks once, on SQLite. */
 const clockElsewhere: Fault = { ...clock, short: 0 }
@@ -66,14 +69,14 @@ const faults: Readonly<Record<EngineName, readonly Fault[]>> = {
     { name: 'kill', nightly: 300, short: 2, planted: 40, run: underLoad(runKill) },
     { name: 'crash', nightly: 300, short: 2, planted: 40, run: underLoad(runCrash) },
     { name: 'cut', nightly: 300, short: 2, planted: 40, run: underLoad(runCut) },
-    { name: 'several', nightly: 100, short: 1, planted: 12, run: underLoad(runSeveral) },
+    { name: 'several', nightly: 100, short: 1, planted: 12, run: severalOf },
     { name: 'power', nightly: 200, short: 1, planted: 20, run: underLoad(runPower) },
     clockElsewhere,
   ],
   dynamodb: [
     { name: 'kill', nightly: 300, short: 2, planted: 40, run: underLoad(runKill) },
     { name: 'cut', nightly: 300, short: 2, planted: 40, run: underLoad(runCut) },
-    { name: 'several', nightly: 100, short: 1, planted: 12, run: underLoad(runSeveral) },
+    { name: 'several', nightly: 100, short: 1, planted: 12, run: severalOf },
     clockElsewhere,
   ],
 }

@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import type { CancellationReason, TransactWriteItem } from '@aws-sdk/client-dynamodb'
 import { nextEntry, type StreamHead, type Told } from '../entry.ts'
 import { leafOf, type Signing, signLeaves } from '../signing.ts'
 import type { Database } from './db.ts'
+import type { Item } from './item.ts'
 import { streamsPartition, tenantsPartition } from './keys.ts'
 import type { Log } from './log.ts'
 import type { Encoded } from './plan.ts'
@@ -10,8 +12,10 @@ import { found } from './write.ts'
 /** A commit whose changes are planned, and how its entry tells them. */
 export type Member<P extends Encoded & { time: string } = Encoded & { time: string }> = { pending: P; told: readonly Told[] }
 
-/** What a group adds to a transaction for its entries, and the heads that they lead to. */
-export type Chain = { items: TransactWriteItem[]; heads: StreamHead[] }
+/** What a group adds to a transaction for its entries, and the heads that they lead to. `attempt` names it: it stands in each entry's item, because two processes may write the same words at the same moment. */
+export type Chain = { attempt: string; items: TransactWriteItem[]; heads: StreamHead[] }
+
+const attemptOf = 'attempt'
 
 type At = { db: Database; log: Log; signing: Signing }
 
@@ -20,7 +24,7 @@ export async function chained(stream: string, members: readonly Member[], { db, 
   const tenantId = members[0]?.pending.tenantId ?? ''
   let head = await log.headOf(stream, tenantId)
   const isFirst = head.sequence === 0
-  const chain: Chain = { items: [], heads: [] }
+  const chain: Chain = { attempt: randomUUID(), items: [], heads: [] }
   for (const [position, { pending, told }] of members.entries()) {
     const next = nextEntry(head, pending.encoded, told)
     head = next.head
@@ -31,7 +35,7 @@ export async function chained(stream: string, members: readonly Member[], { db, 
     chain.items.push({
       Put: {
         TableName: db.log.name,
-        Item: item,
+        Item: { ...item, [attemptOf]: { S: chain.attempt } },
         ConditionExpression: 'attribute_not_exists(#s)',
         ExpressionAttributeNames: { '#s': 'stream' },
         ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
@@ -49,11 +53,14 @@ export async function chained(stream: string, members: readonly Member[], { db, 
 }
 
 /** True when the very entries stand there already: the reply of an earlier attempt was lost. */
-export const isChain = ({ heads }: Chain, reasons: readonly CancellationReason[]): boolean =>
-  heads.every(({ hash }, position) => {
+export const isChain = (chain: Chain, reasons: readonly CancellationReason[]): boolean =>
+  chain.heads.every((_, position) => {
     const reason = reasons[position]
-    return reason?.Code === 'ConditionalCheckFailed' && found(reason)?.hash?.S === hash
+    return reason?.Code === 'ConditionalCheckFailed' && isOf(chain, found(reason))
   })
+
+/** Whether this very attempt wrote the item of an entry. */
+export const isOf = ({ attempt }: Chain, item: Item | null): boolean => item?.[attemptOf]?.S === attempt
 
 /** Bytes at most that the entry of a commit takes up. */
 export const entryBytes = (told: readonly Told[]): number =>

@@ -2,7 +2,7 @@ import type { CancellationReason } from '@aws-sdk/client-dynamodb'
 import type { StreamHead } from '../entry.ts'
 import { Conflict, type EngineStats, type Receipt } from '../port.ts'
 import type { Signing } from '../signing.ts'
-import { type Chain, chained, entryBytes, isChain, type Member } from './chain.ts'
+import { type Chain, chained, entryBytes, isChain, isOf, type Member } from './chain.ts'
 import { type Database, pause } from './db.ts'
 import { contended } from './failures.ts'
 import { type Item, most, type Row } from './item.ts'
@@ -186,8 +186,7 @@ export function committer({ db, forms, log, numbers, rows, stats, signing, durab
     for (const attempt of unsure) {
       const [first] = attempt.chain.heads
       const key: Item = { stream: { S: stream }, sequence: { N: String(first?.sequence) } }
-      const item = await db.getItem({ table: db.log, key })
-      if (item !== null && item.hash?.S === first?.hash) return attempt
+      if (isOf(attempt.chain, await db.getItem({ table: db.log, key }))) return attempt
     }
     return undefined
   }

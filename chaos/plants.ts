@@ -131,19 +131,6 @@ export const plants: Readonly<Record<string, Plant>> = {
   },
   'postgres-asynchronous': { ...asynchronous, fault: 'crash' },
   'postgres-asynchronous-power': { ...asynchronous, fault: 'power' },
-  'postgres-closed-is-no-outage': {
-    fault: 'cut',
-    engines: ['postgres'],
-    says: 'a commit whose connection was closed without a word is run again, and meets its own work',
-    shows: /nobody was told so|was refused with 409/,
-    edits: [
-      {
-        file: 'src/storage/postgres/batch.ts',
-        from: "this.#reject(codeOf(error) === '' ? ",
-        to: "this.#reject(codeOf(error) === 'never' ? ",
-      },
-    ],
-  },
   'key-beside-the-commit': {
     fault: 'cut',
     engines: ['postgres', 'dynamodb'],

@@ -53,6 +53,7 @@ export function createBackups(parts: Parts): Backups {
   const { storage, shipper, targets, workers, clock, log } = parts
   /** Manifests never change, and are dear to open. */
   const manifests = new Map<string, Manifest>()
+  const openTargets = new Set<Target>()
   let isRunning = false
   let newest: string | null = null
 
@@ -69,7 +70,15 @@ export function createBackups(parts: Parts): Backups {
     return found
   }
 
+  /** A target that nobody has written into yet is made before it is listed, once a process: a folder that is not there would look like an outage. */
+  async function opened(target: Target): Promise<void> {
+    if (openTargets.has(target)) return
+    await target.open()
+    openTargets.add(target)
+  }
+
   async function listOf(target: Target): Promise<Backup[]> {
+    await opened(target)
     const files = new Map<string, { bytes: number; files: number }>()
     for await (const { name, bytes } of target.list(snapshotsPrefix)) {
       const id = snapshotOf(name)

@@ -15,6 +15,7 @@ import { AppError } from './kernel/errors.ts'
 import type { Logger, LogKeys } from './kernel/services.ts'
 import { keptFormerKeys, type MasterKeys } from './master-key.ts'
 import { platformTenant, type Storage, type TenantStore } from './storage/port.ts'
+import { wrapped } from './storage/wrapped.ts'
 import { createTarget } from './targets.ts'
 
 export type OpenBackups = {
@@ -120,7 +121,7 @@ function secondCopy(storage: Storage, shipper: Shipper): Storage {
       return { ...receipt, durability: [...receipt.durability, 'backed-up'] }
     },
   })
-  return { ...storage, tenant: (id) => sure(storage.tenant(id)), platform: () => sure(storage.platform()) }
+  return wrapped(storage, sure)
 }
 
 async function within(copied: Promise<void>): Promise<void> {

@@ -102,8 +102,7 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
     },
   )
   const { storage: held, pause } = pausable(engine)
-  const { storage: gated, closures } = closable(held)
-  const storage = timed(gated, (seconds, commit) => {
+  const storage = timed(held, (seconds, commit) => {
     metrics.committed(seconds)
     options.committed?.(seconds, commit)
   })
@@ -117,9 +116,11 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
     // what ships in the background has no place where the process is frozen between requests
     if (options.isPassing !== true)
       backups = await openBackups({ ...parts, keys: await backupKeys(masterKeys, config.dataFolder), logKeys: keys })
+    // outermost, so that what a restore writes into a closed tenant is timed, and in `sync` mode copied, like every other commit
+    const { storage: served, closures } = closable(backups?.acknowledging(storage) ?? storage)
     const hub = createHub(storage)
     const runtime: Runtime = {
-      storage: backups?.acknowledging(storage) ?? storage,
+      storage: served,
       hub,
       closures,
       clock,

@@ -142,3 +142,18 @@ test('while it runs its tenant waits and the others work', async () => {
   closure.open()
   expect((await server.send('GET', '/v1/users', { token: ours.token })).status).toBe(200)
 })
+
+test('in sync mode a restore, too, is acknowledged only with its second copy', async () => {
+  const sync = await startTestServer({ HOLDFAST_BACKUP: '', HOLDFAST_BACKUP_MODE: 'sync' })
+  try {
+    const token = await sync.signIn()
+    const made = await sync.send('POST', '/v1/users', { token, body: { username: 'gil' } })
+    expect(made.headers['holdfast-durability']).toMatch(/,\s*backed-up$/)
+    const sequence = Number(made.headers['holdfast-commit']?.split('/')[1]) - 1
+    const restored = await sync.send('POST', '/v1/restores', { token, body: { scope: 'tenant', at: { sequence } } })
+    expect(restored).toMatchObject({ status: 201, body: { changes: { removed: 1 } } })
+    expect(restored.headers['holdfast-durability']).toBe(made.headers['holdfast-durability'])
+  } finally {
+    await sync.close()
+  }
+})

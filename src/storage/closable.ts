@@ -1,5 +1,6 @@
 import { type Closures, closed } from '../kernel/closures.ts'
 import type { Storage, TenantStore } from './port.ts'
+import { wrapped } from './wrapped.ts'
 
 /** The same storage, in which single tenants can be closed to writes while the others go on. */
 export function closable(storage: Storage): { storage: Storage; closures: Closures } {
@@ -25,17 +26,9 @@ export function closable(storage: Storage): { storage: Storage; closures: Closur
       }
     },
   })
-  const known = new WeakMap<TenantStore, TenantStore>()
-  const once = <S extends TenantStore>(store: S): S => {
-    const before = known.get(store) as S | undefined
-    if (before !== undefined) return before
-    const made = gated(store)
-    known.set(store, made)
-    return made
-  }
 
   return {
-    storage: { ...storage, tenant: (id) => once(storage.tenant(id)), platform: () => once(storage.platform()) },
+    storage: wrapped(storage, gated),
     closures: {
       isClosed: (tenantId) => closedTenants.has(tenantId),
       async close(tenantId) {

@@ -1,5 +1,6 @@
 import { AppError } from '../kernel/errors.ts'
 import type { Storage, TenantStore } from './port.ts'
+import { wrapped } from './wrapped.ts'
 
 export type Pause = {
   /** Lets writes go on as if nothing had been. */
@@ -44,17 +45,9 @@ export function pausable(storage: Storage): { storage: Storage; pause(): Promise
       }
     },
   })
-  const known = new WeakMap<TenantStore, TenantStore>()
-  const once = <S extends TenantStore>(store: S): S => {
-    const before = known.get(store) as S | undefined
-    if (before !== undefined) return before
-    const made = gated(store)
-    known.set(store, made)
-    return made
-  }
 
   return {
-    storage: { ...storage, tenant: (id) => once(storage.tenant(id)), platform: () => once(storage.platform()) },
+    storage: wrapped(storage, gated),
     async pause() {
       if (waiting !== null || isSealed) throw moved()
       const { promise, resolve } = Promise.withResolvers<void>()

@@ -1,5 +1,6 @@
 import type { Change } from '../kernel/change.ts'
 import type { Storage, TenantStore } from './port.ts'
+import { wrapped } from './wrapped.ts'
 
 /** A commit that became durable, and whose it is. */
 export type Committed = { tenantId: string; changes: readonly Change[] }
@@ -15,13 +16,5 @@ export function timed(storage: Storage, committed: (seconds: number, commit: Com
       return receipt
     },
   })
-  const known = new WeakMap<TenantStore, TenantStore>()
-  const once = <S extends TenantStore>(store: S): S => {
-    const before = known.get(store) as S | undefined
-    if (before !== undefined) return before
-    const made = watched(store)
-    known.set(store, made)
-    return made
-  }
-  return { ...storage, tenant: (id) => once(storage.tenant(id)), platform: () => once(storage.platform()) }
+  return wrapped(storage, watched)
 }

@@ -128,16 +128,29 @@ function entryIn(line) {
   const hash = line.toString('latin1', at + marker.length, end)
   if (value.hash !== hash || line.toString('latin1', end, end + 2) !== '",') return null
   const isWhole = sha256(String(value.previousHash), line.subarray(0, at), line.subarray(end + 2)) === hash
-  return { stream: value.stream, sequence: value.sequence, previousHash: value.previousHash, hash, isWhole }
+  const { hash: _, ...entry } = value
+  // an entry whose personal data was erased: what is left is signed, in place of being hashed
+  const isExact =
+    value.erased !== undefined && Buffer.concat([line.subarray(0, at), line.subarray(end + 2)]).equals(Buffer.from(canonical(entry)))
+  const erased = isExact && value.erased?.hash === hash ? entry : null
+  return { stream: value.stream, sequence: value.sequence, previousHash: value.previousHash, hash, isWhole, erased }
 }
 
-function entryProblem(entry, last) {
+/** Whether what is left of an erased entry was signed by one of the keys. */
+function isErasedBy({ erased, ...entry }, keys) {
+  const { signature, ...said } = erased
+  const key = keys.get(said.kid)
+  return key !== undefined && isSigned(canonical({ ...entry, erased: said }), signature, key)
+}
+
+function entryProblem(entry, last, keys) {
   const before = last ?? (entry.sequence === 1 ? { stream: entry.stream, sequence: 0, hash: zeros } : null)
   if (before !== null && entry.stream !== before.stream) return ['order', `The entry is of another stream, ${entry.stream}.`]
   if (before !== null && entry.sequence > before.sequence + 1)
     return ['missing', `Entries ${before.sequence + 1} to ${entry.sequence - 1} are missing.`]
   if (before !== null && entry.sequence !== before.sequence + 1) return ['order', `The entry says that it is ${entry.sequence}.`]
-  if (!entry.isWhole) return ['changed', 'The entry does not have the hash that it says.']
+  if (entry.erased !== null && !isErasedBy(entry.erased, keys)) return ['changed', 'The entry was emptied, and not by one of the keys.']
+  if (entry.erased === null && !entry.isWhole) return ['changed', 'The entry does not have the hash that it says.']
   if (before !== null && entry.previousHash !== before.hash) return ['changed', 'The entry does not follow the entry before it.']
   return null
 }
@@ -191,7 +204,7 @@ export async function check(path, { keys, isPinned, heads: folder, signer, isPar
       }
       if (found.stream === null) begin(entry)
       found.entries += 1
-      const problem = entryProblem(entry, last)
+      const problem = entryProblem(entry, last, keys)
       if (problem !== null) tell(problem[0], expected, problem[1])
       const anchor = anchors?.heads.get(entry.sequence)
       if (anchor !== undefined) found.heads += 1

@@ -1,6 +1,7 @@
 import { type KeyObject, verify } from 'node:crypto'
 import { canonical, type Json, sha256 } from '../kernel/canonical.ts'
-import type { Head, LoggedEntry, TenantStore } from '../storage/port.ts'
+import { isSignedErasure } from '../kernel/erased-entry.ts'
+import type { Head, LogEntry, LoggedEntry, TenantStore } from '../storage/port.ts'
 
 export type ProblemCode = 'changed' | 'missing' | 'order' | 'tail_missing' | 'head_invalid'
 export type ChainProblem = { stream: string; sequence: number; code: ProblemCode; detail: string }
@@ -19,11 +20,22 @@ export function isSignedHead(head: Head, keys: ReadonlyMap<string, KeyObject>): 
   return verify(null, Buffer.from(canonical({ leaves: head.leaves, time: head.time })), key, Buffer.from(head.signature, 'base64url'))
 }
 
+/** Whether an entry was emptied by one of us: `isErasedBy` of the keys at hand, or `anyErasure` where the entries are one's own, or somebody else looks. */
+export type IsErasure = (entry: LogEntry) => boolean
+
+export const isErasedBy =
+  (keys: ReadonlyMap<string, KeyObject>): IsErasure =>
+  (entry) =>
+    isSignedErasure(entry, keys)
+
+export const anyErasure: IsErasure = () => true
+
 /** What is wrong with one entry, given what came before it. */
 export function entryProblem(
   { entry, text, hash, secrets }: LoggedEntry,
   stream: string,
   before: { sequence: number; hash: string },
+  isErasure: IsErasure,
 ): ChainProblem | null {
   const expected = before.sequence + 1
   const problem = (code: ProblemCode, detail: string, sequence = expected): ChainProblem => ({ stream, sequence, code, detail })
@@ -31,7 +43,10 @@ export function entryProblem(
   if (entry.sequence < expected || entry.stream !== stream)
     return problem('order', `Entry ${expected} says that it is ${entry.stream}/${entry.sequence}.`)
   if (text !== canonical(entry as unknown as Json)) return problem('changed', 'The entry is not in canonical form.')
-  if (sha256(before.hash + text) !== hash) return problem('changed', 'The entry does not have the hash that the chain says.')
+  if (entry.erased === undefined) {
+    if (sha256(before.hash + text) !== hash) return problem('changed', 'The entry does not have the hash that the chain says.')
+  } else if (entry.erased.hash !== hash) return problem('changed', 'The erased entry does not have the hash that the chain says.')
+  else if (!isErasure(entry)) return problem('changed', 'The entry was emptied, and not by one of our keys.')
   if (entry.previousHash !== before.hash) return problem('changed', 'The entry does not follow the entry before it.')
   if ((entry.secrets ?? null) !== (secrets === null ? null : sha256(secrets)))
     return problem('changed', 'The secret fields are not those that the entry was made with.')
@@ -57,7 +72,7 @@ export async function walkChain(
   for (;;) {
     const page = await store.log(stream, before.sequence, pageSize)
     for (const logged of page) {
-      const problem = entryProblem(logged, stream, before)
+      const problem = entryProblem(logged, stream, before, isErasedBy(keys))
       if (problem !== null) problems.push(problem)
       before = { sequence: logged.entry.sequence > before.sequence ? logged.entry.sequence : before.sequence + 1, hash: logged.hash }
       entries += 1

@@ -1,4 +1,4 @@
-import { entryProblem, firstHash } from '../audit/chain.ts'
+import { anyErasure, entryProblem, firstHash } from '../audit/chain.ts'
 import type { AnyEntity } from '../kernel/entity.ts'
 import { AppError } from '../kernel/errors.ts'
 import { copyRows, copySequences } from '../move/rows.ts'
@@ -75,7 +75,7 @@ async function follow(
       const page = await source.tenant(tenantId).log(stream, before.sequence, Math.min(pageSize, sequence - before.sequence))
       if (page.length === 0) throw damaged(stream, before.sequence + 1)
       for (const logged of page) {
-        if (entryProblem(logged, stream, before) !== null) throw damaged(stream, before.sequence + 1)
+        if (entryProblem(logged, stream, before, anyErasure) !== null) throw damaged(stream, before.sequence + 1)
         await replay.apply(tenantId, logged, () => 'all')
         before = { sequence: logged.entry.sequence, hash: logged.hash }
         entries += 1

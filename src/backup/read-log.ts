@@ -1,4 +1,4 @@
-import { entryProblem, firstHash } from '../audit/chain.ts'
+import { anyErasure, entryProblem, firstHash, type IsErasure } from '../audit/chain.ts'
 import { AppError } from '../kernel/errors.ts'
 import type { Head, LoggedEntry } from '../storage/port.ts'
 import { covering } from './coverage.ts'
@@ -13,7 +13,12 @@ export type StreamPiece = { tenantId: string; entries: readonly LoggedEntry[]; h
  * Errors: `backup_damaged`, `backup_incomplete` when the segments do not reach `until`, those of the target.
  */
 export async function* streamPieces(
-  { target, identities, segments }: { target: Target; identities: readonly string[]; segments: readonly SegmentName[] },
+  {
+    target,
+    identities,
+    segments,
+    isErasure = anyErasure,
+  }: { target: Target; identities: readonly string[]; segments: readonly SegmentName[]; isErasure?: IsErasure },
   stream: string,
   {
     after = { sequence: 0, hash: firstHash },
@@ -31,7 +36,7 @@ export async function* streamPieces(
     for (const logged of entries) {
       if (logged.entry.sequence <= before.sequence) continue
       const hash: string = before.hash ?? logged.entry.previousHash
-      const problem = entryProblem(logged, stream, { sequence: before.sequence, hash })
+      const problem = entryProblem(logged, stream, { sequence: before.sequence, hash }, isErasure)
       if (problem !== null) throw damaged(name, `Entry ${problem.sequence}: ${problem.detail}`)
       before = { sequence: logged.entry.sequence, hash: logged.hash }
       fresh.push(logged)

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, expect, test } from 'vitest'
-import { isSignedHead } from '../audit/chain.ts'
+import { type IsErasure, isErasedBy, isSignedHead } from '../audit/chain.ts'
 import { add, type Change, insert, patched, remove, update } from '../kernel/change.ts'
 import { createClock } from '../kernel/clock.ts'
 import { aMember, aNote, entities, Member, meta, Note, newId, newSigner } from '../storage/contract/harness.ts'
@@ -22,6 +22,7 @@ const backupKeys = await backupKeysOf(Buffer.alloc(32, 5), [])
 const { recipient, identity, signer } = backupKeys.current
 const identities = [identity]
 const isOurs = (head: Head) => isSignedHead(head, keys.logKeys())
+const isErasure: IsErasure = (entry) => isErasedBy(keys.logKeys())(entry)
 const root = mkdtempSync(join(tmpdir(), 'holdfast-rebuild-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 const key = newSigner()
@@ -120,7 +121,7 @@ test('whatever was written before and after the snapshot is there again, to the 
       manifest ??= await snapshotOf(storage, folder)
       await shipper.stop()
       const into = await opened()
-      await rebuild({ target: folderTarget(folder), manifest, identities, entities, into, isOurs })
+      await rebuild({ target: folderTarget(folder), manifest, identities, entities, into, isOurs, isErasure })
       expect(await everyRow(into)).toEqual(await everyRow(storage))
       expect(await everyEntry(into)).toEqual(await everyEntry(storage))
       for (const tenant of tenants) expect(await into.tenant(tenant).next('member')).toBe(await storage.tenant(tenant).next('member'))
@@ -150,7 +151,7 @@ test('a run that was interrupted is done again; a storage with data is left alon
     ...target,
     read: (name: string) => (name.startsWith(`log/${tenant}`) ? Promise.reject(new Error('pulled')) : target.read(name)),
   }
-  const parts = { manifest, identities, entities, into, isOurs }
+  const parts = { manifest, identities, entities, into, isOurs, isErasure }
   await expect(rebuild({ ...parts, target: failing })).rejects.toThrow('pulled')
   expect(await into.transfer().state()).toBe('loading')
   await rebuild({ ...parts, target })
@@ -169,7 +170,7 @@ test('a log that does not reach the snapshot is refused', async () => {
   await storage.platform().commit([insert(Note, aNote('second'))], meta)
   const manifest = await snapshotOf(storage, folder)
   const into = await opened()
-  await expect(rebuild({ target: folderTarget(folder), manifest, identities, entities, into, isOurs })).rejects.toMatchObject({
+  await expect(rebuild({ target: folderTarget(folder), manifest, identities, entities, into, isOurs, isErasure })).rejects.toMatchObject({
     code: 'backup_incomplete',
   })
   await Promise.all([shipper.stop(), storage.close(), into.close()])

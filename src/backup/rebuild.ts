@@ -1,3 +1,4 @@
+import type { IsErasure } from '../audit/chain.ts'
 import type { AnyEntity } from '../kernel/entity.ts'
 import { AppError } from '../kernel/errors.ts'
 import type { Head, Storage } from '../storage/port.ts'
@@ -19,6 +20,8 @@ export type RebuildParts = {
   into: Storage
   /** Whether a head was signed by this instance: nothing that is not goes in. */
   isOurs(head: Head): boolean
+  /** Whether an entry was emptied by this instance. */
+  isErasure: IsErasure
   progress?: (done: number) => void
 }
 
@@ -48,7 +51,7 @@ export async function rebuild(parts: RebuildParts): Promise<Rebuilt> {
   let entries = 0
   for (const [stream, segments] of streams) {
     const until = saved.get(stream) ?? null
-    for await (const piece of streamPieces({ target, identities, segments }, stream, { until })) {
+    for await (const piece of streamPieces({ target, identities, segments, isErasure: parts.isErasure }, stream, { until })) {
       const { tenantId, head } = piece
       if (!isHeadOf(piece) || !parts.isOurs(head)) throw forged(stream, head.sequence)
       for (let start = 0; start < piece.entries.length; start += entriesPerLoad) {

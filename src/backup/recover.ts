@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { isSignedHead } from '../audit/chain.ts'
+import { isErasedBy, isSignedHead } from '../audit/chain.ts'
 import type { Json } from '../kernel/canonical.ts'
 import type { AnyEntity } from '../kernel/entity.ts'
 import { AppError } from '../kernel/errors.ts'
@@ -63,6 +63,7 @@ export async function recover(source: Source, into: Storage, parts: RecoverParts
     entities: parts.entities,
     into,
     isOurs: (head) => isSignedHead(head, logKeys),
+    isErasure: isErasedBy(logKeys),
     ...(parts.progress === undefined ? {} : { progress: parts.progress }),
   })
   const heads = [...segments].map(([stream, all]) => ({ stream, sequence: covering(all).end }))

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { createPublicKey } from 'node:crypto'
-import { entryProblem, firstHash, isSignedHead } from '../audit/chain.ts'
+import { entryProblem, firstHash, isErasedBy, isSignedHead } from '../audit/chain.ts'
 import type { FileProblem, Verified } from '../kernel/backups.ts'
 import { AppError } from '../kernel/errors.ts'
 import type { Head } from '../storage/port.ts'
@@ -243,7 +243,7 @@ async function checkStream(check: Check, { stream, segments, keys, anchors }: St
             return check.tell(name, 'changed', `Entry ${sequence} is another one than in the file before.`)
           continue
         }
-        const problem = entryProblem(logged, stream, before)
+        const problem = entryProblem(logged, stream, before, isErasedBy(keys))
         if (problem !== null) return check.tell(name, 'changed', `Entry ${problem.sequence}: ${problem.detail}`)
         before = { sequence, hash: logged.hash }
         if (wanted.has(sequence)) hashes.set(sequence, logged.hash)

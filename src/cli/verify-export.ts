@@ -1,13 +1,13 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { type ChainProblem, firstHash, isSignedHead } from '../audit/chain.ts'
+import { type ChainProblem, firstHash, isErasedBy, isSignedHead } from '../audit/chain.ts'
 import { canonical, type Json, sha256 } from '../kernel/canonical.ts'
-import type { Head } from '../storage/port.ts'
+import type { Head, LogEntry } from '../storage/port.ts'
 
 export type Verified = { ok: boolean; streams: number; entries: number; problems: ChainProblem[] }
 export type PublicKeys = { items: readonly { kid: string; purpose: string; publicJwk: JsonWebKey }[] }
 
-type Entry = { stream: string; sequence: number; previousHash: string; hash: string }
+type Entry = LogEntry & { hash: string }
 type Last = { stream: string; sequence: number; hash: string }
 
 const headFields = ['hash', 'kid', 'leaves', 'sequence', 'signature', 'stream', 'time']
@@ -40,7 +40,7 @@ export async function verifyExport(path: string, keys: PublicKeys): Promise<Veri
     } else {
       const entry = value as unknown as Entry
       entries += 1
-      const problem = entryProblem(entry, last)
+      const problem = entryProblem(entry, last, publicKeys)
       if (problem !== null) problems.push({ stream: String(entry.stream), sequence: expected, ...problem })
       last = { stream: entry.stream, sequence: entry.sequence, hash: entry.hash }
     }
@@ -49,7 +49,11 @@ export async function verifyExport(path: string, keys: PublicKeys): Promise<Veri
   return { ok: problems.length === 0, streams: last === null ? 0 : 1, entries, problems }
 }
 
-function entryProblem({ hash, ...entry }: Entry, last: Last | null): Pick<ChainProblem, 'code' | 'detail'> | null {
+function entryProblem(
+  { hash, ...entry }: Entry,
+  last: Last | null,
+  keys: ReadonlyMap<string, KeyObject>,
+): Pick<ChainProblem, 'code' | 'detail'> | null {
   const before = last ?? (entry.sequence === 1 ? { stream: entry.stream, sequence: 0, hash: firstHash } : null)
   if (before !== null && entry.stream !== before.stream)
     return { code: 'order', detail: `The entry is of another stream, ${entry.stream}.` }
@@ -57,7 +61,10 @@ function entryProblem({ hash, ...entry }: Entry, last: Last | null): Pick<ChainP
     return { code: 'missing', detail: `Entries ${before.sequence + 1} to ${entry.sequence - 1} are missing.` }
   if (before !== null && entry.sequence !== before.sequence + 1)
     return { code: 'order', detail: `The entry says that it is ${entry.sequence}.` }
-  if (sha256(entry.previousHash + canonical(entry as unknown as Json)) !== hash)
+  if (entry.erased !== undefined) {
+    if (entry.erased.hash !== hash || !isErasedBy(keys)(entry))
+      return { code: 'changed', detail: 'The entry was emptied, and not by one of the keys.' }
+  } else if (sha256(entry.previousHash + canonical(entry as unknown as Json)) !== hash)
     return { code: 'changed', detail: 'The entry does not have the hash that it says.' }
   if (before !== null && entry.previousHash !== before.hash)
     return { code: 'changed', detail: 'The entry does not follow the entry before it.' }

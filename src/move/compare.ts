@@ -1,4 +1,4 @@
-import { entryProblem, firstHash } from '../audit/chain.ts'
+import { anyErasure, entryProblem, firstHash } from '../audit/chain.ts'
 import type { AnyEntity } from '../kernel/entity.ts'
 import { AppError } from '../kernel/errors.ts'
 import type { Page } from '../kernel/page.ts'
@@ -89,7 +89,7 @@ export async function checkLog(target: Storage, entries: (count: number) => void
       const page = await target.tenant(tenantId).log(stream, before.sequence, Math.min(200, sequence - before.sequence))
       if (page.length === 0) throw differs('log', tenantId, `${stream}/${before.sequence + 1}`)
       for (const logged of page) {
-        if (entryProblem(logged, stream, before) !== null) throw differs('log', tenantId, `${stream}/${before.sequence + 1}`)
+        if (entryProblem(logged, stream, before, anyErasure) !== null) throw differs('log', tenantId, `${stream}/${before.sequence + 1}`)
         before = { sequence: logged.entry.sequence, hash: logged.hash }
       }
       entries(page.length)

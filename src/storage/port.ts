@@ -73,9 +73,17 @@ export type LogEntry = {
   /** Hash of entry n − 1; 64 zeros before the first. */
   previousHash: string
   secrets?: string
+  /** Of an entry whose personal data was erased: see `Erased`. */
+  erased?: Erased
 }
 
-/** `hash` = SHA-256 hex of `previousHash ‖ text`; `text` is the canonical JSON of `entry`. `secrets`: canonical JSON `{salt, changes: [{…secret fields} per change]}`, or null. */
+/**
+ * What an entry says of itself once a person's data was taken out of it. `hash` is that of the entry as it was first written, which the chain goes on with; the text that is left cannot have it.
+ * `signature` (Ed25519, base64url, of the log key `kid`) is over the canonical JSON of the whole entry without `erased.signature`, so that nobody else can empty an entry.
+ */
+export type Erased = { hash: string; time: string; kid: string; signature: string }
+
+/** `hash` = SHA-256 hex of `previousHash ‖ text` (of an erased entry: of what it was); `text` is the canonical JSON of `entry`. `secrets`: canonical JSON `{salt, changes: [{…secret fields} per change]}`, or null. */
 export type LoggedEntry = { entry: LogEntry; text: string; hash: string; secrets: string | null }
 
 /**
@@ -264,6 +272,11 @@ export interface Storage {
   /** The database behind it, for the doctor: its name and version, and the settings that durability and isolation rest on, as it tells them itself. */
   describe(): Promise<{ name: string; version: string; settings: Record<string, unknown> }>
   transfer(): Transfer
+  /**
+   * Puts erased entries in the place of those that they were made of: text and secrets of the former are gone from the database, while hash and sequence stay. At most 100 of one tenant's.
+   * Resolves when that is durable; repeating it changes nothing. Throws where an entry of that stream, sequence and hash is not there; then those before it may be replaced.
+   */
+  erase(tenantId: string, entries: readonly LoggedEntry[]): Promise<void>
   /**
    * Takes or keeps a job that one of several processes does for all: resolves with the epoch, which grows with every new holder, or null while another process holds it and for `seconds`
    * after it last did. Absent where one process has the storage to itself.

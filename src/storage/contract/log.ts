@@ -1,7 +1,8 @@
-import { verify } from 'node:crypto'
+import { createPrivateKey, verify } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { canonical, type Json, sha256 } from '../../kernel/canonical.ts'
 import { add, Counter, check, checkAbsent, insert, patched, remove, update } from '../../kernel/change.ts'
+import { erasedEntry, isSignedErasure } from '../../kernel/erased-entry.ts'
 import type { Head, LoggedEntry, TenantStore } from '../port.ts'
 import { aMember, aNote, chapter, Member, meta, Note, newId, now, type OpenSubject } from './harness.ts'
 
@@ -236,6 +237,44 @@ export function logLaws(open: OpenSubject): void {
       for (const { tenantId } of tenants) expect(heads.find((head) => head.stream === tenantId)).toMatchObject({ tenantId, sequence: 1 })
       expect(heads.find((head) => head.stream === `document-${tenants[0]?.tenantId}`)).toMatchObject({ tenantId: tenants[0]?.tenantId })
       for (const { tenantId: _, ...head } of heads) expectSigned(head)
+    })
+
+    test('forgets what an erased entry held, and goes on with its hash', async () => {
+      const tenant = fresh()
+      const member = aMember({ password: 'canary-password', note: 'canary-note' })
+      await tenant.commit([insert(Member, member)], meta)
+      await tenant.commit(
+        [insert(Note, aNote('long', 'canary'.repeat(50_000))), insert(Note, aNote('longer', 'canary'.repeat(50_000)))],
+        meta,
+      )
+      await tenant.commit([], meta)
+      const before = await tenant.log(null, 0, 10)
+      const key = { kid: signer.kid, privateKey: createPrivateKey(signer.privateKey) }
+      const emptied = before.slice(0, 2).map((logged) => {
+        const left = { ...logged.entry, changes: logged.entry.changes.map((change) => ({ ...change, fields: {} })) }
+        return erasedEntry(logged, { left, secrets: null, time: later }, key)
+      })
+      const [other] = before.slice(2) as [LoggedEntry]
+      const foreign = erasedEntry({ ...other, hash: zeros }, { left: other.entry, secrets: null, time: later }, key)
+
+      await expect(storage().erase(tenant.tenantId, [foreign])).rejects.toThrow()
+      await expect(storage().erase(fresh().tenantId, emptied)).rejects.toThrow()
+      await expect(storage().erase(tenant.tenantId, [other])).rejects.toThrow()
+      expect(await tenant.log(null, 0, 10)).toEqual(before)
+
+      await storage().erase(tenant.tenantId, emptied)
+      await storage().erase(tenant.tenantId, emptied)
+      await reopen()
+      const again = storage().tenant(tenant.tenantId)
+      await again.commit([], meta)
+
+      const after = await again.log(null, 0, 10)
+      expect(after.slice(0, 3)).toEqual([...emptied, other])
+      expect(after[3]?.entry.previousHash).toBe(other.hash)
+      expect(JSON.stringify(after)).not.toContain('canary')
+      for (const { entry } of after.slice(0, 2)) expect(isSignedErasure(entry, new Map([[signer.kid, signer.publicKey]]))).toBe(true)
+      const forged = { ...(after[0] as LoggedEntry).entry, action: 'nothing.happened' }
+      expect(isSignedErasure(forged, new Map([[signer.kid, signer.publicKey]]))).toBe(false)
     })
 
     test('refuses a cursor of another list of heads', async () => {

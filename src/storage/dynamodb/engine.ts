@@ -1,6 +1,7 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { Counter } from '../../kernel/change.ts'
 import type { AnyEntity } from '../../kernel/entity.ts'
+import { erasable } from '../../kernel/erased-entry.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { encoder } from '../encoded.ts'
 import type { EngineStats, PlatformStore, Storage, TenantStore } from '../port.ts'
@@ -145,6 +146,9 @@ export function dynamodb({ entities: declared, onProblem = () => {}, ...options 
       }
     },
     transfer: () => transfer,
+    async erase(tenantId, entries) {
+      for (const entry of erasable(entries)) await current().log.replace(tenantId, entry)
+    },
     lease,
     stats: () => ({ ...stats }),
   }

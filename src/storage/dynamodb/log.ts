@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type AttributeValue, PutItemCommand } from '@aws-sdk/client-dynamodb'
+import { type AttributeValue, DeleteItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { decodeCursor, encodeCursor, type Page } from '../../kernel/page.ts'
 import { createRecentMap } from '../../kernel/recent-map.ts'
 import { type NextEntry, type StreamHead, startOf } from '../entry.ts'
@@ -99,6 +99,74 @@ export function logOf(db: Database) {
     return null
   }
 
+  async function removeParts(id: string, bytes: number): Promise<void> {
+    for (let part = 1; (part - 1) * inlineBytes < bytes; part += 1) {
+      const Key: Item = { stream: { S: partsOf(id) }, sequence: { N: String(part) } }
+      await db.send(() => db.client.send(new DeleteItemCommand({ TableName: db.log.name, Key })))
+    }
+  }
+
+  /** The item of an entry. What is too long for one item is written beside it first, where nobody sees it until the entry is there. */
+  async function itemOf(stream: string, time: string, { head, text, secrets }: NextEntry, signed: Signed | null): Promise<Item> {
+    const item: Item = {
+      stream: { S: stream },
+      sequence: { N: String(head.sequence) },
+      tenantId: { S: head.tenant },
+      time: { S: time },
+      hash: { S: head.hash },
+    }
+    if (signed !== null)
+      Object.assign(item, {
+        headTime: { S: signed.time },
+        leaves: { S: JSON.stringify(signed.leaves) },
+        kid: { S: signed.kid },
+        signature: { S: signed.signature },
+      })
+    const bytes = Buffer.byteLength(text) + Buffer.byteLength(secrets ?? '')
+    if (bytes <= inlineBytes) return { ...item, entry: { S: text }, ...(secrets === null ? {} : { secrets: { S: secrets } }) }
+    const id = randomUUID()
+    const whole = Buffer.from(text + (secrets ?? ''))
+    for (let start = 0, part = 1; start < whole.length; start += inlineBytes, part += 1) {
+      const Item: Record<string, AttributeValue> = {
+        stream: { S: partsOf(id) },
+        sequence: { N: String(part) },
+        bytes: { B: whole.subarray(start, start + inlineBytes) },
+      }
+      await db.send(() => db.client.send(new PutItemCommand({ TableName: db.log.name, Item })))
+    }
+    return { ...item, parts: { S: id }, textBytes: { N: String(Buffer.byteLength(text)) } }
+  }
+
+  /** Puts an erased entry in the place of the one with its hash, and removes what lay beside that one. Throws where it is not there. */
+  async function replace(tenantId: string, { entry, text, hash, secrets }: LoggedEntry): Promise<void> {
+    const { stream, sequence, time } = entry
+    const { items } = await db.query(
+      {
+        KeyConditionExpression: '#s = :s AND #n = :n',
+        ExpressionAttributeNames: { '#s': 'stream', '#n': 'sequence' },
+        ExpressionAttributeValues: { ':s': { S: stream }, ':n': { N: String(sequence) } },
+      },
+      db.log,
+    )
+    const [before] = items
+    if (before?.tenantId?.S !== tenantId || before.hash?.S !== hash)
+      throw new Error(`The entry ${stream}/${sequence} with that hash is not there`)
+    const head = headFrom(stream, before)
+    const Item = await itemOf(stream, time, { head: { tenant: tenantId, sequence, hash }, text, secrets }, head)
+    const put = new PutItemCommand({
+      TableName: db.log.name,
+      Item,
+      ConditionExpression: '#h = :h',
+      ExpressionAttributeNames: { '#h': 'hash' },
+      ExpressionAttributeValues: { ':h': { S: hash } },
+    })
+    await db.send(() => db.client.send(put))
+    if (before.parts?.S !== undefined) {
+      const { text: told, secrets: hidden } = await textsOf(before)
+      await removeParts(before.parts.S, Buffer.byteLength(told) + Buffer.byteLength(hidden ?? ''))
+    }
+  }
+
   return {
     /** Where the stream stands, as far as is known here. Another process may have gone on: the guard of the next entry tells. */
     async headOf(stream: string, tenantId: string): Promise<StreamHead> {
@@ -112,36 +180,8 @@ export function logOf(db: Database) {
     },
     know: (stream: string, head: StreamHead): void => heads.set(stream, head),
     forget: (stream: string): void => heads.drop(stream),
-    /** The item of an entry. What is too long for one item is written beside it first, where nobody sees it until the entry is there. */
-    async itemOf(stream: string, time: string, { head, text, secrets }: NextEntry, signed: Signed | null): Promise<Item> {
-      const item: Item = {
-        stream: { S: stream },
-        sequence: { N: String(head.sequence) },
-        tenantId: { S: head.tenant },
-        time: { S: time },
-        hash: { S: head.hash },
-      }
-      if (signed !== null)
-        Object.assign(item, {
-          headTime: { S: signed.time },
-          leaves: { S: JSON.stringify(signed.leaves) },
-          kid: { S: signed.kid },
-          signature: { S: signed.signature },
-        })
-      const bytes = Buffer.byteLength(text) + Buffer.byteLength(secrets ?? '')
-      if (bytes <= inlineBytes) return { ...item, entry: { S: text }, ...(secrets === null ? {} : { secrets: { S: secrets } }) }
-      const id = randomUUID()
-      const whole = Buffer.from(text + (secrets ?? ''))
-      for (let start = 0, part = 1; start < whole.length; start += inlineBytes, part += 1) {
-        const Item: Record<string, AttributeValue> = {
-          stream: { S: partsOf(id) },
-          sequence: { N: String(part) },
-          bytes: { B: whole.subarray(start, start + inlineBytes) },
-        }
-        await db.send(() => db.client.send(new PutItemCommand({ TableName: db.log.name, Item })))
-      }
-      return { ...item, parts: { S: id }, textBytes: { N: String(Buffer.byteLength(text)) } }
-    },
+    itemOf,
+    replace,
     async read(tenantId: string, stream: string, after: number, limit: number): Promise<LoggedEntry[]> {
       const found: Item[] = []
       let start: Item | null = null

@@ -1,9 +1,11 @@
 import { Counter } from '../../kernel/change.ts'
 import type { AnyEntity } from '../../kernel/entity.ts'
+import { erasable } from '../../kernel/erased-entry.ts'
 import { AppError } from '../../kernel/errors.ts'
 import type { PlatformStore, Storage, TenantStore } from '../port.ts'
 import { type Signing, signingOf } from '../signing.ts'
 import { encoderOf } from './encode.ts'
+import { eraseEntries } from './erase.ts'
 import { readFailed } from './failures.ts'
 import { committer } from './group.ts'
 import { type Lanes, openLanes } from './lanes.ts'
@@ -160,6 +162,10 @@ export function postgres({ url, entities: declared, onProblem = () => {}, connec
       }
     },
     transfer: () => transfer,
+    async erase(tenantId, entries) {
+      const { pool, roles } = current()
+      await eraseEntries(pool, roles, { tenantId, entries: erasable(entries) })
+    },
     lease,
     stats: () => ({ ...(running?.lanes.stats ?? idle) }),
   }

@@ -13,6 +13,7 @@ import {
   type Index,
   indexesOf,
   literal,
+  type Privilege,
   plainTables,
   quote,
   type Roles,
@@ -38,6 +39,7 @@ export function stepsOf({ tables }: Catalogue, entities: readonly AnyEntity[], r
   }
   for (const table of plainTables) if (!tables.has(table.name)) create(table.name, [table.create, ...grantSql(table, roles)])
   for (const table of systemTables) if (!tables.has(table.name)) create(table.name, [table.create, ...guardSql(table, roles)])
+  for (const table of [...plainTables, ...systemTables]) steps.push(...grantSteps(table, tables.get(table.name), roles))
   for (const type of entities) {
     const found = tables.get(type.table)
     const table = entityTable(type)
@@ -71,6 +73,18 @@ async function apply(client: ClientBase, { name, sql, fill }: Step): Promise<voi
     if (error instanceof AppError) throw error
     throw refused(`step "${name}" failed (${textOf(error)}). Mend the data or go back to the version that wrote it`, error)
   }
+}
+
+/** Rights that a table of an older version lacks. */
+function grantSteps(table: Parameters<typeof grantSql>[0], found: FoundTable | undefined, roles: Roles): Step[] {
+  const missing = Object.fromEntries(
+    (Object.entries(table.grants) as [keyof Roles, readonly Privilege[]][]).map(([key, wanted]) => [
+      key,
+      wanted.filter((privilege) => found?.grants[roles[key]]?.includes(privilege) === false),
+    ]),
+  )
+  const sql = grantSql({ name: table.name, grants: missing }, roles)
+  return sql.length === 0 ? [] : [{ name: `grant ${table.name}`, sql: sql.join(';\n') }]
 }
 
 function columnSteps(type: AnyEntity, found: FoundTable): Step[] {

@@ -109,7 +109,7 @@ const systemTable = (
 }
 
 /**
- * What every database has beside the entities' tables. An entry belongs to the tenant that holds its stream, which a foreign key says; nobody but the owner changes or removes one.
+ * What every database has beside the entities' tables. An entry belongs to the tenant that holds its stream, which a foreign key says; nobody but the owner removes one, and nobody but the owner and what erases changes one.
  * Outside tools rely on the names in `log` (native-api.md section 5).
  */
 export const systemTables: readonly Table[] = [
@@ -147,7 +147,7 @@ export const systemTables: readonly Table[] = [
       key: ['stream', 'sequence'],
       also: ['CONSTRAINT "log_stream" FOREIGN KEY ("tenant_id", "stream") REFERENCES "heads" ("tenant_id", "stream")'],
       constraints: ['log_stream'],
-      grants: { app: ['SELECT', 'INSERT'], directory: [], transfer: ['SELECT', 'INSERT'] },
+      grants: { app: ['SELECT', 'INSERT'], directory: [], transfer: ['SELECT', 'INSERT', 'UPDATE'] },
     },
   ),
   systemTable(

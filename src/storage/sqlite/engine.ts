@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads'
 import { type Database, SqliteError } from 'better-sqlite3'
 import { Counter } from '../../kernel/change.ts'
 import type { AnyEntity } from '../../kernel/entity.ts'
+import { erasable } from '../../kernel/erased-entry.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { encoder, type EncodedCommit as WireCommit } from '../encoded.ts'
 import type { PlatformStore, Storage, TenantStore, Transfer } from '../port.ts'
@@ -168,6 +169,12 @@ export function sqlite({ folder, entities: declared, onProblem = () => {} }: Sql
       return { name: 'SQLite', version, settings: Object.fromEntries(names.map((name) => [name, db.pragma(name, { simple: true })])) }
     },
     transfer: (): Transfer => transfer,
+    async erase(tenantId, entries) {
+      await current().queue.erase(
+        tenantId,
+        erasable(entries).map(({ entry: { stream, sequence }, hash, text, secrets }) => ({ stream, sequence, hash, text, secrets })),
+      )
+    },
     stats: () => ({ ...(running?.queue.stats ?? idle) }),
   }
 }

@@ -3,7 +3,7 @@ import type { EncodedCommit as WireCommit } from '../encoded.ts'
 import { Conflict, type EngineStats, type Receipt, type Signer } from '../port.ts'
 import { errorOf, storageFailed } from './failures.ts'
 import type { Shape } from './schema.ts'
-import type { FromWriter, Outcome, ToWriter } from './wire.ts'
+import type { FromWriter, Outcome, Replacement, ToWriter } from './wire.ts'
 
 type Pending = { commit: WireCommit; start: number; resolve: (receipt: Receipt) => void; reject: (error: Error) => void }
 
@@ -22,6 +22,7 @@ export type Queue = {
   ready: Promise<void>
   commit(commit: WireCommit): Promise<Receipt>
   setSigner(signer: Signer): Promise<void>
+  erase(tenant: string, entries: readonly Replacement[]): Promise<void>
   close(): Promise<void>
   readonly stats: EngineStats
   isDead(): boolean
@@ -37,6 +38,7 @@ export function openQueue({ file, shapes, onDurable, onCommit, onDeath }: Option
   const ready = Promise.withResolvers<void>()
   const closed = Promise.withResolvers<void>()
   const signers: { resolve: () => void; reject: (error: Error) => void }[] = []
+  const erasing: { resolve: () => void; reject: (error: Error) => void }[] = []
   let pending: Pending[] = []
   let unsent: WireCommit[] = []
   let dead: Error | null = null
@@ -89,6 +91,10 @@ export function openQueue({ file, shapes, onDurable, onCommit, onDeath }: Option
         const waiting = signers.shift()
         return message.problem === null ? waiting?.resolve() : waiting?.reject(new Error(message.problem))
       }
+      case 'erased': {
+        const waiting = erasing.shift()
+        return message.problem === null ? waiting?.resolve() : waiting?.reject(new Error(message.problem))
+      }
       case 'closed':
         stats.fsyncs += message.fsyncs
         isClosed = true
@@ -105,7 +111,7 @@ export function openQueue({ file, shapes, onDurable, onCommit, onDeath }: Option
     ready.reject(error)
     closed.resolve()
     for (const { reject } of pending) reject(lost)
-    for (const { reject } of signers) reject(lost)
+    for (const { reject } of [...signers, ...erasing]) reject(lost)
     pending = []
     unsent = []
     onDeath(error)
@@ -129,6 +135,14 @@ export function openQueue({ file, shapes, onDurable, onCommit, onDeath }: Option
         signers.push({ resolve, reject })
         send()
         post({ kind: 'signer', signer })
+      })
+    },
+    erase(tenant, entries) {
+      if (dead !== null) return Promise.reject(storageFailed(dead))
+      return new Promise((resolve, reject) => {
+        erasing.push({ resolve, reject })
+        send()
+        post({ kind: 'erase', tenant, entries })
       })
     },
     async close() {

@@ -7,11 +7,19 @@ export type Outcome =
   | readonly [result: 'version' | 'exists' | 'unique' | 'bound', entity: string, id: string, key: string | null]
   | readonly [result: 'full' | 'failed' | 'bug', message: string]
 
-export type ToWriter = { kind: 'commits'; commits: readonly WireCommit[] } | { kind: 'signer'; signer: Signer } | { kind: 'close' }
+/** An entry to be put in the place of the one with this hash. */
+export type Replacement = { stream: string; sequence: number; hash: string; text: string; secrets: string | null }
+
+export type ToWriter =
+  | { kind: 'commits'; commits: readonly WireCommit[] }
+  | { kind: 'signer'; signer: Signer }
+  | { kind: 'erase'; tenant: string; entries: readonly Replacement[] }
+  | { kind: 'close' }
 
 export type FromWriter =
   | { kind: 'ready' }
   | { kind: 'done'; outcomes: readonly Outcome[]; fsyncs: number }
   | { kind: 'signer'; problem: string | null }
+  | { kind: 'erased'; problem: string | null }
   | { kind: 'closed'; fsyncs: number }
   | { kind: 'failed'; message: string }

@@ -3,6 +3,7 @@ import type { EncodedCommit as WireCommit } from '../encoded.ts'
 import { type Signing, signingOf } from '../signing.ts'
 import { checkpointer } from './checkpoint.ts'
 import { connect } from './connection.ts'
+import { eraser } from './erase.ts'
 import { groupCommitter } from './group.ts'
 import type { Shape } from './schema.ts'
 import type { FromWriter, ToWriter } from './wire.ts'
@@ -16,6 +17,7 @@ const port = parentPort as MessagePort
 const { file, shapes } = workerData as { file: string; shapes: readonly Shape[] }
 const db = connect(file)
 const commitGroup = groupCommitter(db, shapes)
+const erase = eraser(db)
 const checkpoint = checkpointer(db)
 let signing: Signing | null = null
 let waiting: WireCommit[] = []
@@ -45,6 +47,7 @@ function drain(): void {
 function accept(message: ToWriter): void {
   if (message.kind === 'commits') waiting = waiting.length === 0 ? [...message.commits] : waiting.concat(message.commits)
   else if (message.kind === 'signer') setSigner(message.signer)
+  else if (message.kind === 'erase') reply({ kind: 'erased', problem: erase(message.tenant, message.entries) })
   else close()
 }
 

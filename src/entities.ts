@@ -3,6 +3,7 @@ import { Appointment, NewestAppointment } from './appointment/entity.ts'
 import { Attendance } from './attendance/entity.ts'
 import { Contact } from './contact/entity.ts'
 import { Employee } from './employee/entity.ts'
+import { Erasure } from './erasure/entity.ts'
 import { Counter } from './kernel/change.ts'
 import type { AnyEntity } from './kernel/entity.ts'
 import { Idempotency } from './kernel/idempotency.ts'
@@ -12,12 +13,14 @@ import { PasswordReset, RefreshToken, Session, SigningKeyRow, Throttle } from '.
 import { StaffMember } from './session/staff.ts'
 import { Tenant } from './tenant/entity.ts'
 import { Credential, User } from './user/entity.ts'
+import { DeadLetter, Webhook, WebhookCursor } from './webhook/entity.ts'
 
 /** Everything that is stored. Engines derive their tables from it, checks and backups walk it. */
 export const entities: readonly AnyEntity[] = [
   Tenant,
   User,
   Credential,
+  Erasure,
   Employee,
   AttendancePolicy,
   Holiday,
@@ -31,6 +34,9 @@ export const entities: readonly AnyEntity[] = [
   RefreshToken,
   PasswordReset,
   ApiKey,
+  Webhook,
+  WebhookCursor,
+  DeadLetter,
   StaffMember,
   Throttle,
   Idempotency,

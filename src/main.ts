@@ -7,6 +7,7 @@ import { type OpenBackups, openBackups } from './backups.ts'
 import type { Config } from './config.ts'
 import { createEngine } from './engine.ts'
 import { entities } from './entities.ts'
+import { resumeErasures } from './erasure/finish.ts'
 import { doorSurface } from './http/door.ts'
 import { createHealth, type Health } from './http/health.ts'
 import { createLogger, type Log, logRequest } from './http/log.ts'
@@ -112,7 +113,7 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
     const keys = await openKeyRing({ storage, sealer, clock, ids, isPassing: options.isPassing ?? false })
     const macKey = Buffer.from(hkdfSync('sha256', masterKey, '', 'holdfast known devices', 32))
     const parts = { config, masterKeys, storage, clock, log, version }
-    const { accessTokenSeconds, publicUrl, vantagepointTenant, docsUrl, docsToken, fsm, preserve } = config
+    const { accessTokenSeconds, publicUrl, vantagepointTenant, docsUrl, docsToken, fsm, preserve, webhooks } = config
     // what ships in the background has no place where the process is frozen between requests
     if (options.isPassing !== true)
       backups = await openBackups({ ...parts, keys: await backupKeys(masterKeys, config.dataFolder), logKeys: keys })
@@ -136,11 +137,15 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
         health,
         backups: backups?.service ?? null,
         mac: (text) => createHmac('sha256', macKey).update(text).digest('base64url'),
-        settings: { version, accessTokenSeconds, publicUrl, vantagepointTenant, docsUrl, docsToken, fsm, preserve },
+        settings: { version, accessTokenSeconds, publicUrl, vantagepointTenant, docsUrl, docsToken, fsm, preserve, webhooks },
       },
     }
     if (mended !== null) await tellMended(runtime, mended)
     if (options.isPassing !== true) await healAtStart(runtime)
+    if (options.isPassing !== true)
+      void resumeErasures(runtime, { everyone: mended !== null }).catch((error: unknown) =>
+        log.error({ err: error }, 'erasures cannot be looked at'),
+      )
     const firstOwner = await ensureFirstTenant(runtime, {
       tenant: config.firstTenant,
       username: config.ownerUsername,

@@ -36,6 +36,7 @@ import { checkContact, checkEmail, checkEmployeeId } from './employee/check.ts'
 import { createEmployee } from './employee/create.ts'
 import { getEmployee, listEmployees } from './employee/list.ts'
 import { updateEmployee } from './employee/update.ts'
+import { eraseUser, getErasure } from './erasure/operations.ts'
 import { importCompanies } from './import/fsm/import.ts'
 import { importUsers } from './import/users.ts'
 import { importVantagepoint } from './import/vantagepoint/import.ts'
@@ -69,6 +70,18 @@ import { createUser, deactivateUser, getUser, updateUser } from './user/operatio
 import { explainAccess, getOrganization } from './user/organization.ts'
 import { changePassword } from './user/password.ts'
 import { showUser } from './user/show.ts'
+import {
+  createWebhook,
+  getWebhook,
+  listDeadLetters,
+  listWebhooks,
+  removeDeadLetters,
+  removeWebhook,
+  replayWebhook,
+  resendDeadLetters,
+  rotateWebhookSecret,
+  updateWebhook,
+} from './webhook/operations.ts'
 
 /** Every operation there is, in one list: the command line finds them here by name, tests and descriptions walk it. Each route of each surface names one of these. */
 export const operations: readonly AnyOperation[] = [
@@ -95,6 +108,8 @@ export const operations: readonly AnyOperation[] = [
   changePassword,
   createPasswordReset,
   redeemPasswordReset,
+  eraseUser,
+  getErasure,
   importUsers,
   seedUsers,
   getOrganization,
@@ -103,6 +118,17 @@ export const operations: readonly AnyOperation[] = [
   createApiKey,
   listApiKeys,
   removeApiKey,
+
+  createWebhook,
+  listWebhooks,
+  getWebhook,
+  updateWebhook,
+  removeWebhook,
+  rotateWebhookSecret,
+  replayWebhook,
+  listDeadLetters,
+  resendDeadLetters,
+  removeDeadLetters,
 
   createTenant,
   listTenants,

@@ -47,6 +47,7 @@ export const permissions = {
   },
   'user:update': { ...administrators, ...staff, surfaces: { vantagepoint: { platform_admin: null } } },
   'user:deactivate': { ...administrators, ...staff },
+  'user:erase': { owner: 'tenant', ...staff, peopleOnly: true },
   'user:import': { ...administrators, ...staff },
   'user:set-password': { ...administrators, ...staff, peopleOnly: true },
   'user:explain': { ...readers, ...staffReads },
@@ -56,6 +57,7 @@ export const permissions = {
   'session:read': { ...oneself, peopleOnly: true },
   'session:revoke': { ...oneself, peopleOnly: true },
   'api-key:manage': { ...administrators, peopleOnly: true },
+  'webhook:manage': { ...administrators, peopleOnly: true },
   'tenant:read': {
     owner: 'tenant',
     admin: 'tenant',

@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import { AppError } from '../kernel/errors.ts'
 import { buildServer, type Holdfast, openLog, version } from '../main.ts'
 import { type Keeper, startKeeping } from '../preserve/keeper.ts'
+import { startWebhooks } from '../webhook/deliver.ts'
 import { say } from './command.ts'
 import { firstOwnerWords } from './connection.ts'
 import { type ControlServer, openControlServer } from './control-server.ts'
@@ -42,7 +43,12 @@ export async function serve(config: Config): Promise<void> {
     const keeper = await startKeeping(holdfast.runtime)
     stop = () => keeper.stop().then(() => holdfast.close())
     const control = await openControlServer({ folder: config.dataFolder, holdfast, log })
-    const rounds = [startHousekeeping(holdfast.runtime), startDayEnd(holdfast.runtime), ...startWatch(holdfast)]
+    const rounds = [
+      startHousekeeping(holdfast.runtime),
+      startDayEnd(holdfast.runtime),
+      ...startWatch(holdfast),
+      startWebhooks(holdfast.runtime),
+    ]
     holdfast.backups?.start(() => backUp(holdfast))
     stop = () => stopAll({ app, control, rounds, keeper, holdfast, log })
     const url = await listen(app, config)

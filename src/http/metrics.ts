@@ -5,6 +5,7 @@ import { Session } from '../session/entity.ts'
 import type { HasherStats } from '../session/hasher.ts'
 import type { EngineStats } from '../storage/port.ts'
 import { type Stream, streamsOf } from '../tenant/streams.ts'
+import { type WebhookStats, webhookStats } from '../webhook/stats.ts'
 import type { Health } from './health.ts'
 import type { Answered } from './parts.ts'
 
@@ -115,6 +116,15 @@ function observed(registers: Registry[], { version, engine, storage, hasher, hea
   )
   gauge('holdfast_commit_group_largest', 'Commits in the largest group so far.', () => storage().largestGroup)
   counter('holdfast_fsyncs_total', 'Times the storage was forced to the disk.', () => storage().fsyncs)
+  const webhooks = (): WebhookStats => webhookStats(Date.now())
+  counter('holdfast_webhook_deliveries_total', 'Messages that receivers of webhooks took.', () => webhooks().delivered)
+  counter('holdfast_webhook_failures_total', 'Attempts at a message that failed; most are made again.', () => webhooks().failed)
+  counter('holdfast_webhook_dead_letters_total', 'Messages that were given up.', () => webhooks().givenUp)
+  gauge(
+    'holdfast_webhook_lag_seconds',
+    'Age of the oldest entry that a webhook of this process is trying to deliver; 0 when all have caught up.',
+    () => webhooks().lagSeconds,
+  )
   gauge('holdfast_hashes_active', 'Password hashes at work.', () => hasher().active)
   gauge('holdfast_hashes_queued', 'Password hashes waiting for a free core.', () => hasher().queued)
   counter('holdfast_hashes_refused_total', 'Password hashes turned away (503) because the queue was full.', () => hasher().refused)

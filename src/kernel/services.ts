@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import type { Actor, Head } from '../storage/port.ts'
+import type { Actor, Head, LogEntry, LoggedEntry } from '../storage/port.ts'
 import type { Backups } from './backups.ts'
 import type { AnyEntity } from './entity.ts'
 
@@ -38,6 +38,8 @@ export interface TokenIssuer {
 export interface LogKeys {
   signHead(head: { stream: string; sequence: number; hash: string; time: string }): Head
   logKeys(): ReadonlyMap<string, KeyObject>
+  /** An entry of which only this is left, signed (`Erased` in storage/port.ts). */
+  signErased(logged: LoggedEntry, left: { left: LogEntry; secrets: string | null; time: string }): LoggedEntry
 }
 
 /** The signing keys as operators see them: public halves only. */
@@ -104,6 +106,8 @@ export type Settings = {
   docsToken: string | null
   fsm: FsmSettings
   preserve: PreserveSettings
+  /** `allowPrivate`: webhooks may go to plain http and into private networks. */
+  webhooks: { allowPrivate: boolean }
 }
 
 export type Services = {

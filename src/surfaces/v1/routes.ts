@@ -3,6 +3,7 @@ import { eventStream, followEvents } from '../../audit/follow.ts'
 import { checkIntegrity, listAudit } from '../../audit/operations.ts'
 import { createBackup, listBackups, verifyBackup } from '../../backup/operations.ts'
 import { createRestore, undoRestore } from '../../backup/restore.ts'
+import { eraseUser, getErasure } from '../../erasure/operations.ts'
 import { route, type Surface } from '../../http/route.ts'
 import { deviceSeconds } from '../../session/device.ts'
 import type { SessionTokens } from '../../session/open-session.ts'
@@ -26,6 +27,7 @@ import { attendanceRoutes } from './attendance.ts'
 import * as described from './described.ts'
 import { policyRoutes } from './policy.ts'
 import { reportRoutes } from './reports.ts'
+import { webhookRoutes } from './webhooks.ts'
 
 const created = (base: string) => ({ status: 201, headers: ({ id }: { id: string }) => ({ Location: `${base}/${id}` }) })
 const noContent = { status: 204 }
@@ -66,6 +68,8 @@ export const v1: Surface = {
     route('PATCH', '/v1/users/:id', updateUser, described.userUpdate),
     route('DELETE', '/v1/users/:id', deactivateUser, noContent),
     route('POST', '/v1/users/:id/password', changePassword, { ...described.userPassword, ...noContent }),
+    route('POST', '/v1/users/:id/erasure', eraseUser, { ...described.userErase, status: 201 }),
+    route('GET', '/v1/users/:id/erasure', getErasure),
     route('DELETE', '/v1/users/:id/sessions', revokeSessionsOf, noContent),
     route('DELETE', '/v1/users/:id/second-factor', resetSecondFactor, noContent),
     route('POST', '/v1/users/:id/password-resets', createPasswordReset, { ...described.passwordReset.create, status: 201 }),
@@ -94,6 +98,7 @@ export const v1: Surface = {
       stream: ({ output, ...start }) => eventStream({ ...start, after: output.after }),
     }),
 
+    ...webhookRoutes,
     ...policyRoutes,
     ...attendanceRoutes,
     ...reportRoutes,

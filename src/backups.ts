@@ -34,7 +34,7 @@ type Parts = {
   masterKeys: MasterKeys
   keys: BackupKeys
   storage: Storage
-  logKeys: LogKeys
+  logKeys: Pick<LogKeys, 'signHead' | 'logKeys'>
   clock: Clock
   log: Logger
   version: string

@@ -51,6 +51,7 @@ export const Attendance = entity('attendance', {
     openSort: text.nullable(),
   },
   belongsTo: { userId: 'user' },
+  erased: { checkInLocation: () => null, checkOutLocation: () => null, locationAddress: () => null, remarks: () => null },
   unique: { day: ['userId', 'date'] },
   indexes: { byDate: ['date'], byPerson: ['userId', 'date'], byOpen: ['openSort'] },
   internal: ['closedAt'],

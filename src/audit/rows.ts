@@ -12,7 +12,8 @@ export function createReplay() {
     apply({ entry, secrets }: LoggedEntry): void {
       replay.sequence = entry.sequence
       const hidden = secrets === null ? [] : (JSON.parse(secrets) as { changes: Record<string, Json>[] }).changes
-      for (const [index, { op, type, id, fields }] of entry.changes.entries()) {
+      for (const [index, { op, type, id, fields, erased }] of entry.changes.entries()) {
+        if (erased === true) continue
         const state = rows.get(type) ?? new Map()
         rows.set(type, state)
         if (op === 'remove') state.delete(id)

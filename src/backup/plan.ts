@@ -1,5 +1,6 @@
 import { createWriteStream } from 'node:fs'
 import { finished } from 'node:stream/promises'
+import { withoutErased } from '../erasure/person.ts'
 import type { Planned, RowDifference, Scope } from '../kernel/backups.ts'
 import type { AnyEntity } from '../kernel/entity.ts'
 import { fold } from '../kernel/entity.ts'
@@ -54,10 +55,19 @@ export async function planRestore(workshop: Workshop, input: PlanInput): Promise
       (from: Pick<View, 'rows'>): RowReader =>
       (type, cursor) =>
         from.rows(type, { cursor, limit: pageSize, tenantId: input.tenantId })
-    const sides = { present: reader(view), past: reader(scratch.storage.transfer()) }
+    const erased = await idsOf(
+      entities.find(({ name }) => name === 'erasure'),
+      reader(view),
+    )
+    const past = reader(scratch.storage.transfer())
+    const sides = { present: reader(view), past: withoutThem(past, erased) }
     const chosen = await choose(entities, input, sides)
     // rows that come and go are brought to what they are now: of a target that does not know, they stay as they are
-    const compared = entities.filter((type) => !type.transient || (end >= input.head && input.isCheck !== true))
+    const compared = entities.filter(
+      (type) =>
+        (!type.transient || (end >= input.head && input.isCheck !== true)) &&
+        (!type.permanent || input.isCheck === true || input.moment === null),
+    )
     const planned: Planned = { sequence, inserted: 0, updated: 0, removed: 0, kept: 0, isFound: chosen.isFound }
     for (const type of compared)
       for await (const each of differences(type, sides.present, sides.past)) {
@@ -93,6 +103,21 @@ async function momentOf(view: View, target: Target, tenantId: string): Promise<M
   }
   return { sequence }
 }
+
+const idsOf = async (type: AnyEntity | undefined, read: RowReader): Promise<Set<string>> =>
+  type === undefined ? new Set() : idsWhere(type, read, () => true)
+
+/** People who were erased stay so, whatever is brought back. */
+const withoutThem =
+  (read: RowReader, erased: ReadonlySet<string>): RowReader =>
+  async (type, cursor) => {
+    const page = await read(type, cursor)
+    const items = page.items.flatMap(({ tenantId, row }) => {
+      const left = withoutErased(type, row, erased)
+      return left === null ? [] : [{ tenantId, row: left }]
+    })
+    return { ...page, items }
+  }
 
 type Sides = { present: RowReader; past: RowReader }
 type Verdict = 'taken' | 'kept' | 'out'

@@ -62,9 +62,9 @@ export function createReplay(into: Storage, entities: readonly AnyEntity[]): Rep
   return {
     async apply(tenantId, { entry, secrets }, takes) {
       const hidden = secrets === null ? [] : (JSON.parse(secrets) as { changes: Record<string, Json>[] }).changes
-      for (const [index, { op, type: name, id, fields }] of entry.changes.entries()) {
+      for (const [index, { op, type: name, id, fields, erased }] of entry.changes.entries()) {
         const type = types.get(name)
-        if (type === undefined) continue
+        if (type === undefined || erased === true) continue
         const taken = takes(type)
         if (taken !== 'all') {
           if (op === 'update' && taken.length > 0) await patch({ type, tenantId, id }, pick({ ...fields, ...hidden[index] }, taken))

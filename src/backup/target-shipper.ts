@@ -19,7 +19,7 @@ const headEveryEntries = 1_000
 
 export type ShipParts = {
   storage: Storage
-  logKeys: LogKeys
+  logKeys: Pick<LogKeys, 'signHead' | 'logKeys'>
   keys: BackupKeys
   clock: Clock
   /** Other processes ship the same log: what they have brought there is looked at first, and not written again. */
@@ -176,7 +176,7 @@ function fitting(entries: readonly LoggedEntry[]): LoggedEntry[] {
 }
 
 /** A head as it stands in a target: with the public key that it can be checked with. */
-function anchored(head: Head, keys: LogKeys): { head: Head; publicKey: string | null } {
+function anchored(head: Head, keys: Pick<LogKeys, 'logKeys'>): { head: Head; publicKey: string | null } {
   const key = keys.logKeys().get(head.kid)
   return { head, publicKey: key === undefined ? null : String(key.export({ format: 'jwk' }).x) }
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { AppError } from '../kernel/errors.ts'
 import { type Answer, command } from './command.ts'
 import type { Run } from './connection.ts'
 import type { Place } from './control-wire.ts'
@@ -33,7 +34,41 @@ export function addUsers(program: Command): void {
     return { document: user, words: userWords(user, { password: user.passwordScheme }) }
   })
   addPassword(users)
+  addErase(users)
   addImport(users)
+}
+
+type Certificate = { userId: string; state: 'pending' | 'done'; rows: Record<string, number>; entries: number; completedAt: string | null }
+
+function addErase(users: Command): void {
+  const erase = command<{ yes?: true; reference?: string }>(users, 'erase <id|username>', {
+    summary: 'Erase a deactivated person for ever',
+    examples: [
+      [
+        'holdfast users erase ada --yes --reference "request 2026-17"',
+        'rows, log and later restores forget the person; prints the certificate',
+      ],
+    ],
+    inTenant: true,
+  })
+  erase.command
+    .option('--yes', 'really: it cannot be undone')
+    .option('--reference <text>', 'why, for the certificate: the number of a request, never a name')
+  erase.does(async ({ args, options, run, here }) => {
+    const user = await findUser(run, here, args[0])
+    if (options.yes !== true)
+      throw new AppError('conflict', 'needs_yes', `${user.username} would be erased for ever, and no restore brings that back. Say --yes.`)
+    await run('user.erase', here, { id: user.id, username: user.username, reference: options.reference ?? null })
+    for (;;) {
+      const certificate = await run<Certificate>('user.erasure', here, { id: user.id })
+      if (certificate.state === 'done')
+        return {
+          document: certificate,
+          words: `erased: ${certificate.entries} entries of the log, ${JSON.stringify(certificate.rows)} rows`,
+        }
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  })
 }
 
 function addCreate(users: Command): void {

@@ -88,6 +88,7 @@ export const Contact = entity('contact', {
     byImport: ['importId'],
   },
   belongsTo: { ownerId: 'user' },
+  names: { createdByName: 'createdById', closedByName: 'closedById' },
   internal: ['docsClaimedAt', 'createdById', 'legacyId'],
   derived: {
     emailFold: (row) => (row.email === null ? null : fold(row.email)),

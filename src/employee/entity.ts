@@ -61,6 +61,16 @@ export const Employee = entity('employee', {
   },
   internal: ['wasActive', 'legacyUsername'],
   belongsTo: { id: 'user' },
+  erased: {
+    employeeId: (id) => `ERASED-${id}`,
+    firstName: () => '',
+    lastName: () => '',
+    contactNumber: () => null,
+    email: () => null,
+    officeLocation: () => null,
+    officeAddress: () => null,
+    legacyUsername: () => null,
+  },
   deletedBy: 'deletedAt',
   derived: {
     nameFold: (row) => nameKey(`${row.firstName} ${row.lastName}`),

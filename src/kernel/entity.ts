@@ -29,10 +29,19 @@ type Options<F extends Fields> = {
   derived?: Partial<{ [K in keyof F]: (row: { [P in keyof F]: z.output<F[P]> }) => z.output<F[K]> }>
   /** Rows that come and go with sign-ins and requests: a restore brings them to what the log has now, not to what they were, so that it revives nothing that ended. */
   transient?: true
+  /** Rows that never go back: a restore leaves them as they are now. */
+  permanent?: true
   /** Fields that never go back, such as what ends old sessions: a restore leaves them as they are now. */
   onward?: readonly (keyof F & string)[]
   /** Whose this row is: fields that hold the id of a row of another entity. What belongs to a person is restored with them. */
   belongsTo?: Partial<Record<(keyof F & string) | 'id', string>>
+  /**
+   * What the erasure of a person does to rows that belong to them: `remove`, or the fields that are emptied and what they hold then. Absent: the rows stay as they are, because they tell nothing of the person
+   * but an id (src/erasure).
+   */
+  erased?: 'remove' | { [K in keyof F]?: (id: string) => z.output<F[K]> }
+  /** Fields of anybody's row that repeat a person's name, and the field that says whose: an erasure empties them too. */
+  names?: { [K in keyof F]?: keyof F & string }
   /** A field that is not null when the row was deleted on purpose: a restore leaves it deleted unless asked. */
   deletedBy?: keyof F & string
   /** A field that takes the tenant's next number on insert. Engines keep the sequence above every number ever inserted. */
@@ -60,8 +69,11 @@ export type EntityType<F extends Fields = Fields> = {
   sealed: readonly string[]
   internal: ReadonlySet<string>
   transient: boolean
+  permanent: boolean
   onward: readonly string[]
   belongsTo: Readonly<Record<string, string>>
+  erased: 'remove' | Readonly<Record<string, (id: string) => unknown>> | null
+  names: Readonly<Record<string, string>>
   deletedBy: string | null
   sequence: string | null
   /** Schema of what may leave: the base fields and all that are neither secret nor internal. */
@@ -103,8 +115,11 @@ export function entity<F extends Fields>(name: string, options: Options<F>): Ent
     sealed: options.sealed ?? [],
     internal,
     transient: options.transient ?? false,
+    permanent: options.permanent ?? false,
     onward: options.onward ?? [],
     belongsTo: (options.belongsTo ?? {}) as Record<string, string>,
+    erased: (options.erased ?? null) as EntityType['erased'],
+    names: (options.names ?? {}) as Record<string, string>,
     deletedBy: options.deletedBy ?? null,
     sequence: options.sequence ?? null,
     // the type promises the secret fields too; callers hand in whole rows, and what is not in the schema is stripped

@@ -30,6 +30,7 @@ export const Leave = entity('leave', {
     adminRemarks: text.nullable(),
   },
   belongsTo: { userId: 'user' },
+  erased: { reason: () => '', adminRemarks: () => null },
   indexes: { byApplied: ['appliedAt'], byStatus: ['status', 'appliedAt'], byPerson: ['userId', 'appliedAt'] },
 })
 export type LeaveRow = Entity<typeof Leave>

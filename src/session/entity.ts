@@ -19,6 +19,7 @@ export const Session = entity('session', {
   },
   transient: true,
   belongsTo: { userId: 'user' },
+  erased: 'remove',
   indexes: { byUser: ['userId'], byExpiry: ['expiresAt'] },
   internal: ['epoch', 'surface', 'accessSeconds'],
 })
@@ -37,6 +38,7 @@ export const RefreshToken = entity('refresh_token', {
   },
   transient: true,
   belongsTo: { sessionId: 'session' },
+  erased: 'remove',
   secret: ['successor'],
   sealed: ['successor'],
   indexes: { byExpiry: ['expiresAt'] },
@@ -66,6 +68,7 @@ export const PasswordReset = entity('password_reset', {
   fields: { userId: z.uuid(), passwordChangedAt: time, expiresAt: time },
   transient: true,
   belongsTo: { userId: 'user' },
+  erased: 'remove',
   indexes: { byExpiry: ['expiresAt'] },
   directory: { byId: { fields: ['id'] } },
 })

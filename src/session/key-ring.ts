@@ -3,6 +3,7 @@ import { canonical, sha256 } from '../kernel/canonical.ts'
 import { Counter, create, insert, patched, remove, update } from '../kernel/change.ts'
 import { type Clock, toTime } from '../kernel/clock.ts'
 import type { Entity } from '../kernel/entity.ts'
+import { erasedEntry } from '../kernel/erased-entry.ts'
 import { AppError } from '../kernel/errors.ts'
 import type { IdSource } from '../kernel/id.ts'
 import type { Page } from '../kernel/page.ts'
@@ -128,6 +129,12 @@ export async function openKeyRing(parts: Parts): Promise<KeyRing> {
       return verifier.verify(token, publicKeys, nowSeconds)
     },
     logKeys: () => new Map(held.filter(({ row }) => row.purpose === 'log').map(({ key }) => [key.kid, key.publicKey])),
+    signErased(logged, left) {
+      const signing = active('log')
+      if (signing === undefined)
+        throw new AppError('internal', 'no_signing_key', 'There is no key to sign with: run `bin/holdfast keys rotate`.')
+      return erasedEntry(logged, left, { kid: signing.key.kid, privateKey: signing.key.privateKey })
+    },
     signHead({ stream, sequence, hash, time }) {
       const signing = active('log')
       if (signing === undefined)

@@ -57,7 +57,14 @@ export type Receipt = { stream: string; sequence: number; time: string; hash: st
  * `fields`, secret ones apart: of an insert the whole row; of an update those that changed, and `version` and `updatedAt`; of a removal none; of an addition the counter's `value`, `version` and
  * `updatedAt` as they became. A check is not told.
  */
-export type LogChange = { op: 'insert' | 'update' | 'remove' | 'add'; type: string; id: string; fields: { readonly [field: string]: Json } }
+export type LogChange = {
+  op: 'insert' | 'update' | 'remove' | 'add'
+  type: string
+  id: string
+  fields: { readonly [field: string]: Json }
+  /** What the row held was erased: whoever replays the log leaves this change out. */
+  erased?: true
+}
 
 /** One entry as it was hashed. `fields` hold no secret; `secrets` is the SHA-256 of the canonical JSON that `LoggedEntry.secrets` holds. */
 export type LogEntry = {

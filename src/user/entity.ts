@@ -24,6 +24,7 @@ export const User = entity('user', {
   indexes: { byNumber: ['number'], byRole: ['role', 'number'], byManager: ['managerId', 'number'], byActive: ['isActive', 'number'] },
   directory: { byUsername: { fields: ['usernameFold'] }, byEmail: { fields: ['emailFold'] } },
   internal: ['legacyId'],
+  erased: { username: (id) => `erased-${id}`, email: () => null, fullName: () => null, legacyId: () => null },
   derived: {
     usernameFold: (row) => fold(row.username),
     emailFold: (row) => (row.email === null ? null : fold(row.email)),
@@ -48,6 +49,7 @@ export const Credential = entity('credential', {
     recoveryDigests: z.array(z.string()),
   },
   belongsTo: { id: 'user' },
+  erased: 'remove',
   onward: ['sessionEpoch', 'totpLastStep'],
   secret: ['passwordHash', 'totpSecret', 'totpPending', 'recoveryDigests'],
   sealed: ['totpSecret', 'totpPending'],

@@ -58,6 +58,10 @@ export const userUpdate: Described = {
   problems: { 403: ['role_not_grantable'], 409: ['manager_cycle'], 422: ['manager_invalid'] },
   example: { request: { version: 1, fullName: 'Ada B. Example' }, response: { ...user, fullName: 'Ada B. Example', version: 2 } },
 }
+export const userErase: Described = {
+  problems: { 409: ['user_active', 'already_erased'] },
+  example: { request: { username: 'ada', reference: 'request 2026-17' } },
+}
 export const userPassword: Described = {
   problems: { 403: ['wrong_password', 'role_not_grantable'], 422: ['weak_password'], 429: ['throttled'] },
   example: { request: { currentPassword: 'correct horse battery staple', newPassword: 'a longer and better sentence' } },

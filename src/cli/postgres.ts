@@ -27,16 +27,17 @@ export function addPostgres(program: Command): void {
     const { database, newPassword = false } = options
     if (!/^[a-z_][a-z0-9_]{0,49}$/.test(database)) throw usage('--database takes up to 50 small letters, digits and underscores.')
     const made = await setUpPostgres(await adminUrlOf(options, say), { database, newPassword })
-    const { owner, roles, migrated, storage } = made
+    const { owner, login, roles, migrated, storage } = made
     const words = facts({
       database,
       owner,
+      'signs in as': login,
       'serves as': roles.app,
       changed: migrated.length === 0 ? 'nothing' : `${migrated.length} steps`,
     })
     const next =
       storage === null
-        ? `The password of ${roles.app} is as it was. A new one: --new-password`
+        ? `The password of ${login} is as it was. A new one: --new-password`
         : `Start the server with this setting; its password is shown only now:\nHOLDFAST_STORAGE=${storage}`
     return { document: made, words: `${words}\n${next}` }
   })

@@ -33,7 +33,7 @@ export type FoundTable = {
   grants: Record<string, string[]>
 }
 
-export type FoundRole = { name: string; isSuperuser: boolean; bypasses: boolean; inherits: boolean; memberOf: string[] }
+export type FoundRole = { name: string; isSuperuser: boolean; bypasses: boolean; canSignIn: boolean; memberOf: string[] }
 
 /** What the database says of itself, in one schema. */
 export type Catalogue = { tables: Map<string, FoundTable>; roles: Map<string, FoundRole> }
@@ -66,7 +66,7 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = '${schemaName}' AND c.relkind IN ('r', 'p')`
 
 const rolesSql = `
-SELECT r.rolname AS name, r.rolsuper AS "isSuperuser", r.rolbypassrls AS bypasses, r.rolinherit AS inherits,
+SELECT r.rolname AS name, r.rolsuper AS "isSuperuser", r.rolbypassrls AS bypasses, r.rolcanlogin AS "canSignIn",
   (SELECT json_agg(pg_get_userbyid(m.roleid)) FROM pg_auth_members m WHERE m.member = r.oid) AS "memberOf"
 FROM pg_roles r WHERE r.rolname = ANY($1)`
 
@@ -89,4 +89,5 @@ export async function readCatalogue(client: ClientBase, roles: readonly string[]
 }
 
 /** Expressions as the server writes them back differ in brackets, casts and blanks, also between its versions. */
-export const expression = (text: string | null): string => (text ?? '').toLowerCase().replace(/::text|\bas "?nullif"?|[()"\s]/g, '')
+export const expression = (text: string | null): string =>
+  (text ?? '').toLowerCase().replace(/::text|\bas "?(nullif|current_setting)"?|[()"\s]/g, '')

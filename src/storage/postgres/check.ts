@@ -64,14 +64,10 @@ function roleProblems(known: Catalogue['roles'], roles: Roles): string[] {
     if (role === undefined) problems.push(`role ${name} is missing; run: bin/holdfast postgres setup`)
     else if (role.isSuperuser) problems.push(`role ${name} is a superuser; run: ALTER ROLE ${quote(name)} NOSUPERUSER`)
     else if (role.bypasses) problems.push(`role ${name} bypasses row level security; run: ALTER ROLE ${quote(name)} NOBYPASSRLS`)
+    if (role?.canSignIn) problems.push(`role ${name} can sign in; run: ALTER ROLE ${quote(name)} NOLOGIN, and bin/holdfast postgres setup`)
     for (const other of role?.memberOf ?? [])
-      if (!Object.values(roles).includes(other))
-        problems.push(`role ${name} is a member of ${other}; run: REVOKE ${quote(other)} FROM ${quote(name)}`)
+      problems.push(`role ${name} is a member of ${other}; run: REVOKE ${quote(other)} FROM ${quote(name)}`)
   }
-  if (known.get(roles.app)?.inherits === true)
-    problems.push(
-      `role ${roles.app} inherits the rights of ${roles.directory} and ${roles.transfer}; run: ALTER ROLE ${quote(roles.app)} NOINHERIT`,
-    )
   return problems
 }
 

@@ -27,7 +27,7 @@ export async function eraseEntries(
   }
   await pool
     .use(async (link) => {
-      const [, , replaced] = await link.run([{ text: 'BEGIN' }, setRole(roles.transfer), replace])
+      const [, , replaced] = await link.run([{ text: 'BEGIN' }, setRole(roles, 'transfer'), replace])
       if (replaced?.rows.length !== entries.length) throw new Error('An entry with that hash is not there')
       await link.run([{ text: 'COMMIT' }])
     })

@@ -15,9 +15,12 @@ import {
   literal,
   type Privilege,
   plainTables,
+  policiesOf,
+  policySql,
   quote,
   type Roles,
   systemTables,
+  type Table,
   typeOf,
 } from './schema.ts'
 import { bound, named, type Row, reviver } from './values.ts'
@@ -40,6 +43,9 @@ export function stepsOf({ tables }: Catalogue, entities: readonly AnyEntity[], r
   for (const table of plainTables) if (!tables.has(table.name)) create(table.name, [table.create, ...grantSql(table, roles)])
   for (const table of systemTables) if (!tables.has(table.name)) create(table.name, [table.create, ...guardSql(table, roles)])
   for (const table of [...plainTables, ...systemTables]) steps.push(...grantSteps(table, tables.get(table.name), roles))
+  for (const table of [...systemTables, ...entities.map(entityTable)]) steps.push(...policySteps(table, tables.get(table.name), roles))
+  for (const table of [...plainTables, ...systemTables, ...entities.map(entityTable)])
+    steps.push(...formerRoleSteps(table, tables.get(table.name), roles))
   for (const type of entities) {
     const found = tables.get(type.table)
     const table = entityTable(type)
@@ -85,6 +91,34 @@ function grantSteps(table: Parameters<typeof grantSql>[0], found: FoundTable | u
   )
   const sql = grantSql({ name: table.name, grants: missing }, roles)
   return sql.length === 0 ? [] : [{ name: `grant ${table.name}`, sql: sql.join(';\n') }]
+}
+
+/** Until each database's own roles had a setting beside them, and one role served all databases, policies were these. Any other form is for a person to look at. */
+function policySteps(table: Table, found: FoundTable | undefined, roles: Roles): Step[] {
+  return policiesOf(table).flatMap((policy) => {
+    const there = found?.policies.find(({ name }) => name === policy.name)
+    if (there === undefined) return []
+    const isFormer =
+      policy.role === 'app'
+        ? there.roles.join() === formerApp(roles) && roles.app !== formerApp(roles) && expression(there.using) === expression(policy.using)
+        : there.roles.join() === roles[policy.role] && expression(there.using) === 'true'
+    if (!isFormer) return []
+    const drop = `DROP POLICY ${quote(policy.name)} ON ${quote(table.name)}`
+    return [{ name: `policy ${table.name}.${policy.name}`, sql: `${drop};\n${policySql(table.name, policy, roles)}` }]
+  })
+}
+
+const formerApp = ({ directory }: Roles): string => directory.replace(/_directory$/, '_app')
+
+/** Rights of the role that served before, which are the serving role's now. */
+function formerRoleSteps(table: Parameters<typeof grantSql>[0], found: FoundTable | undefined, roles: Roles): Step[] {
+  const former = formerApp(roles)
+  if (former === roles.app || found?.grants[former] === undefined) return []
+  const sql = [
+    `REVOKE ALL ON ${quote(table.name)} FROM ${quote(former)}`,
+    ...grantSql({ name: table.name, grants: { app: table.grants.app ?? [] } }, roles),
+  ]
+  return [{ name: `role of ${table.name}`, sql: sql.join(';\n') }]
 }
 
 function columnSteps(type: AnyEntity, found: FoundTable): Step[] {

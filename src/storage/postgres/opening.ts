@@ -47,7 +47,8 @@ export async function prepareDatabase(url: string, entities: readonly AnyEntity[
     await client.query('SET search_path = public, pg_temp')
     if (standing.isOwner) await prepareAsOwner(client, entities, url)
     const { roles } = standing
-    if (!standing.isOwner && !standing.canServe) throw rightsMissing(shownUrl(url), `is neither the owner of the database nor ${roles.app}`)
+    if (!standing.isOwner && !standing.canServe)
+      throw rightsMissing(shownUrl(url), `is neither the owner of the database nor one that may serve it as ${roles.app}`)
     const catalogue = await readCatalogue(client, Object.values(roles))
     const problems = schemaProblems(catalogue, entities, roles)
     if (!standing.isOwner) refusePending(stepsOf(catalogue, entities, roles).map(({ name }) => name))

@@ -37,7 +37,11 @@ type Asked = { statement: Statement; read(result: Result): void }
 
 export const setTenant = (tenant: string): Statement => ({ text: "SELECT set_config('app.tenant', $1, true)", values: [tenant] })
 
-export const setRole = (role: string): Statement => ({ text: "SELECT set_config('role', $1, true)", values: [role] })
+/** Until the transaction ends. What reaches over all tenants needs the role and the setting (`policiesOf`). */
+export const setRole = (roles: Roles, role: keyof Roles): Statement => ({
+  text: "SELECT set_config('role', $1, true), set_config('app.scope', $2, true)",
+  values: [roles[role], role],
+})
 
 /**
  * The first half of a group's transaction: locks the stream and the rows, then reads what the guards go by. The order is the same for all groups, so that they wait for each other and do
@@ -94,9 +98,9 @@ export function questions(
   }
   for (const one of ours) askKey(one)
   if (everybodys.length > 0) {
-    asked.push({ statement: setRole(roles.directory), read() {} })
+    asked.push({ statement: setRole(roles, 'directory'), read() {} })
     for (const one of everybodys) askKey(one)
-    asked.push({ statement: setRole(roles.app), read() {} })
+    asked.push({ statement: setRole(roles, 'app'), read() {} })
   }
   if (wanted.sequences.size > 0)
     ask(

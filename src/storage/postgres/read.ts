@@ -49,7 +49,7 @@ export function openReads(
 
   return {
     tenant: (tenant, statement) => run(setTenant(tenant), statement),
-    directory: (statement) => run(setRole(roles.directory), statement),
+    directory: (statement) => run(setRole(roles, 'directory'), statement),
     of(type) {
       const found = known.get(type.name)
       if (found === undefined) throw new Error(`The engine was not told of the entity ${type.name}`)

@@ -16,7 +16,7 @@ const namesOf = (type: AnyEntity, fields: readonly string[]): string[] => fields
 
 /** Who may what (docs/decisions/0006-postgres-engine.md). None of them owns a table or passes by row level security. */
 export type Roles = {
-  /** Serves: one tenant at a time, the one that `app.tenant` names. */
+  /** Serves, and stands for SQL clients, who are its members: one tenant at a time, the one that `app.tenant` names. One for all databases of a server (contracts/salesbrain.md, section 9). */
   app: string
   /** Reads what a platform looks up over all tenants: tables with a declared directory, and heads. */
   directory: string
@@ -24,14 +24,22 @@ export type Roles = {
   transfer: string
 }
 
-/** Roles belong to a whole server, so each database has its own. A role's name has at most 63 bytes. */
+/** Roles belong to a whole server, so what reaches over all tenants is each database's own. A role's name has at most 63 bytes. */
 export function rolesOf(database: string): Roles {
-  const base = Buffer.from(database)
+  const base = baseOf(database)
+  return { app: appRole, directory: `${base}_directory`, transfer: `${base}_transfer` }
+}
+
+export const appRole = 'holdfast_app'
+
+/** Whom a server signs in as that may not own the tables: it takes on the other roles. */
+export const serverRole = (database: string): string => `${baseOf(database)}_server`
+
+const baseOf = (database: string): string =>
+  Buffer.from(database)
     .subarray(0, 50)
     .toString()
     .replace(/\uFFFD+$/, '')
-  return { app: `${base}_app`, directory: `${base}_directory`, transfer: `${base}_transfer` }
-}
 
 /** Texts compare by code point, whatever the database's language; nested values stay the text that was hashed. */
 const sqlType: Record<ColumnKind, string> = {
@@ -217,14 +225,18 @@ export const plainTables: readonly {
 /** One tenant's rows and no other's. The subselect is worked out once a statement, not once a row. */
 export const tenantCondition = "tenant_id = (SELECT nullif(current_setting('app.tenant', true), ''))"
 
+/** What reaches over all tenants says so in its transaction, and is of the role that may. */
+const scopeCondition = (scope: 'directory' | 'transfer'): string => `(SELECT current_setting('app.scope', true)) = '${scope}'`
+
 export type Policy = { name: string; role: keyof Roles; command: 'ALL' | 'SELECT'; using: string; check: string | null }
 
 export function policiesOf({ grants }: Table): Policy[] {
   const policies: Policy[] = [
     { name: 'tenant', role: 'app', command: 'ALL', using: tenantCondition, check: tenantCondition },
-    { name: 'transfer', role: 'transfer', command: 'ALL', using: 'true', check: 'true' },
+    { name: 'transfer', role: 'transfer', command: 'ALL', using: scopeCondition('transfer'), check: scopeCondition('transfer') },
   ]
-  if (grants.directory.length > 0) policies.push({ name: 'directory', role: 'directory', command: 'SELECT', using: 'true', check: null })
+  if (grants.directory.length > 0)
+    policies.push({ name: 'directory', role: 'directory', command: 'SELECT', using: scopeCondition('directory'), check: null })
   return policies
 }
 

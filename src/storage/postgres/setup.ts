@@ -7,21 +7,23 @@ import { readSettings, refuseProblems, schemaProblems, settingProblems } from '.
 import { openingFailed } from './failures.ts'
 import { migrate, migrationLock } from './migrate.ts'
 import { asOwner, connectOnce, shownUrl } from './opening.ts'
-import { createRoles, standingOf } from './roles.ts'
-import { literal, quote, rolesOf } from './schema.ts'
+import { createRoles, createServerRole, standingOf } from './roles.ts'
+import { literal, quote, serverRole } from './schema.ts'
 
 export type SetUp = {
   database: string
   owner: string
+  /** Whom the server signs in as. */
+  login: string
   roles: { app: string; directory: string; transfer: string }
   /** Names of what was changed in the schema; empty when it was as it should be. */
   migrated: string[]
-  /** The URL for `HOLDFAST_STORAGE`, with a new password; null when the role that serves has one already. */
+  /** The URL for `HOLDFAST_STORAGE`, with a new password; null when that login has one already. */
   storage: string | null
 }
 
 /**
- * Creates what Holdfast needs on a PostgreSQL server, or brings it to this version: a database, the role that owns it and nobody signs in as, and the role that serves it. Running it again
+ * Creates what Holdfast needs on a PostgreSQL server, or brings it to this version: a database, the role that owns it and nobody signs in as, and the login of the server. Running it again
  * changes nothing but what is missing. Errors: those of opening a database.
  */
 export async function setUp(
@@ -55,7 +57,7 @@ async function createDatabase(admin: pg.Client, database: string): Promise<strin
     database,
   ])
   if (rows[0] !== undefined) return rows[0].owner
-  const owner = rolesOf(database).app.replace(/_app$/, '_owner')
+  const owner = serverRole(database).replace(/_server$/, '_owner')
   const { rowCount } = await admin.query('SELECT FROM pg_roles WHERE rolname = $1', [owner])
   if (rowCount === 0) await admin.query(`CREATE ROLE ${quote(owner)} NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS`)
   await admin.query(`GRANT ${quote(owner)} TO CURRENT_USER`)
@@ -75,13 +77,11 @@ async function prepare(
   const { database, roles } = standing
   const migrated = await asOwner(client, standing, () => migrate(client, all, roles))
   refuseProblems(schemaProblems(await readCatalogue(client, Object.values(roles)), all, roles))
-  const { rows } = await client.query<{ canSignIn: boolean }>('SELECT rolcanlogin AS "canSignIn" FROM pg_roles WHERE rolname = $1', [
-    roles.app,
-  ])
-  const isKept = rows[0]?.canSignIn === true && !newPassword
+  const { name: login, canSignIn } = await createServerRole(client, standing)
+  const isKept = canSignIn && !newPassword
   const password = randomBytes(24).toString('base64url')
-  if (!isKept) await client.query(`ALTER ROLE ${quote(roles.app)} LOGIN PASSWORD ${literal(verifierOf(password))}`)
-  return { database, owner, roles, migrated, storage: isKept ? null : urlOf(adminUrl, { database, user: roles.app, password }) }
+  if (!isKept) await client.query(`ALTER ROLE ${quote(login)} LOGIN PASSWORD ${literal(verifierOf(password))}`)
+  return { database, owner, login, roles, migrated, storage: isKept ? null : urlOf(adminUrl, { database, user: login, password }) }
 }
 
 function urlOf(adminUrl: string, { database, user, password }: { database: string; user?: string; password?: string }): string {

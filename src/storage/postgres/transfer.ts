@@ -23,7 +23,7 @@ export type Ask = (statements: readonly Statement[]) => Promise<Result[]>
 const readState = 'SELECT state, mark, EXISTS (SELECT FROM heads) FROM (SELECT 1) one LEFT JOIN loads ON id = 1'
 
 export function postgresTransfer({ pool, roles, entities, shapes }: Options): Transfer {
-  const asTransfer = (): Statement => setRole(roles().transfer)
+  const asTransfer = (): Statement => setRole(roles(), 'transfer')
   const load = loader(shapes)
 
   const ask: Ask = async (statements) => {

@@ -35,7 +35,7 @@ export async function postgresView(url: string, entities: readonly AnyEntity[]):
     directory: async (statement) => (await ask([statement]))[0] as Result,
   })
   try {
-    await pool.run([{ text: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' }, setRole(roles.transfer), mark])
+    await pool.run([{ text: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' }, setRole(roles, 'transfer'), mark])
     await ask([{ text: 'SELECT 1 FROM heads LIMIT 1' }]) // the instant is that of the first read
   } catch (error) {
     await pool.end()

@@ -14,7 +14,7 @@ import { idSource } from '../src/kernel/id.ts'
 import { createSealer } from '../src/kernel/seal.ts'
 import { openKeyRing } from '../src/session/key-ring.ts'
 import type { Meta, Storage } from '../src/storage/port.ts'
-import { Credential, newCredential, User } from '../src/user/entity.ts'
+import { Credential, newCredential, newStatus, User } from '../src/user/entity.ts'
 
 /**
  * What backups cost: `tools/run --dev bench/backup.ts <users> [<seconds>]` makes a SQLite with so many users and their credentials, and prints how long a snapshot and its proof take and how much memory, the
@@ -36,7 +36,7 @@ function aPerson(number: number) {
   const username = `user.${number}`
   const fields = { number, username, email: `${username}@example.org`, fullName: `User ${number}`, role: 'member' as const }
   const passwordHash = `$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$${'A'.repeat(43)}`
-  const user = create(User, id, { ...fields, managerId: null, isActive: true, legacyId: null }, now)
+  const user = create(User, id, { ...fields, managerId: null, isActive: true, legacyId: null, ...newStatus }, now)
   return { user, credential: newCredential(id, { passwordHash, mustChangePassword: false, now }) }
 }
 

@@ -10,7 +10,7 @@ import { generateSigningKey } from '../src/session/access-token.ts'
 import { pausable } from '../src/storage/pausable.ts'
 import type { Meta, Storage } from '../src/storage/port.ts'
 import { parseStorage } from '../src/storage-config.ts'
-import { Credential, newCredential, User } from '../src/user/entity.ts'
+import { Credential, newCredential, newStatus, User } from '../src/user/entity.ts'
 
 /**
  * How long a move takes: `tools/run --dev bench/move.ts <users> [<storage> ...]` makes a SQLite with so many users and their credentials, moves it to the first storage, from there to the next,
@@ -47,7 +47,7 @@ async function fill(storage: Storage): Promise<void> {
         fullName: `User ${start + n}`,
         role: 'member' as const,
       }
-      const user = create(User, id, { ...fields, managerId: null, isActive: true, legacyId: null }, now)
+      const user = create(User, id, { ...fields, managerId: null, isActive: true, legacyId: null, ...newStatus }, now)
       return [insert(User, user), insert(Credential, newCredential(id, { passwordHash, mustChangePassword: false, now }))]
     })
     await tenant.commit(changes.flat(), meta)

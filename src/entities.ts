@@ -1,7 +1,10 @@
 import { ApiKey } from './apikey/entity.ts'
 import { Appointment, NewestAppointment } from './appointment/entity.ts'
+import { AssignmentStep, CampaignAssignment, ContactAssignment, HandOut, HandOutClock, Workload } from './assignment/entity.ts'
 import { Attendance } from './attendance/entity.ts'
+import { Campaign } from './campaign/entity.ts'
 import { Contact } from './contact/entity.ts'
+import { ContactImport, ContactImportChange } from './contact/import-entity.ts'
 import { Employee } from './employee/entity.ts'
 import { Erasure } from './erasure/entity.ts'
 import { Counter } from './kernel/change.ts'
@@ -28,6 +31,15 @@ export const entities: readonly AnyEntity[] = [
   Leave,
   LeaveBook,
   Contact,
+  Campaign,
+  CampaignAssignment,
+  ContactAssignment,
+  Workload,
+  HandOutClock,
+  HandOut,
+  AssignmentStep,
+  ContactImport,
+  ContactImportChange,
   Appointment,
   NewestAppointment,
   Session,

@@ -3,6 +3,12 @@ import { createAppointments } from './appointment/create.ts'
 import { bookAppointment, getOfferedAppointment } from './appointment/link.ts'
 import { listAppointments } from './appointment/list.ts'
 import { respondToAppointment } from './appointment/respond.ts'
+import { assignCampaigns, assignContacts } from './assignment/assign.ts'
+import { bulkAssign } from './assignment/bulk.ts'
+import { listHistory } from './assignment/history.ts'
+import { listAssignees, listAssignments } from './assignment/list.ts'
+import { removeCampaignAssignment, removeContactAssignment } from './assignment/remove.ts'
+import { undoHandOut } from './assignment/undo.ts'
 import { listActivity } from './attendance/activity.ts'
 import { approveAttendance } from './attendance/approve.ts'
 import { checkOut } from './attendance/check-out.ts'
@@ -17,12 +23,15 @@ import { followEvents } from './audit/follow.ts'
 import { checkIntegrity, exportAudit, listAudit, verifyAudit } from './audit/operations.ts'
 import { createBackup, listBackups, proveBackup, pruneBackups, verifyBackup } from './backup/operations.ts'
 import { createRestore, restoreTenant, undoRestore } from './backup/restore.ts'
+import { createCampaign, getCampaign, listCampaigns, removeCampaign, updateCampaign } from './campaign/operations.ts'
 import { changeOwnPassword, getAgent, signIn } from './contact/account.ts'
 import { createLeads } from './contact/bulk.ts'
 import { getCommission } from './contact/commission.ts'
 import { createAgent } from './contact/create-agent.ts'
 import { getDashboard } from './contact/dashboard.ts'
+import { exportContacts, importContacts, undoImport } from './contact/import-contacts.ts'
 import { listAgents } from './contact/list-agents.ts'
+import { createContact, getContact, listContacts, removeContact, updateContact } from './contact/native.ts'
 import { listLeads, searchLeads } from './contact/read-leads.ts'
 import { sendDocs } from './contact/send-docs.ts'
 import { getSummary } from './contact/summary.ts'
@@ -185,6 +194,29 @@ export const operations: readonly AnyOperation[] = [
   getCommission,
   importVantagepoint,
   seedVantagepoint,
+
+  createCampaign,
+  listCampaigns,
+  getCampaign,
+  updateCampaign,
+  removeCampaign,
+  createContact,
+  listContacts,
+  getContact,
+  updateContact,
+  removeContact,
+  importContacts,
+  undoImport,
+  exportContacts,
+  listAssignees,
+  listAssignments,
+  assignCampaigns,
+  assignContacts,
+  removeCampaignAssignment,
+  removeContactAssignment,
+  bulkAssign,
+  undoHandOut,
+  listHistory,
 
   signInEmployee,
   changeEmployeePassword,

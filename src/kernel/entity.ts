@@ -27,6 +27,8 @@ type Options<F extends Fields> = {
   internal?: readonly (keyof F & string)[]
   /** Fields computed from the others whenever a row is written: folded keys, search text, sort keys. Internal. */
   derived?: Partial<{ [K in keyof F]: (row: { [P in keyof F]: z.output<F[P]> }) => z.output<F[K]> }>
+  /** Derived fields that people see all the same. */
+  shown?: readonly (keyof F & string)[]
   /** Rows that come and go with sign-ins and requests: a restore brings them to what the log has now, not to what they were, so that it revives nothing that ended. */
   transient?: true
   /** Rows that never go back: a restore leaves them as they are now. */
@@ -92,7 +94,8 @@ export type Entity<E extends AnyEntity> = E extends EntityType<infer F> ? RowOf<
 export function entity<F extends Fields>(name: string, options: Options<F>): EntityType<F> {
   const derived = Object.entries(options.derived ?? {}) as [string, (row: object) => unknown][]
   const secret = new Set<string>(options.secret)
-  const internal = new Set<string>([...(options.internal ?? []), ...derived.map(([field]) => field)])
+  const hidden = derived.map(([field]) => field).filter((field) => options.shown?.includes(field) !== true)
+  const internal = new Set<string>([...(options.internal ?? []), ...hidden])
   const columns: Column[] = [
     { field: 'id', name: 'id', kind: options.id === 'text' ? 'text' : 'uuid', nullable: false },
     ...Object.entries(options.fields).map(([field, schema]) => column(field, schema)),

@@ -7,7 +7,7 @@ import type { Context } from '../kernel/context.ts'
 import { type Entity, fold } from '../kernel/entity.ts'
 import { policyOf } from '../policy/policy.ts'
 import { zonedTime } from '../policy/time.ts'
-import { Credential, newCredential, ownersCounter, User } from '../user/entity.ts'
+import { Credential, newCredential, newStatus, ownersCounter, User } from '../user/entity.ts'
 import type { UserRow } from '../user/plan.ts'
 import type { Tombstone } from './form.ts'
 import { type PreservedPerson, readRecord } from './record.ts'
@@ -274,6 +274,7 @@ function rowChanges({ person, found, id, employee }: Coming, managerId: string |
       managerId,
       isActive: employee.isActive,
       legacyId: null,
+      ...newStatus,
     }
     changes.push(insert(User, create(User, id, fields, createdAtOf(employee.dateJoined, now))))
   } else if (found.user.isActive !== employee.isActive || found.user.managerId !== managerId)

@@ -145,7 +145,7 @@ describe('a user', () => {
     const answer = await create(owner, body)
     expect(answer.status).toBe(201)
     const { id, number, createdAt, updatedAt, ...rest } = answer.body
-    expect(rest).toEqual({ ...body, isActive: true, version: 1 })
+    expect(rest).toEqual({ ...body, isActive: true, status: 'active', assignable: true, version: 1 })
     expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
     expect(Number.isInteger(number)).toBe(true)
     expect(createdAt).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)

@@ -1,7 +1,12 @@
 import { z } from 'zod'
 import { roles } from '../access/permissions.ts'
 import { create } from '../kernel/change.ts'
-import { entity, fold } from '../kernel/entity.ts'
+import { type BaseRow, entity, fold } from '../kernel/entity.ts'
+
+export const userStatuses = ['active', 'inactive', 'suspended'] as const
+
+/** What every new user is besides. */
+export const newStatus = { isSuspended: false, status: 'active', assignable: true } as const
 
 /** One person's login in one tenant. Imported rows may be odder than what `input.ts` accepts; these schemas say what is stored. */
 export const User = entity('user', {
@@ -14,18 +19,37 @@ export const User = entity('user', {
     role: z.enum(roles),
     managerId: z.uuid().nullable(),
     isActive: z.boolean(),
+    /** Who is suspended is not active, and shown as such instead of as inactive. */
+    isSuspended: z.boolean(),
+    status: z.enum(userStatuses),
+    /** Whether hand-outs may choose this person. */
+    assignable: z.boolean(),
     /** Where an imported row came from, `vantagepoint:17`, so that a second import passes it over. */
     legacyId: z.string().nullable(),
     usernameFold: z.string(),
     emailFold: z.string().nullable(),
     searchText: z.string(),
+    /** When the row was made: lists of other surfaces begin with the newest. */
+    createdSort: z.iso.datetime({ precision: 3 }),
   },
   unique: { username: ['usernameFold'], email: ['emailFold'], number: ['number'], legacy: ['legacyId'] },
-  indexes: { byNumber: ['number'], byRole: ['role', 'number'], byManager: ['managerId', 'number'], byActive: ['isActive', 'number'] },
+  indexes: {
+    byNumber: ['number'],
+    byRole: ['role', 'number'],
+    byManager: ['managerId', 'number'],
+    byActive: ['isActive', 'number'],
+    byCreated: ['createdSort'],
+  },
   directory: { byUsername: { fields: ['usernameFold'] }, byEmail: { fields: ['emailFold'] } },
   internal: ['legacyId'],
+  shown: ['status', 'assignable'],
   erased: { username: (id) => `erased-${id}`, email: () => null, fullName: () => null, legacyId: () => null },
   derived: {
+    // rows of before these were known
+    isSuspended: (row) => row.isSuspended ?? false,
+    assignable: (row) => row.assignable ?? true,
+    status: (row) => (row.isActive ? 'active' : row.isSuspended ? 'suspended' : 'inactive'),
+    createdSort: (row) => (row as unknown as BaseRow).createdAt,
     usernameFold: (row) => fold(row.username),
     emailFold: (row) => (row.email === null ? null : fold(row.email)),
     searchText: (row) => fold([row.username, row.fullName ?? '', row.email ?? ''].join('\n')),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { roles } from '../access/permissions.ts'
+import { userStatuses } from './entity.ts'
 
 /** At most so many characters as people count them: code points, not the units of UTF-16. */
 const atMost = (most: number) =>
@@ -18,4 +19,10 @@ export const password = z.string().max(4096, 'is too long')
 const about = { fullName: fullName.nullish(), email: email.nullish(), role: role.optional(), managerId: z.string().max(64).nullish() }
 
 export const newUserFields = { username, ...about, password: password.nullish() }
-export const patchFields = { username: username.optional(), ...about, isActive: z.boolean().optional() }
+export const patchFields = {
+  username: username.optional(),
+  ...about,
+  isActive: z.boolean().optional(),
+  status: z.enum(userStatuses).optional(),
+  assignable: z.boolean().optional(),
+}

@@ -34,6 +34,8 @@ export async function planUserUpdate(
 ): Promise<{ user: UserRow; changes: Change[] }> {
   const { now } = context
   const set = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined)) as Partial<UserRow>
+  if (set.status !== undefined) Object.assign(set, activityOf(set.status))
+  else if (set.isActive !== undefined) set.isSuspended = false
   for (const field of ['email', 'fullName'] as const) if (set[field] === '') set[field] = null
   assertMayGrant(context.actor.role, before.role)
   if (set.role !== undefined && set.role !== before.role) assertMayGrant(context.actor.role, set.role)
@@ -49,6 +51,9 @@ export async function planUserUpdate(
   const renewal = ends || newPassword !== null ? await renewed(context, user, newPassword) : []
   return { user, changes: [...(isSame ? [] : [change, ...guards, ...count]), ...renewal] }
 }
+
+/** `isActive` is `status` = active; both in one request mean what `status` says (contracts/salesbrain.md section 8). */
+const activityOf = (status: UserRow['status']) => ({ isActive: status === 'active', isSuspended: status === 'suspended' })
 
 /** The end of every session, with a new password or without. */
 async function renewed(context: Context, user: UserRow, newPassword: string | null): Promise<Change[]> {

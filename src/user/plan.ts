@@ -6,7 +6,7 @@ import { AppError } from '../kernel/errors.ts'
 import type { Taken } from '../kernel/operation.ts'
 import { passwordProblem } from '../session/password-rules.ts'
 import { Tenant } from '../tenant/entity.ts'
-import { Credential, newCredential, ownersCounter, User } from './entity.ts'
+import { Credential, newCredential, newStatus, ownersCounter, User } from './entity.ts'
 
 export type UserRow = Entity<typeof User>
 
@@ -73,7 +73,7 @@ export function userRows(
   { newId, now }: Pick<Context, 'newId' | 'now'>,
   { passwordHash, mustChangePassword, createdAt, ...fields }: UserFields,
 ): { user: UserRow; credential: Entity<typeof Credential> | null; changes: Change[] } {
-  const user = create(User, newId(), fields, createdAt)
+  const user = create(User, newId(), { ...newStatus, ...fields }, createdAt)
   const isInvited = passwordHash === null && !mustChangePassword
   const credential = isInvited ? null : newCredential(user.id, { passwordHash, mustChangePassword, now })
   return { user, credential, changes: [insert(User, user), ...(credential === null ? [] : [insert(Credential, credential)])] }

@@ -24,6 +24,7 @@ import { createUser, deactivateUser, getUser, updateUser } from '../../user/oper
 import { explainAccess, getOrganization } from '../../user/organization.ts'
 import { changePassword } from '../../user/password.ts'
 import { attendanceRoutes } from './attendance.ts'
+import { contactRoutes } from './contacts.ts'
 import * as described from './described.ts'
 import { policyRoutes } from './policy.ts'
 import { reportRoutes } from './reports.ts'
@@ -99,6 +100,7 @@ export const v1: Surface = {
     }),
 
     ...webhookRoutes,
+    ...contactRoutes,
     ...policyRoutes,
     ...attendanceRoutes,
     ...reportRoutes,

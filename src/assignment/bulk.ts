@@ -1,0 +1,179 @@
+import { z } from 'zod'
+import { Contact, type ContactRow } from '../contact/entity.ts'
+import { type Change, create, insert, patched, update } from '../kernel/change.ts'
+import type { Context } from '../kernel/context.ts'
+import { AppError } from '../kernel/errors.ts'
+import { metaOf } from '../kernel/meta.ts'
+import { operation } from '../kernel/operation.ts'
+import type { Page } from '../kernel/page.ts'
+import { Conflict } from '../storage/port.ts'
+import { User } from '../user/entity.ts'
+import type { UserRow } from '../user/plan.ts'
+import { type Pool, poolOf } from './eligible.ts'
+import { HandOut, type HandOutRow } from './entity.ts'
+import { type Failure, type HandedOut, type Mode, planHandOut } from './hand-out.ts'
+import { asked, uuid, whole } from './input.ts'
+import { handOutLane } from './lane.ts'
+import { readAll } from './ledger.ts'
+import { assertActive, placed, userNotFound } from './place.ts'
+
+/** Contacts of one commit: a larger hand-out is a chain of them, each of whole contacts. */
+const chunkSize = 1_000
+const attempts = 50
+
+const input = z
+  .object({
+    ...asked,
+    mode: z.enum(['round_robin', 'lead_score', 'manual']),
+    contactIds: z.array(uuid).max(1_000).optional(),
+    filter: z
+      .object({ owner: z.union([z.literal('none'), uuid]), importId: uuid.optional(), limit: whole(1, 100_000).optional() })
+      .optional(),
+    userIds: z.array(uuid).min(1).max(1_000).optional(),
+    reassign: z.boolean().default(false),
+  })
+  .superRefine(({ mode, contactIds, filter, userIds }, { addIssue }) => {
+    if ((contactIds === undefined) === (filter === undefined))
+      addIssue({ code: 'custom', path: ['contactIds'], message: 'name either contact_ids or filter', input: contactIds })
+    if (mode === 'manual' && userIds === undefined) addIssue({ code: 'custom', path: ['userIds'], message: 'is required', input: userIds })
+  })
+type Input = z.output<typeof input>
+
+/** What a hand-out has done so far; it is kept when a lost race runs the operation again. */
+type Progress = { batchId: string; row: HandOutRow | null; created: number; given: Map<string, number>; failed: Failure[] }
+
+/** Hands contacts out to people (contracts/salesbrain.md section 4). Errors: `user_not_found`, `user_not_active`, `no_eligible_user`, those of `placed`. */
+export const bulkAssign = operation({
+  name: 'contact.bulk-assign',
+  summary: 'Hand contacts out to users',
+  needs: 'assignment:manage',
+  elsewhere: true,
+  serial: handOutLane,
+  input,
+  output: z.object({
+    created: z.int(),
+    distribution: z.record(z.string(), z.int()),
+    failed: z.array(z.object({ id: z.string(), code: z.string(), error: z.string() })),
+    batchId: z.string().nullable(),
+  }),
+  async run(caller, given) {
+    const context = await placed(caller, given, 'change')
+    const { pool, inTurn } = await whoMay(context, given)
+    const contacts = await whichOf(context, given)
+    const progress = await caller.once(
+      'hand-out',
+      async (): Promise<Progress> => ({ batchId: context.newId(), row: null, created: 0, given: new Map(), failed: [] }),
+    )
+    if (contacts.length > 0 && given.mode !== 'manual' && pool.users.length === 0)
+      throw new AppError('conflict', 'no_eligible_user', 'No user is eligible')
+    const part = (from: number) => ({
+      mode: given.mode as Mode,
+      batchId: progress.batchId,
+      contacts: contacts.slice(from, from + chunkSize),
+      isReassigning: given.reassign || (given.filter !== undefined && given.filter.owner !== 'none'),
+      pool,
+      inTurn,
+    })
+    let at = 0
+    for (; at + chunkSize < contacts.length; at += chunkSize) await handOutPart(context, progress, () => planHandOut(context, part(at)))
+    const last = await planHandOut(context, part(at))
+    const given_ = merged(progress.given, last.given)
+    const created = progress.created + last.created
+    return {
+      output: {
+        created,
+        distribution: named([...pool.users, ...inTurn], given_),
+        failed: [...progress.failed, ...last.failed],
+        batchId: created === 0 ? null : progress.batchId,
+      },
+      changes: last.created === 0 ? [] : [...last.changes, batchChange(context, progress, given.mode, last.created).change],
+      store: context.store,
+      entity: { type: HandOut.name, id: progress.batchId },
+    }
+  },
+})
+
+/** A commit of its own, run again when it loses a race. */
+async function handOutPart(context: Context, progress: Progress, plan: () => Promise<HandedOut>): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    const part = await plan()
+    const batch = batchChange(context, progress, 'round_robin', part.created)
+    try {
+      if (part.created > 0)
+        await context.store.commit(
+          [...part.changes, batch.change],
+          metaOf(context, bulkAssign.name, { entity: { type: HandOut.name, id: progress.batchId } }),
+        )
+    } catch (error) {
+      if (!(error instanceof Conflict) || attempt >= attempts) throw error
+      continue
+    }
+    if (part.created > 0) progress.row = batch.row
+    progress.created += part.created
+    progress.given = merged(progress.given, part.given)
+    progress.failed.push(...part.failed)
+    return
+  }
+}
+
+function batchChange(context: Context, { row, batchId }: Progress, mode: Mode, more: number): { row: HandOutRow; change: Change } {
+  const { now, actor } = context
+  if (row === null) {
+    const made = create(HandOut, batchId, { mode, byId: actor.id, assignments: more, undoneAt: null }, now)
+    return { row: made, change: insert(HandOut, made) }
+  }
+  const next = patched(HandOut, row, { mode, assignments: row.assignments + more }, now)
+  return { row: next, change: update(HandOut, row, next) }
+}
+
+const merged = (one: ReadonlyMap<string, number>, other: ReadonlyMap<string, number>): Map<string, number> => {
+  const sum = new Map(one)
+  for (const [id, count] of other) sum.set(id, (sum.get(id) ?? 0) + count)
+  return sum
+}
+
+function named(users: readonly UserRow[], given: ReadonlyMap<string, number>): Record<string, number> {
+  const byId = new Map(users.map((user) => [user.id, user.email ?? user.username]))
+  return Object.fromEntries([...given].map(([id, count]) => [byId.get(id) ?? id, count]))
+}
+
+/** Who may be chosen. Errors: `user_not_found`, `user_not_active`. */
+async function whoMay(context: Context, { mode, userIds, filter }: Input): Promise<{ pool: Pool; inTurn: UserRow[] }> {
+  const nobody: Pool = { users: [], skipped: { inactive: 0, suspended: 0, on_leave: 0, not_assignable: 0 } }
+  if (mode === 'manual') {
+    const rows = await readAll<UserRow>(
+      context.store,
+      (userIds ?? []).map((id) => ({ type: User, id })),
+    )
+    if (rows.includes(null)) throw userNotFound()
+    for (const user of rows as UserRow[]) assertActive(user)
+    return { pool: nobody, inTurn: rows as UserRow[] }
+  }
+  const pool = await poolOf(context, userIds ?? null)
+  const owner = filter?.owner
+  if (owner !== undefined && owner !== 'none' && (await context.store.get(User, owner)) === null) throw userNotFound()
+  return { pool: { ...pool, users: pool.users.filter(({ id }) => id !== owner) }, inTurn: [] }
+}
+
+/** Which contacts are meant, each once. */
+async function whichOf({ store }: Context, { contactIds, filter }: Input): Promise<{ id: string; place: number }[]> {
+  if (filter === undefined) return [...new Set(contactIds)].map((id, place) => ({ id, place }))
+  const { owner, importId, limit = 100_000 } = filter
+  const found: { id: string; createdAt: string }[] = []
+  for (let cursor: string | null = null; ; ) {
+    const page: Page<ContactRow> = await store.list(Contact, {
+      filter: [
+        { field: 'ownerId', op: 'eq', value: owner === 'none' ? null : owner },
+        { field: 'status', op: 'eq', value: 'active' },
+        ...(importId === undefined ? [] : [{ field: 'importId', op: 'eq' as const, value: importId }]),
+      ],
+      cursor,
+      limit: 200,
+    })
+    for (const { id, createdAt } of page.items) found.push({ id, createdAt })
+    if (page.nextCursor === null) break
+    cursor = page.nextCursor
+  }
+  found.sort((a, b) => (a.createdAt === b.createdAt ? (a.id < b.id ? -1 : 1) : a.createdAt < b.createdAt ? -1 : 1))
+  return found.slice(0, limit).map(({ id }, place) => ({ id, place }))
+}

@@ -1,0 +1,146 @@
+import { Contact, type ContactRow } from '../contact/entity.ts'
+import { type Change, check } from '../kernel/change.ts'
+import type { Context } from '../kernel/context.ts'
+import { User } from '../user/entity.ts'
+import type { UserRow } from '../user/plan.ts'
+import { planGive, scoreOf } from './contact-plan.ts'
+import type { Pool } from './eligible.ts'
+import { ContactAssignment, type ContactAssignmentRow } from './entity.ts'
+import { type Ledger, openLedger, readAll } from './ledger.ts'
+import { pairId } from './moment.ts'
+import { type Ranked, turns } from './queue.ts'
+
+export type Mode = 'round_robin' | 'lead_score' | 'manual'
+export type Failure = { id: string; code: string; error: string }
+
+type Given = {
+  mode: Mode
+  batchId: string
+  /** Each contact once, with its place among all of the call. */
+  contacts: readonly { id: string; place: number }[]
+  /** Contacts that have an owner are taken from them, and given to somebody else. */
+  isReassigning: boolean
+  pool: Pool
+  /** `manual`: in turn, whatever they have to do. */
+  inTurn: readonly UserRow[]
+}
+
+export type HandedOut = { changes: Change[]; given: Map<string, number>; created: number; failed: Failure[] }
+
+type Choice = { user: UserRow; reason: Record<string, unknown> }
+
+/** Chooses a person for each contact and plans the commit that gives it to them. Reads in a constant number of round trips. Nobody else hands out meanwhile: the ledger's clock guards it. */
+export async function planHandOut(context: Context, given: Given): Promise<HandedOut> {
+  const { store } = context
+  const ids = given.contacts.map(({ id }) => id)
+  const contacts = await readAll<ContactRow>(
+    store,
+    ids.map((id) => ({ type: Contact, id })),
+  )
+  const ledger = openLedger(context)
+  const users = given.mode === 'manual' ? given.inTurn : given.pool.users
+  const owners = contacts.flatMap((contact) => contact?.ownerId ?? [])
+  await ledger.read([...users.map(({ id }) => id), ...owners])
+  await ledger.readClock()
+
+  const failed: Failure[] = []
+  const chosen: { contact: ContactRow; choice: Choice }[] = []
+  const choose = chooser(ledger, given)
+  for (const { contact, id, place } of ordered(given, contacts)) {
+    if (contact === null) failed.push({ id, code: 'contact_not_found', error: 'Contact not found' })
+    else if (contact.ownerId !== null && !given.isReassigning && given.mode !== 'manual')
+      failed.push({ id, code: 'already_owned', error: 'Contact already has a primary owner' })
+    else {
+      const choice = choose(contact, place)
+      if (choice === null) failed.push({ id, code: 'no_eligible_user', error: 'Nobody else is eligible' })
+      else chosen.push({ contact, choice })
+    }
+  }
+
+  const rows = await readAll<ContactAssignmentRow>(store, [
+    ...chosen.map(({ contact, choice }) => ({ type: ContactAssignment, id: pairId(choice.user.id, contact.id) })),
+    ...chosen.map(({ contact, choice }) => ({ type: ContactAssignment, id: pairId(contact.ownerId ?? choice.user.id, contact.id) })),
+  ])
+  // the choice moved the loads already, hand-out by hand-out: the books are opened anew for what is written
+  const books = openLedger(context)
+  await books.read([...users.map(({ id }) => id), ...owners])
+  await books.readClock()
+  const changes: Change[] = []
+  const counted = new Map<string, number>()
+  let created = 0
+  for (const [at, { contact, choice }] of chosen.entries()) {
+    const made = planGive(context, books, {
+      contact,
+      userId: choice.user.id,
+      row: rows[at] ?? null,
+      former: rows[chosen.length + at] ?? null,
+      isPrimary: true,
+      mode: given.mode,
+      batchId: given.batchId,
+      reason: choice.reason,
+    })
+    if (made.every(({ op }) => op === 'check')) continue
+    changes.push(...made)
+    created += 1
+    counted.set(choice.user.id, (counted.get(choice.user.id) ?? 0) + 1)
+  }
+  // nobody is given anything while being deactivated
+  const pinned = users
+    .filter(({ id }, at) => counted.has(id) && users.findIndex((other) => other.id === id) === at)
+    .map((user) => check(User, user))
+  return {
+    changes: created === 0 ? [] : [...changes, ...pinned, ...books.changes()],
+    given: counted,
+    created,
+    failed: inOrder(failed, ids),
+  }
+}
+
+const inOrder = (failed: readonly Failure[], ids: readonly string[]): Failure[] => {
+  const place = new Map(ids.map((id, at) => [id, at]))
+  return [...failed].sort((a, b) => (place.get(a.id) ?? 0) - (place.get(b.id) ?? 0))
+}
+
+/** In the order in which they are given; by score the best first. */
+function ordered({ mode, contacts: given }: Given, contacts: readonly (ContactRow | null)[]) {
+  const all = given.map(({ id, place }, at) => ({ id, place, contact: contacts[at] ?? null }))
+  if (mode !== 'lead_score') return all
+  const score = (contact: ContactRow | null): number => (contact === null ? -1 : scoreOf(contact))
+  return all.sort((a, b) => score(b.contact) - score(a.contact) || (a.id < b.id ? -1 : 1))
+}
+
+const shownAt = (moment: string | null): string | null => (moment === null ? null : `${moment.slice(0, 23)}Z`)
+
+/** Whose turn it is, and why (contracts/salesbrain.md section 4). */
+function chooser(ledger: Ledger, { mode, pool, inTurn }: Given): (contact: ContactRow, place: number) => Choice | null {
+  if (mode === 'manual')
+    return (_, place) => {
+      const user = inTurn[place % inTurn.length]
+      return user === undefined ? null : { user, reason: { rule: 'manual' } }
+    }
+  const byId = new Map(pool.users.map((user) => [user.id, user]))
+  const ranked = (id: string): Ranked => {
+    const { contacts, score, lastAssignedAt } = ledger.load(id)
+    return { id, rank: [...(mode === 'lead_score' ? [score] : []), contacts, lastAssignedAt ?? ''] }
+  }
+  const queue = turns(pool.users.map(({ id }) => ranked(id)))
+  return (contact) => {
+    const except = contact.ownerId !== null && byId.has(contact.ownerId) ? contact.ownerId : null
+    const next = queue.take(except)
+    const user = next === null ? undefined : byId.get(next.id)
+    if (user === undefined) return null
+    const load = ledger.load(user.id)
+    const reason = {
+      rule: mode,
+      pool: pool.users.length - (except === null ? 0 : 1),
+      active: load.contacts,
+      lastAssignedAt: shownAt(load.lastAssignedAt),
+      skipped: pool.skipped,
+      ...(mode === 'lead_score' ? { leadScore: contact.leadScore, scoreBefore: load.score / 100 } : {}),
+    }
+    ledger.move(user.id, { contacts: 1, score: scoreOf(contact) }, ledger.tick())
+    if (contact.ownerId !== null) ledger.move(contact.ownerId, { contacts: -1, score: -scoreOf(contact) })
+    queue.push(ranked(user.id))
+    return { user, reason }
+  }
+}

@@ -1,0 +1,101 @@
+import { type Change, check, create, insert, patched, update } from '../kernel/change.ts'
+import type { Context } from '../kernel/context.ts'
+import type { TenantStore } from '../storage/port.ts'
+import { AssignmentStep, type AssignmentStepRow, HandOutClock, Workload, type WorkloadRow } from './entity.ts'
+import { microsOf, momentOf } from './moment.ts'
+
+const clockId = 'contacts'
+
+type Delta = Partial<Record<'campaigns' | 'contacts' | 'score', number>>
+type Step = Pick<AssignmentStepRow, 'at' | 'action' | 'kind' | 'assignmentId' | 'userId' | 'reason'> &
+  Partial<Pick<AssignmentStepRow, 'campaignId' | 'contactId' | 'mode' | 'batchId'>>
+
+const nothing = { campaigns: 0, contacts: 0, score: 0, lastAssignedAt: null }
+
+/** Reads rows by id, in as few round trips as their number needs. */
+export async function readAll<T>(store: TenantStore, references: Parameters<TenantStore['read']>[0]): Promise<(T | null)[]> {
+  const found: (T | null)[] = []
+  for (let start = 0; start < references.length; start += 5_000)
+    found.push(...((await store.read(references.slice(start, start + 5_000))) as (T | null)[]))
+  return found
+}
+
+/**
+ * The books of one commit that assigns: who has how much to do, when the newest hand-out was, and the steps of the history. `context.store` must be the tenant's.
+ */
+export function openLedger(context: Context) {
+  const { store, actor, newId, now, nowMs } = context
+  const before = new Map<string, WorkloadRow | null>()
+  const loads = new Map<string, Omit<WorkloadRow, 'id' | 'version' | 'createdAt' | 'updatedAt'>>()
+  const changed = new Set<string>()
+  const steps: Change[] = []
+  let clock: { row: { id: string; last: string; version: number; createdAt: string; updatedAt: string } | null; last: number } | null = null
+  let ticks = 0
+
+  const loadOf = (userId: string) => loads.get(userId) ?? nothing
+
+  return {
+    /** Must have been called for everybody who is asked about or moved. */
+    async read(userIds: Iterable<string>): Promise<void> {
+      const fresh = [...new Set(userIds)].filter((id) => !before.has(id))
+      const rows = await readAll<WorkloadRow>(
+        store,
+        fresh.map((id) => ({ type: Workload, id })),
+      )
+      for (const [at, id] of fresh.entries()) {
+        const row = rows[at] ?? null
+        before.set(id, row)
+        loads.set(id, row ?? nothing)
+      }
+    },
+    load: loadOf,
+    /** Makes it so that the tenant's hand-outs happen one after another. */
+    async readClock(): Promise<void> {
+      const row = await store.get(HandOutClock, clockId)
+      clock = { row, last: row === null ? 0 : microsOf(row.last) }
+    },
+    /** The next moment of the tenant's hand-outs: now, or as little later as makes it later than the one before. */
+    tick(): string {
+      if (clock === null) throw new Error('The clock of hand-outs was not read')
+      clock.last = Math.max(nowMs * 1_000, clock.last + 1)
+      ticks += 1
+      return momentOf(clock.last)
+    },
+    /** Now, for what is no hand-out. */
+    moment: (): string => momentOf(nowMs * 1_000),
+    move(userId: string, delta: Delta, assignedAt: string | null = null): void {
+      if (!before.has(userId)) throw new Error('Whose load moves must have been read')
+      const load = loadOf(userId)
+      const last = assignedAt === null || (load.lastAssignedAt ?? '') > assignedAt ? load.lastAssignedAt : assignedAt
+      loads.set(userId, {
+        campaigns: load.campaigns + (delta.campaigns ?? 0),
+        contacts: load.contacts + (delta.contacts ?? 0),
+        score: load.score + (delta.score ?? 0),
+        lastAssignedAt: last,
+      })
+      changed.add(userId)
+    },
+    step(step: Step): void {
+      const { campaignId = null, contactId = null, mode = null, batchId = null, ...rest } = step
+      const row = create(AssignmentStep, newId(), { ...rest, campaignId, contactId, mode, batchId, by: actor.id }, now)
+      steps.push(insert(AssignmentStep, row))
+    },
+    changes(): Change[] {
+      const made: Change[] = []
+      for (const id of changed) {
+        const row = before.get(id) ?? null
+        const load = loadOf(id)
+        if (row === null) made.push(insert(Workload, create(Workload, id, load, now)))
+        else made.push(update(Workload, row, patched(Workload, row, load, now)))
+      }
+      // whom a choice passed over may not have changed meanwhile either: the clock stands for all of them
+      if (clock !== null && ticks > 0) {
+        const last = momentOf(clock.last)
+        if (clock.row === null) made.push(insert(HandOutClock, create(HandOutClock, clockId, { last }, now)))
+        else made.push(update(HandOutClock, clock.row, patched(HandOutClock, clock.row, { last }, now)))
+      } else if (clock?.row != null && changed.size > 0) made.push(check(HandOutClock, clock.row))
+      return [...made, ...steps]
+    },
+  }
+}
+export type Ledger = ReturnType<typeof openLedger>

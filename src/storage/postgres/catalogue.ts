@@ -49,7 +49,7 @@ SELECT c.relname AS name, pg_get_userbyid(c.relowner) AS owner, c.relrowsecurity
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
   (SELECT json_agg(a.attname ORDER BY k.n) FROM pg_index i, unnest(i.indkey) WITH ORDINALITY k(number, n), pg_attribute a
     WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid AND a.attrelid = c.oid AND a.attnum = k.number) AS key,
-  (SELECT json_agg(o.conname) FROM pg_constraint o WHERE o.conrelid = c.oid AND o.contype IN ('u', 'f') AND o.convalidated) AS constraints,
+  (SELECT json_agg(o.conname) FROM pg_constraint o WHERE o.conrelid = c.oid AND o.contype IN ('u', 'f', 'c') AND o.convalidated) AS constraints,
   (SELECT json_agg(json_build_object('name', x.relname, 'unique', i.indisunique, 'valid', i.indisvalid AND i.indisready,
       'columns', (SELECT json_agg(pg_get_indexdef(i.indexrelid, n, true) ORDER BY n) FROM generate_series(1, i.indnkeyatts) n),
       'collations', (SELECT json_agg(l.collname ORDER BY k.n) FROM unnest(i.indcollation) WITH ORDINALITY k(oid, n) LEFT JOIN pg_collation l ON l.oid = k.oid),

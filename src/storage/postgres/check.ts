@@ -6,6 +6,7 @@ import {
   entityTable,
   type grantSql,
   indexesOf,
+  isText,
   type Policy,
   plainTables,
   policiesOf,
@@ -15,6 +16,7 @@ import {
   systemTables,
   type Table,
 } from './schema.ts'
+import { parents, sqlTableOf } from './sql-tables.ts'
 
 /** The oldest server whose roles and policies work as this engine needs. */
 const oldest = { number: 150_000, name: '15' }
@@ -53,7 +55,7 @@ export function schemaProblems({ tables, roles: known }: Catalogue, entities: re
     const found = tables.get(name)
     if (found !== undefined) problems.push(...grantProblems({ name, grants }, found, roles))
   }
-  for (const type of entities) problems.push(...indexProblems(type, tables.get(type.table)))
+  for (const type of entities) problems.push(...indexProblems(type, tables.get(type.table)), ...sharedProblems(type, tables))
   return problems
 }
 
@@ -104,10 +106,10 @@ function tableProblems(table: Table, found: FoundTable, roles: Roles): string[] 
         }`,
       )
   for (const column of found.columns)
-    if (column.type === 'text' && column.collation !== 'C')
+    if (isText(column.type) && column.collation !== 'C')
       told(
         `column ${column.name} does not compare by code point`,
-        `ALTER TABLE ${name} ALTER COLUMN ${quote(column.name)} TYPE text COLLATE "C"`,
+        `ALTER TABLE ${name} ALTER COLUMN ${quote(column.name)} TYPE ${column.type} COLLATE "C"`,
       )
   return [...problems, ...grantProblems(table, found, roles)]
 }
@@ -161,6 +163,20 @@ function indexProblems(type: AnyEntity, found: FoundTable | undefined): string[]
       )
   }
   return problems
+}
+
+/** What SQL clients rely on beside the columns. */
+function sharedProblems({ table }: AnyEntity, tables: Catalogue['tables']): string[] {
+  const { indexes = [], references = [] } = sqlTableOf(table) ?? {}
+  const found = tables.get(table)
+  return [
+    ...indexes
+      .filter(({ name }) => found?.indexes.some((one) => one.name === name && one.valid) !== true)
+      .map(({ name, sql }) => `table ${table}: the index ${name} is missing; run: ${sql}`),
+    ...references
+      .filter(({ to }) => parents.includes(to) && tables.get(to)?.constraints.includes(`${to}_ref`) !== true)
+      .map(({ to }) => `table ${to}: the constraint ${to}_ref is missing; run the migration: bin/holdfast postgres setup`),
+  ]
 }
 
 export const refuseProblems = (problems: readonly string[]): void => {

@@ -20,7 +20,7 @@ export const readFailed = (cause: unknown): AppError =>
 export const writeFailed = (cause: unknown): AppError => (codeOf(cause) === '53100' ? noSpace(cause) : storageFailed(cause))
 
 /** Lost a race against another transaction, and nothing of it is stored: worth trying again. */
-export const isRace = (error: unknown): boolean => ['23505', '40001', '40P01'].includes(codeOf(error))
+export const isRace = (error: unknown): boolean => ['23503', '23505', '40001', '40P01'].includes(codeOf(error))
 
 /** The connection is gone, or the server refuses work as a whole: no statement of ours is to blame. */
 export const isOutage = (error: unknown): boolean =>

@@ -3,7 +3,7 @@ import { type CursorValue, decodeCursor, encodeCursor, type Page } from '../../k
 import { toValue } from '../encoded.ts'
 import type { Query, Selection, Value } from '../port.ts'
 import type { Reads } from './read.ts'
-import { columnOf, quote } from './schema.ts'
+import { columnOf, quote, type StoredColumn } from './schema.ts'
 import { compileSelection, limitOf, listName, orderOf } from './select.ts'
 import { bound, boundValues, equal, named, type Row, reviver } from './values.ts'
 
@@ -35,7 +35,7 @@ export function lister({ tenant: ask, directory: askAll, of }: Reads) {
     tenant: string,
     type: AnyEntity,
     selection: Selection,
-    by: readonly Column[],
+    by: readonly StoredColumn[],
   ): Promise<{ row: Row; count: number }[]> {
     const { table } = of(type)
     for (const column of by) toValue(column, null)
@@ -96,8 +96,8 @@ export type Lister = ReturnType<typeof lister>
 const tenantColumn: Column = { field: 'tenant_id', name: 'tenant_id', kind: 'text', nullable: false }
 
 /** The values of the row that a cursor names, as they are bound; none without a cursor. */
-const afterOf = (name: string, cursor: string | null | undefined, order: readonly Column[]): (string | null)[] =>
-  cursor == null ? [] : decodeCursor(name, cursor, order.length).map((value, position) => bound(order[position] as Column, value))
+const afterOf = (name: string, cursor: string | null | undefined, order: readonly StoredColumn[]): (string | null)[] =>
+  cursor == null ? [] : decodeCursor(name, cursor, order.length).map((value, position) => bound(order[position] as StoredColumn, value))
 
 /** One row more than the page was read: when it is there, the page's last row is where the next one begins. */
 export function pageOf<T>(

@@ -79,10 +79,10 @@ const tenantsAndIds = (rows: readonly { tenant: string; id: string }[]): string[
 
 function removals(shape: Shape, removed: readonly { tenantId: string; id: string }[]): Statement[] {
   const values = tenantsAndIds(removed.map(({ tenantId, id }) => ({ tenant: tenantId, id })))
-  const given = '(tenant_id, id) IN (SELECT * FROM unnest($1::text[], $2::text[]))'
+  const given = (type: string): string => `(tenant_id, id) IN (SELECT * FROM unnest($1::${type}[], $2::${type}[]))`
   return [
-    { text: `DELETE FROM ${shape.table} WHERE ${given}`, values },
-    { text: `DELETE FROM parked WHERE table_name = ${literal(tableOf(shape))} AND ${given}`, values },
+    { text: `DELETE FROM ${shape.table} WHERE ${given(shape.idType)}`, values },
+    { text: `DELETE FROM parked WHERE table_name = ${literal(tableOf(shape))} AND ${given('text')}`, values },
   ]
 }
 
@@ -93,7 +93,7 @@ async function loadRows(link: Link, shape: Shape, rows: readonly Bound[]): Promi
   const results = await link.run(keys.map((key) => holdersOf(shape, key, rows)))
   const statements = keys.flatMap((key, n) => lendOut(shape, key, results[n] as Result))
   const columns = shape.columns.map(({ name }) => quote(name))
-  const arrays = ['$1::text[]', ...shape.columns.map((column, n) => `$${n + 2}::${arrayOf(column)}`)]
+  const arrays = [`$1::${shape.idType}[]`, ...shape.columns.map((column, n) => `$${n + 2}::${arrayOf(column)}`)]
   const set = columns.map((name) => `${name} = excluded.${name}`).join(', ')
   await link.run([
     ...statements,
@@ -126,7 +126,7 @@ function placeOf(key: Key): { position: number; column: Shape['columns'][number]
     key.columns.findIndex(({ nullable }) => nullable),
   )
   const column = key.columns[n] as Shape['columns'][number]
-  const isText = ['text', 'uuid', 'time'].includes(column.kind)
+  const isText = column.sql === undefined && ['text', 'uuid', 'time'].includes(column.kind)
   if (!column.nullable && !isText && column.kind !== 'integer')
     throw new Error(`${column.field} cannot give way to another row while data is loaded`)
   return {
@@ -159,14 +159,14 @@ function lendWithin(shape: Shape, key: Key, rows: readonly Bound[]): { tenant: s
 }
 
 /** Rows that hold a key which another row of the batch wants. */
-function holdersOf({ table }: Shape, key: Key, rows: readonly Bound[]): Statement {
+function holdersOf({ table, idType }: Shape, key: Key, rows: readonly Bound[]): Statement {
   const wanting = rows.flatMap((row) => {
     const tuple = tupleOf(key, row)
     return tuple === null ? [] : [{ row, tuple }]
   })
   const names = key.columns.map(({ name }) => quote(name))
   const { column } = placeOf(key)
-  const arrays = ['$1::text[]', '$2::text[]', ...key.columns.map((one, n) => `$${n + 3}::${arrayOf(one)}`)]
+  const arrays = [`$1::${idType}[]`, `$2::${idType}[]`, ...key.columns.map((one, n) => `$${n + 3}::${arrayOf(one)}`)]
   const scope = key.isDirectory ? '' : 'held.tenant_id = wanted.tenant AND '
   return {
     text: `SELECT held.tenant_id, held.id, held.${quote(column.name)} FROM unnest(${arrays.join(', ')}) AS wanted (tenant, id, ${names.map((_, n) => `k${n}`).join(', ')})

@@ -7,6 +7,7 @@ import { type Catalogue, expression, type FoundTable, readCatalogue } from './ca
 import { textOf } from './failures.ts'
 import {
   columnSql,
+  columnsOf,
   entityTable,
   grantSql,
   guardSql,
@@ -19,10 +20,12 @@ import {
   policySql,
   quote,
   type Roles,
+  type StoredColumn,
   systemTables,
   type Table,
   typeOf,
 } from './schema.ts'
+import { parentSql, parents, sqlTableOf, sqlTables } from './sql-tables.ts'
 import { bound, named, type Row, reviver } from './values.ts'
 
 /** One step of a migration, as the table `migrations` records it. `fill` writes what an added column holds in rows that exist. */
@@ -46,12 +49,13 @@ export function stepsOf({ tables }: Catalogue, entities: readonly AnyEntity[], r
   for (const table of [...systemTables, ...entities.map(entityTable)]) steps.push(...policySteps(table, tables.get(table.name), roles))
   for (const table of [...plainTables, ...systemTables, ...entities.map(entityTable)])
     steps.push(...formerRoleSteps(table, tables.get(table.name), roles))
-  for (const type of entities) {
+  for (const type of childrenLast(entities)) {
     const found = tables.get(type.table)
     const table = entityTable(type)
+    steps.push(...parentSteps(type, entities, tables))
     if (found === undefined) create(type.table, [table.create, ...guardSql(table, roles)])
     else steps.push(...columnSteps(type, found))
-    steps.push(...indexSteps(type, found))
+    steps.push(...indexSteps(type, found), ...sharedIndexSteps(type, found))
   }
   return steps
 }
@@ -79,6 +83,32 @@ async function apply(client: ClientBase, { name, sql, fill }: Step): Promise<voi
     if (error instanceof AppError) throw error
     throw refused(`step "${name}" failed (${textOf(error)}). Mend the data or go back to the version that wrote it`, error)
   }
+}
+
+/** Tables that refer to others come after them. */
+function childrenLast(entities: readonly AnyEntity[]): AnyEntity[] {
+  const place = ({ table }: AnyEntity): number => sqlTables.findIndex(({ name }) => name === table)
+  return [...entities].sort((a, b) => place(a) - place(b))
+}
+
+/** What the tables that this one refers to lack for it. */
+function parentSteps({ table }: AnyEntity, entities: readonly AnyEntity[], tables: Catalogue['tables']): Step[] {
+  const wanted = (sqlTableOf(table)?.references ?? []).map(({ to }) => to)
+  const lacking = (to: string): boolean => tables.get(to)?.constraints.includes(`${to}_ref`) !== true
+  const isFirst = (to: string): boolean =>
+    sqlTables.find(({ name, references }) => entities.some((one) => one.table === name) && references.some((one) => one.to === to))
+      ?.name === table
+  return [...new Set(wanted)]
+    .filter((to) => parents.includes(to) && lacking(to) && isFirst(to))
+    .map((to) => ({ name: `ids of ${to}`, sql: parentSql(to) }))
+}
+
+/** The indexes that SQL clients know by name. */
+function sharedIndexSteps({ table }: AnyEntity, found: FoundTable | undefined): Step[] {
+  const wanted = sqlTableOf(table)?.indexes ?? []
+  return wanted
+    .filter(({ name }) => !found?.indexes.some((one) => one.name === name))
+    .map(({ name, sql }) => ({ name: `create ${name}`, sql }))
 }
 
 /** Rights that a table of an older version lacks. */
@@ -130,7 +160,7 @@ function columnSteps(type: AnyEntity, found: FoundTable): Step[] {
     }
   }
   const steps: Step[] = []
-  for (const column of type.columns) {
+  for (const column of columnsOf(type)) {
     const name = `${type.table}.${column.name}`
     const stored = there.get(column.name)
     if (stored === undefined) steps.push(addColumn(type, column, found))
@@ -146,11 +176,11 @@ function columnSteps(type: AnyEntity, found: FoundTable): Step[] {
   return steps
 }
 
-function addColumn(type: AnyEntity, column: Column, found: FoundTable): Step {
+function addColumn(type: AnyEntity, column: StoredColumn, found: FoundTable): Step {
   const table = quote(type.table)
   const step = { name: `add ${type.table}.${column.name}` }
   const standard = column.nullable ? null : standardOf(type, column)
-  const add = (kind: Column, value: string | null): string => `ALTER TABLE ${table} ADD COLUMN ${columnSql(kind, value)}`
+  const add = (kind: StoredColumn, value: string | null): string => `ALTER TABLE ${table} ADD COLUMN ${columnSql(kind, value)}`
   if (column.nullable || standard !== null) return { ...step, sql: add(column, standard) }
   return {
     ...step,

@@ -37,6 +37,12 @@ type Asked = { statement: Statement; read(result: Result): void }
 
 export const setTenant = (tenant: string): Statement => ({ text: "SELECT set_config('app.tenant', $1, true)", values: [tenant] })
 
+/** Before rows are written: triggers leave to the server what it does itself (`outside` in sql-functions.ts). */
+const setCommit = (tenant: string): Statement => ({
+  text: "SELECT set_config('app.tenant', $1, true), set_config('app.commit', 'on', true)",
+  values: [tenant],
+})
+
 /** Until the transaction ends. What reaches over all tenants needs the role and the setting (`policiesOf`). */
 export const setRole = (roles: Roles, role: keyof Roles): Statement => ({
   text: "SELECT set_config('role', $1, true), set_config('app.scope', $2, true)",
@@ -61,7 +67,9 @@ export function questions(
   const ask = (text: string, values: (string | null)[], read: Asked['read'] = () => {}) => asked.push({ statement: { text, values }, read })
 
   const wanted = collect(commits, shapes, wholes)
-  asked.push({ statement: { text: 'BEGIN' }, read() {} }, { statement: setTenant(tenant), read() {} })
+  asked.push({ statement: { text: 'BEGIN' }, read() {} }, { statement: setCommit(tenant), read() {} })
+  if ([...wanted.rows.keys()].some((entity) => shapes[entity]?.idType === 'uuid'))
+    asked.push({ statement: { text: 'SET CONSTRAINTS ALL DEFERRED' }, read() {} })
   if (!isKnown) ask(placeHead, [stream, tenant])
   ask(lockHead, [stream, tenant], ({ rows: [head] }) => {
     if (head === undefined) return
@@ -78,7 +86,7 @@ export function questions(
       if (some.length === 0) continue
       const lock = isShared ? 'SHARE' : 'UPDATE'
       const one = `SELECT id, version, ${value} FROM ${shape.table} WHERE tenant_id = $1 AND id = $2 FOR ${lock}`
-      const many = `SELECT id, version, ${value} FROM ${shape.table} WHERE tenant_id = $1 AND id = ANY($2::text[]) ORDER BY id FOR ${lock}`
+      const many = `SELECT id, version, ${value} FROM ${shape.table} WHERE tenant_id = $1 AND id = ANY($2::${shape.idType}[]) ORDER BY id FOR ${lock}`
       ask(some.length === 1 ? one : many, [tenant, some.length === 1 ? (some[0] as string) : arrayText(some)], (result) => {
         for (const [id, version, count] of result.rows)
           rows.set(rowKey(entity, id as string), { version: Number(version), value: Number(count) })
@@ -161,9 +169,12 @@ function collect(commits: readonly EncodedCommit[], shapes: readonly Shape[], wh
     }
   }
   // in one order for all groups: entities as they are declared, ids as they sort
-  const sorted = [...rows].sort(([a], [b]) => a - b)
+  const sorted = [...rows].sort(([a], [b]) => placeOf(a, shapes) - placeOf(b, shapes))
   return { rows: new Map(sorted), keys: [...keys.values()], sequences, makesRows, needsAbsence }
 }
+
+/** Hand-outs lock their clock before anything else, as SQL clients do (docs/decisions/0016-sql-clients.md). */
+const placeOf = (entity: number, shapes: readonly Shape[]): number => (shapes[entity]?.name === 'hand_out_clock' ? -1 : entity)
 
 function keyQuery(
   { table }: Shape,

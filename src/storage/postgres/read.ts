@@ -4,7 +4,7 @@ import type { Result, Statement } from './batch.ts'
 import { isOutage, readFailed, Severed } from './failures.ts'
 import type { Pool } from './pool.ts'
 import { setRole, setTenant } from './questions.ts'
-import { columnOf, quote, type Roles } from './schema.ts'
+import { columnOf, columnsOf, idType, quote, type Roles, tenantOf } from './schema.ts'
 import { arrayText, boundValue, boundValues, equal, keyFields, named, type Row, reviver } from './values.ts'
 
 /** How reads reach the database: as one tenant, or as the role that looks over all of them. */
@@ -60,13 +60,13 @@ export function openReads(
 
 function compile(type: AnyEntity): Compiled {
   const [columns, table] = [named(type.columns), quote(type.table)]
-  const owned = reviver(type.columns, 1)
+  const owned = reviver(columnsOf(type), 1)
   return {
     table,
     columns,
     get: `SELECT ${columns} FROM ${table} WHERE tenant_id = $1 AND id = $2`,
-    some: `SELECT ${columns} FROM ${table} WHERE tenant_id = $1 AND id = ANY($2::text[])`,
-    revive: reviver(type.columns),
+    some: `SELECT ${columns} FROM ${table} WHERE tenant_id = $1 AND id = ANY($2::${idType(type)}[])`,
+    revive: reviver(columnsOf(type)),
     reviveOwned: (values) => ({ tenantId: values[0] as string, row: owned(values) }),
   }
 }
@@ -76,14 +76,14 @@ export function reader({ tenant: ask, directory: askAll, of }: Reads) {
   return {
     async get(tenant: string, type: AnyEntity, id: string): Promise<Row | null> {
       const { get, revive } = of(type)
-      const { rows } = await ask(tenant, { text: get, values: [tenant, boundValue(columnOf(type, 'id'), id)] })
+      const { rows } = await ask(tenant, { text: get, values: [tenantOf(type, tenant), boundValue(columnOf(type, 'id'), id)] })
       return rows[0] === undefined ? null : revive(rows[0])
     },
     async find(tenant: string, type: AnyEntity, key: string, values: readonly Value[]): Promise<Row | null> {
       const { columns, table, revive } = of(type)
       const fields = keyFields(type, type.unique[key], key, values)
       const text = `SELECT ${columns} FROM ${table} WHERE tenant_id = $1 AND ${equal(fields, 2)}`
-      const { rows } = await ask(tenant, { text, values: [tenant, ...boundValues(fields, values)] })
+      const { rows } = await ask(tenant, { text, values: [tenantOf(type, tenant), ...boundValues(fields, values)] })
       return rows[0] === undefined ? null : revive(rows[0])
     },
     /** One statement an entity, whatever the number of rows. */
@@ -94,7 +94,7 @@ export function reader({ tenant: ask, directory: askAll, of }: Reads) {
         [...types.values()].map(async (type) => {
           const { some, revive } = of(type)
           const ids = new Set(references.filter((one) => one.type.name === type.name).map(({ id }) => boundValue(columnOf(type, 'id'), id)))
-          const { rows } = await ask(tenant, { text: some, values: [tenant, arrayText([...ids])] })
+          const { rows } = await ask(tenant, { text: some, values: [tenantOf(type, tenant), arrayText([...ids])] })
           for (const row of rows.map(revive)) found.set(`${type.name} ${row.id}`, row)
         }),
       )

@@ -1,4 +1,5 @@
 import type { AnyEntity, Column, ColumnKind } from '../../kernel/entity.ts'
+import { type SqlColumn, type SqlTable, sqlTableOf } from './sql-tables.ts'
 
 export const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
@@ -6,8 +7,27 @@ export const literal = (text: string): string => `'${text.replaceAll("'", "''")}
 
 const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
-export function columnOf(type: AnyEntity, field: string): Column {
-  const column = type.columns.find((candidate) => candidate.field === field)
+/** A column as this engine stores it; `sql` where SQL clients use it too. */
+export type StoredColumn = Column & { sql?: SqlColumn }
+
+const known = new WeakMap<readonly Column[], readonly StoredColumn[]>()
+
+/** The columns of an entity, in its own order. */
+export function columnsOf({ table, columns }: Pick<AnyEntity, 'table' | 'columns'>): readonly StoredColumn[] {
+  const spec = sqlTableOf(table)
+  if (spec === null) return columns
+  const found = known.get(columns)
+  if (found !== undefined) return found
+  const made = columns.map((column): StoredColumn => {
+    const sql = spec.columns[column.name]
+    return sql === undefined ? column : { ...column, sql }
+  })
+  known.set(columns, made)
+  return made
+}
+
+export function columnOf(type: AnyEntity, field: string): StoredColumn {
+  const column = columnsOf(type).find((candidate) => candidate.field === field)
   if (column === undefined) throw new Error(`${type.name} has no field ${field}`)
   return column
 }
@@ -52,16 +72,36 @@ const sqlType: Record<ColumnKind, string> = {
   real: 'double precision',
 }
 
-export const typeOf = (column: Column): string => sqlType[column.kind]
+export const typeOf = (column: StoredColumn): string => column.sql?.type ?? sqlType[column.kind]
 
 /** What an array of a column's values is cast to. */
-export const arrayOf = (column: Column): string => `${sqlType[column.kind]}[]`
+export const arrayOf = (column: StoredColumn): string => `${typeOf(column)}[]`
+
+/** What a tenant's id and a row's are cast to in a table. */
+export const idType = (type: Pick<AnyEntity, 'table'>): 'uuid' | 'text' => (sqlTableOf(type.table) === null ? 'text' : 'uuid')
+
+const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
+
+/** A tenant as it is compared with: the platform has no rows in tables of UUIDs. */
+export const tenantOf = (type: Pick<AnyEntity, 'table'>, tenant: string): string | null =>
+  idType(type) === 'uuid' && !isUuid(tenant) ? null : tenant
+
+/** A text that is no value of the column's type is equal to none. */
+export const fitting = ({ sql }: StoredColumn, text: string | null): string | null => {
+  if (sql === undefined || text === null) return text
+  if (sql.type === 'uuid') return isUuid(text) ? text : null
+  if (sql.precision !== undefined) return Number.isNaN(Date.parse(text)) ? null : text
+  return text
+}
 
 const textColumn = 'text COLLATE "C"'
 
+export const isText = (type: string): boolean => /^(text|character)\b/.test(type)
+
 /** One column's definition. `standard` is the SQL default that a column added to rows needs. */
-export function columnSql(column: Column, standard: string | null = null): string {
-  const type = typeOf(column) === 'text' ? textColumn : typeOf(column)
+export function columnSql(column: StoredColumn, given: string | null = null): string {
+  const type = isText(typeOf(column)) ? `${typeOf(column)} COLLATE "C"` : typeOf(column)
+  const standard = given ?? column.sql?.standard ?? null
   return `${quote(column.name)} ${type}${column.nullable ? '' : ' NOT NULL'}${standard === null ? '' : ` DEFAULT ${standard}`}`
 }
 
@@ -73,8 +113,10 @@ export type Table = {
   key: readonly string[]
   create: string
   grants: { app: readonly Privilege[]; directory: readonly Privilege[]; transfer: readonly Privilege[] }
-  /** Unique constraints and foreign keys beside the primary key, by name. */
+  /** Constraints beside the primary key, by name. */
   constraints: readonly string[]
+  /** Tenants are UUIDs here. */
+  isShared?: true
 }
 
 export type Privilege = 'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE'
@@ -84,6 +126,8 @@ const all: readonly Privilege[] = ['SELECT', 'INSERT', 'UPDATE', 'DELETE']
 const tenantColumn = `"tenant_id" ${textColumn} NOT NULL CHECK ("tenant_id" <> '')`
 
 export function entityTable(type: AnyEntity): Table {
+  const spec = sqlTableOf(type.table)
+  if (spec !== null) return sharedTable(type, spec)
   const columns = [tenantColumn, ...type.columns.map((column) => columnSql(column)), 'PRIMARY KEY ("tenant_id", "id")']
   return {
     name: type.table,
@@ -95,6 +139,39 @@ export function entityTable(type: AnyEntity): Table {
     create: `CREATE TABLE ${quote(type.table)} (\n  ${columns.join(',\n  ')}\n)`,
     grants: { app: all, directory: Object.keys(type.directory).length > 0 ? ['SELECT'] : [], transfer: all },
     constraints: [],
+  }
+}
+
+/** A table that SQL clients use too. Foreign keys wait for the end of a commit where the server asks for that: it writes the rows of a commit in an order of its own. */
+function sharedTable(type: AnyEntity, spec: SqlTable): Table {
+  const columns = columnsOf(type)
+  const present = new Set(columns.map(({ name }) => name))
+  const isHere = (condition: string): boolean =>
+    (condition.match(/[a-z_]+/g) ?? []).every((word) => !(word in spec.columns) || present.has(word))
+  const checks = spec.checks.filter(({ condition }) => isHere(condition))
+  const references = spec.references.filter(({ column }) => present.has(column))
+  const lines = [
+    `"tenant_id" uuid NOT NULL DEFAULT ${tenantSetting}::uuid`,
+    ...columns.map((column) => columnSql(column)),
+    '"organization_id" uuid GENERATED ALWAYS AS ("tenant_id") STORED',
+    'PRIMARY KEY ("tenant_id", "id")',
+    ...checks.map(({ name, condition }) => `CONSTRAINT ${quote(name)} CHECK (${condition})`),
+    ...references.map(({ name, column, to }) => {
+      const keys = sqlTableOf(to) === null ? '"tenant_ref", "ref"' : '"tenant_id", "id"'
+      return `CONSTRAINT ${quote(name)} FOREIGN KEY ("tenant_id", ${quote(column)}) REFERENCES ${quote(to)} (${keys}) ON DELETE CASCADE DEFERRABLE`
+    }),
+  ]
+  return {
+    name: type.table,
+    columns: [
+      { name: 'tenant_id', type: 'uuid', nullable: false },
+      ...columns.map((column) => ({ name: column.name, type: typeOf(column), nullable: column.nullable })),
+    ],
+    key: ['tenant_id', 'id'],
+    create: `CREATE TABLE ${quote(type.table)} (\n  ${lines.join(',\n  ')}\n)`,
+    grants: { app: all, directory: Object.keys(type.directory).length > 0 ? ['SELECT'] : [], transfer: all },
+    constraints: [...checks, ...references].map(({ name }) => name),
+    isShared: true,
   }
 }
 
@@ -222,17 +299,22 @@ export const plainTables: readonly {
   },
 ]
 
+/** The tenant that the transaction or the session named, or null. */
+const tenantSetting = "nullif(current_setting('app.tenant', true), '')"
+
 /** One tenant's rows and no other's. The subselect is worked out once a statement, not once a row. */
-export const tenantCondition = "tenant_id = (SELECT nullif(current_setting('app.tenant', true), ''))"
+const tenantCondition = `tenant_id = (SELECT ${tenantSetting})`
+const sharedCondition = `tenant_id = (SELECT ${tenantSetting}::uuid)`
 
 /** What reaches over all tenants says so in its transaction, and is of the role that may. */
 const scopeCondition = (scope: 'directory' | 'transfer'): string => `(SELECT current_setting('app.scope', true)) = '${scope}'`
 
 export type Policy = { name: string; role: keyof Roles; command: 'ALL' | 'SELECT'; using: string; check: string | null }
 
-export function policiesOf({ grants }: Table): Policy[] {
+export function policiesOf({ grants, isShared }: Table): Policy[] {
+  const ofTenant = isShared === true ? sharedCondition : tenantCondition
   const policies: Policy[] = [
-    { name: 'tenant', role: 'app', command: 'ALL', using: tenantCondition, check: tenantCondition },
+    { name: 'tenant', role: 'app', command: 'ALL', using: ofTenant, check: ofTenant },
     { name: 'transfer', role: 'transfer', command: 'ALL', using: scopeCondition('transfer'), check: scopeCondition('transfer') },
   ]
   if (grants.directory.length > 0)
@@ -291,7 +373,7 @@ export function indexesOf(type: AnyEntity): Index[] {
     index(indexName(type, 'unique', key), true, ['tenant_id', ...namesOf(type, fields)], fields),
   )
   const plain = Object.entries(type.indexes)
-    .filter(([, fields]) => !isUnique(type, fields))
+    .filter(([name, fields]) => !isUnique(type, fields) && sqlTableOf(type.table)?.covered.includes(name) !== true)
     .map(([name, fields]) => index(indexName(type, 'index', name), false, ['tenant_id', ...namesOf(type, fields), 'id'], []))
   const directories = Object.entries(type.directory).map(([name, { fields, unique }]) => {
     const columns = namesOf(type, fields)

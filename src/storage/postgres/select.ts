@@ -1,12 +1,12 @@
 import { sha256 } from '../../kernel/canonical.ts'
-import type { AnyEntity, Column } from '../../kernel/entity.ts'
+import type { AnyEntity } from '../../kernel/entity.ts'
 import { pageLimit } from '../../kernel/page.ts'
 import type { Filter, Selection, Value } from '../port.ts'
-import { arrayOf, columnOf, quote } from './schema.ts'
+import { arrayOf, columnOf, quote, type StoredColumn, tenantOf } from './schema.ts'
 import { arrayText, boundValue } from './values.ts'
 
 /** A selection as SQL. `order` are the columns that a list goes by, id last. */
-export type Selected = { where: string; values: (string | null)[]; order: Column[] }
+export type Selected = { where: string; values: (string | null)[]; order: StoredColumn[] }
 
 /** Compiles an index, the equality on its leading fields, and filters. What was not declared is a programming error. The first parameter is the tenant. */
 export function compileSelection(type: AnyEntity, tenant: string, { index, where = {}, filter = [] }: Selection): Selected {
@@ -18,7 +18,7 @@ export function compileSelection(type: AnyEntity, tenant: string, { index, where
     throw new Error(`${type.name}: equality is on the leading fields of ${index ?? 'an index'}, not on ${Object.keys(where).join(', ')}`)
   }
   const terms = ['tenant_id = $1']
-  const values: (string | null)[] = [tenant]
+  const values: (string | null)[] = [tenantOf(type, tenant)]
   const bind = (value: string | null): string => `$${values.push(value)}`
   for (const field of leading) {
     const wanted = where[field] as Value | readonly Value[]
@@ -34,7 +34,7 @@ type Bind = (value: string | null) => string
 
 const isList = (value: Value | readonly Value[]): value is readonly Value[] => Array.isArray(value)
 
-function anyOf(column: Column, list: readonly Value[], bind: Bind): string {
+function anyOf(column: StoredColumn, list: readonly Value[], bind: Bind): string {
   const name = quote(column.name)
   const [only] = list
   if (list.length === 1 && only === null) return `${name} IS NULL`
@@ -45,7 +45,7 @@ function anyOf(column: Column, list: readonly Value[], bind: Bind): string {
 
 const operators = { eq: '=', ne: 'IS DISTINCT FROM', gt: '>', gte: '>=', lt: '<', lte: '<=' } as const
 
-function narrow(column: Column, filter: Filter, bind: Bind): string {
+function narrow(column: StoredColumn, filter: Filter, bind: Bind): string {
   const name = quote(column.name)
   if (column.kind === 'json') throw new Error(`${column.field} holds nested values; nothing compares with them`)
   if (filter.op === 'in') return anyOf(column, filter.value.length === 1 ? [...filter.value] : filter.value, bind)

@@ -1,17 +1,19 @@
-import type { AnyEntity, Column } from '../../kernel/entity.ts'
+import type { AnyEntity } from '../../kernel/entity.ts'
 import { type Told, tellAdd, teller } from '../entry.ts'
-import { columnOf, indexName, quote } from './schema.ts'
+import { columnOf, columnsOf, idType, indexName, quote, type StoredColumn } from './schema.ts'
 import { named } from './values.ts'
 
 /** A unique key: the positions of its fields among the entity's columns. */
-export type Key = { name: string; index: string; positions: readonly number[]; columns: readonly Column[]; isDirectory: boolean }
+export type Key = { name: string; index: string; positions: readonly number[]; columns: readonly StoredColumn[]; isDirectory: boolean }
 
 /** What writing needs to know of an entity. */
 export type Shape = {
   type: AnyEntity
   name: string
   table: string
-  columns: readonly Column[]
+  columns: readonly StoredColumn[]
+  /** What ids are cast to. */
+  idType: 'uuid' | 'text'
   /** Column names, quoted, in order. */
   names: string
   keys: readonly Key[]
@@ -25,7 +27,8 @@ export type Shape = {
 }
 
 export function shapeOf(type: AnyEntity): Shape {
-  const position = (field: string): number => type.columns.indexOf(columnOf(type, field))
+  const columns = columnsOf(type)
+  const position = (field: string): number => columns.indexOf(columnOf(type, field))
   const key = (name: string, fields: readonly string[], isDirectory: boolean): Key => ({
     name,
     index: indexName(type, isDirectory ? 'directory' : 'unique', name),
@@ -37,7 +40,8 @@ export function shapeOf(type: AnyEntity): Shape {
     type,
     name: type.name,
     table: quote(type.table),
-    columns: type.columns,
+    columns,
+    idType: idType(type),
     names: named(type.columns),
     keys: [
       ...Object.entries(type.unique).map(([name, fields]) => key(name, fields, false)),

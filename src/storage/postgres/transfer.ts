@@ -8,7 +8,7 @@ import { pageOf } from './list.ts'
 import { loader } from './load.ts'
 import type { Link, Pool } from './pool.ts'
 import { setRole } from './questions.ts'
-import { columnOf, quote, type Roles } from './schema.ts'
+import { columnOf, columnsOf, idType, quote, type Roles, tenantOf } from './schema.ts'
 import { listName } from './select.ts'
 import type { Shape } from './shape.ts'
 import { named, type Row, reviver } from './values.ts'
@@ -37,7 +37,7 @@ export function postgresTransfer({ pool, roles, entities, shapes }: Options): Tr
   function write<T>(work: (link: Link) => Promise<T>): Promise<T> {
     return pool()
       .use(async (link) => {
-        await link.run([{ text: 'BEGIN' }, asTransfer()])
+        await link.run([{ text: 'BEGIN' }, asTransfer(), { text: "SELECT set_config('app.commit', 'on', true)" }])
         const result = await work(link)
         await link.run([{ text: 'COMMIT' }])
         return result
@@ -111,13 +111,14 @@ export async function storedRows(
   if (!entities.some(({ name }) => name === type.name)) throw new Error(`The engine was not told of the entity ${type.name}`)
   const limit = limitOf(asked)
   const name = listName('rows', type.name, tenantId ?? null)
-  const after = cursor === null ? ['', ''] : decodeCursor(name, cursor, 2).map(String)
+  const least = idType(type) === 'uuid' ? '00000000-0000-0000-0000-000000000000' : ''
+  const after = cursor === null ? [least, least] : decodeCursor(name, cursor, 2).map(String)
   const only = tenantId === undefined ? '' : ' AND tenant_id = $4'
   const text = `SELECT tenant_id, ${named(type.columns)} FROM ${quote(type.table)} WHERE (tenant_id, id) > ($1, $2)${only} ORDER BY tenant_id, id LIMIT $3`
-  const values = [...after, String(limit + 1), ...(tenantId === undefined ? [] : [tenantId])]
+  const values = [...after, String(limit + 1), ...(tenantId === undefined ? [] : [tenantOf(type, tenantId)])]
   const parked = { text: 'SELECT tenant_id, id, was FROM parked WHERE table_name = $1', values: [type.table] }
   const [found, waiting] = await ask([{ text, values }, parked])
-  const revive = reviver(type.columns, 1)
+  const revive = reviver(columnsOf(type), 1)
   const rows = (found?.rows ?? []).map((row) => ({ tenantId: row[0] as string, row: revive(row) as StoredRow['row'] }))
   const was = new Map(waiting?.rows.map(([tenant, id, fields]) => [`${tenant} ${id}`, JSON.parse(fields as string) as Row]))
   const whole = rows.map((one) => ({ ...one, row: { ...one.row, ...was.get(`${one.tenantId} ${one.row.id}`) } }))

@@ -1,10 +1,9 @@
-import type { Column } from '../../kernel/entity.ts'
 import type { SqlValue } from '../encoded.ts'
 import type { NextEntry, StreamHead } from '../entry.ts'
 import { leafOf, type Signing, signLeaves } from '../signing.ts'
 import type { Statement } from './batch.ts'
 import type { Guards, RowState } from './guards.ts'
-import { arrayOf, quote } from './schema.ts'
+import { arrayOf, quote, type StoredColumn } from './schema.ts'
 import type { Shape } from './shape.ts'
 import { arrayText, bound } from './values.ts'
 
@@ -42,10 +41,10 @@ export function rowWrites(
 
 type Kind = { shape: Shape; positions: readonly number[]; op: 'insert' | 'update' | 'remove'; rows: readonly RowState[] }
 
-function write(tenant: string, { shape: { table, columns, names }, positions, op, rows }: Kind): Statement {
+function write(tenant: string, { shape: { table, columns, names, idType }, positions, op, rows }: Kind): Statement {
   const [only] = rows
   const isOne = rows.length === 1 && only !== undefined
-  const written = positions.map((position) => columns[position] as Column)
+  const written = positions.map((position) => columns[position] as StoredColumn)
   const ids = isOne ? only.id : arrayText(rows.map(({ id }) => id))
   const values = written.map((column, n) => {
     const value = (state: RowState) => bound(column, state.slots[positions[n] as number] as SqlValue)
@@ -53,11 +52,11 @@ function write(tenant: string, { shape: { table, columns, names }, positions, op
   })
   const given = [tenant, ids, ...values]
   if (op === 'remove')
-    return { text: `DELETE FROM ${table} WHERE tenant_id = $1 AND id ${isOne ? '= $2' : '= ANY($2::text[])'}`, values: given }
+    return { text: `DELETE FROM ${table} WHERE tenant_id = $1 AND id ${isOne ? '= $2' : `= ANY($2::${idType}[])`}`, values: given }
   if (op === 'insert') {
     const places = [1, 2, ...written.map((_, n) => n + 3)].map((n) => `$${n}`)
-    const arrays = ['$2::text[]', ...written.map((column, n) => `$${n + 3}::${arrayOf(column)}`)]
-    const from = isOne ? `VALUES (${places.join(', ')})` : `SELECT $1::text, * FROM unnest(${arrays.join(', ')})`
+    const arrays = [`$2::${idType}[]`, ...written.map((column, n) => `$${n + 3}::${arrayOf(column)}`)]
+    const from = isOne ? `VALUES (${places.join(', ')})` : `SELECT $1::${idType}, * FROM unnest(${arrays.join(', ')})`
     return { text: `INSERT INTO ${table} (tenant_id, ${names}) ${from}`, values: given }
   }
   if (isOne) {
@@ -65,7 +64,7 @@ function write(tenant: string, { shape: { table, columns, names }, positions, op
     return { text: `UPDATE ${table} SET ${set} WHERE tenant_id = $1 AND id = $2`, values: given }
   }
   const set = written.map(({ name }, n) => `${quote(name)} = given.c${n}`).join(', ')
-  const arrays = ['$2::text[]', ...written.map((column, n) => `$${n + 3}::${arrayOf(column)}`)]
+  const arrays = [`$2::${idType}[]`, ...written.map((column, n) => `$${n + 3}::${arrayOf(column)}`)]
   const alias = ['id', ...written.map((_, n) => `c${n}`)].join(', ')
   return {
     text: `UPDATE ${table} AS t SET ${set} FROM unnest(${arrays.join(', ')}) AS given (${alias}) WHERE t.tenant_id = $1 AND t.id = given.id`,

@@ -11,9 +11,11 @@ import { Counter } from './kernel/change.ts'
 import type { AnyEntity } from './kernel/entity.ts'
 import { Idempotency } from './kernel/idempotency.ts'
 import { Leave, LeaveBook } from './leave/entity.ts'
+import { OnboardingCompletion, OnboardingLink, OnboardingPassage, OnboardingVisit, OnboardingVisitor } from './onboarding/entity.ts'
 import { AttendancePolicy, Holiday } from './policy/entity.ts'
 import { PasswordReset, RefreshToken, Session, SigningKeyRow, Throttle } from './session/entity.ts'
 import { StaffMember } from './session/staff.ts'
+import { Team, TeamMember } from './team/entity.ts'
 import { Tenant } from './tenant/entity.ts'
 import { Credential, User } from './user/entity.ts'
 import { DeadLetter, Webhook, WebhookCursor } from './webhook/entity.ts'
@@ -38,6 +40,13 @@ export const entities: readonly AnyEntity[] = [
   HandOutClock,
   HandOut,
   AssignmentStep,
+  Team,
+  TeamMember,
+  OnboardingLink,
+  OnboardingVisit,
+  OnboardingVisitor,
+  OnboardingPassage,
+  OnboardingCompletion,
   ContactImport,
   ContactImportChange,
   Appointment,

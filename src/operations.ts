@@ -55,6 +55,10 @@ import { getLeaveBalance } from './leave/balance.ts'
 import { decideLeave } from './leave/decide.ts'
 import { listLeave, listLeavePage, listOwnLeave } from './leave/list.ts'
 import { reportLeave } from './leave/report.ts'
+import { completeLink, decideApproval, listApprovals } from './onboarding/complete.ts'
+import { createLink, extendLink, getLink, getLinkCode, listLinks, revokeLink } from './onboarding/links.ts'
+import { openLink, reportProgress } from './onboarding/public.ts'
+import { listCompletions, listVisits } from './onboarding/view.ts'
 import { createHoliday, listHolidays, removeHoliday } from './policy/holidays.ts'
 import { getPolicy, updatePolicy } from './policy/operations.ts'
 import { runPreserve } from './preserve/operations.ts'
@@ -217,6 +221,19 @@ export const operations: readonly AnyOperation[] = [
   bulkAssign,
   undoHandOut,
   listHistory,
+  createLink,
+  listLinks,
+  getLink,
+  revokeLink,
+  extendLink,
+  getLinkCode,
+  listVisits,
+  listCompletions,
+  openLink,
+  reportProgress,
+  completeLink,
+  listApprovals,
+  decideApproval,
 
   signInEmployee,
   changeEmployeePassword,

@@ -132,13 +132,16 @@ describe('at every other door', () => {
 test('what is public is on this list, and nothing else', () => {
   const open = routes.filter(({ operation }) => operation.needs === 'public').map(({ method, path }) => `${method} ${path}`)
   expect(open.sort()).toEqual([
+    'GET /api/admin/onboarding/o/:link_token',
     'GET /fsm/appointments/token/:token',
     'GET /fsm/validate',
+    'POST /api/admin/onboarding/o/:link_token/complete',
     'POST /api/v1/auth/login',
     'POST /auth/login/',
     'POST /v1/password-resets',
     'POST /v1/sessions',
     'POST /v1/sessions/refresh',
+    'PUT /api/admin/onboarding/o/:link_token/progress',
     'PUT /fsm/appointments/token/:token',
   ])
 })

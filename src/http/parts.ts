@@ -69,6 +69,7 @@ export function visitOf({ surfaces, settings }: Pick<ServerParts, 'surfaces' | '
     requestId: request.id,
     surface: surface.name,
     network: networkOf(address),
+    address,
     userAgent: request.headers['user-agent'] ?? null,
     deviceToken: cookie === undefined ? null : (/(?:^|; *)__Host-holdfast-device=([^;]+)/.exec(cookie)?.[1] ?? null),
   }

@@ -74,6 +74,8 @@ export type Origin = {
   requestId: string
   surface: string /** An IPv4 address or an IPv6 /64; null for the CLI. */
   network: string | null
+  /** The client's whole address, where it came over a network. */
+  address?: string | null
   userAgent: string | null
   deviceToken: string | null
 }

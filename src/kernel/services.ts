@@ -105,6 +105,8 @@ export type Settings = {
   docsUrl: string | null
   docsToken: string | null
   fsm: FsmSettings
+  /** Unknown tokens of onboarding links a minute and network. */
+  onboardingMissesPerMinute: number
   preserve: PreserveSettings
   /** `allowPrivate`: webhooks may go to plain http and into private networks. */
   webhooks: { allowPrivate: boolean }

@@ -5,6 +5,7 @@ import { type Runtime, system } from '../kernel/context.ts'
 import type { AnyEntity, BaseRow } from '../kernel/entity.ts'
 import { Idempotency } from '../kernel/idempotency.ts'
 import type { Page } from '../kernel/page.ts'
+import { OnboardingVisit, OnboardingVisitor } from '../onboarding/entity.ts'
 import { Conflict, platformTenant, type TenantStore } from '../storage/port.ts'
 import { Tenant } from '../tenant/entity.ts'
 import { PasswordReset, RefreshToken, Session, Throttle } from './entity.ts'
@@ -19,9 +20,16 @@ const byExpiry: Expiry = {
 /** Business time, in seconds: records. */
 const byTtl: Expiry = { index: 'byTtl', isOver: (row, clock) => (row as BaseRow & { ttl: number }).ttl * 1000 <= clock.businessMs() }
 
+/** Visits of links are kept ninety days (contracts/salesbrain.md section 5). */
+const visited: Expiry = {
+  index: 'byTime',
+  isOver: (row, clock) => Date.parse((row as BaseRow & { accessedAt: string }).accessedAt) + 90 * 86_400_000 <= clock.businessMs(),
+}
+
 /** What is worth nothing once it has expired. */
 const expiring = new Map<AnyEntity, Expiry>([
-  ...[Session, RefreshToken, Throttle, PasswordReset, Idempotency].map((type): [AnyEntity, Expiry] => [type, byExpiry]),
+  ...[Session, RefreshToken, Throttle, PasswordReset, Idempotency, OnboardingVisitor].map((type): [AnyEntity, Expiry] => [type, byExpiry]),
+  [OnboardingVisit, visited],
   [Appointment, byTtl],
   [NewestAppointment, byTtl],
 ])

@@ -1,5 +1,6 @@
 import type { Surface } from '../../http/route.ts'
 import { assignmentRoutes } from './assignments.ts'
+import { onboardingRoutes } from './onboarding.ts'
 import { problem } from './problem.ts'
 
 /** The dialect of a sales application's clients: assignments and onboarding links (contracts/salesbrain.md). */
@@ -11,5 +12,5 @@ export const salesbrain: Surface = {
   anyMediaType: false,
   wrongMethod: 405,
   problem,
-  routes: [...assignmentRoutes],
+  routes: [...assignmentRoutes, ...onboardingRoutes],
 }

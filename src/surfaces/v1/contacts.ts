@@ -3,6 +3,7 @@ import { createCampaign, getCampaign, listCampaigns, removeCampaign, updateCampa
 import { exportContacts, importContacts, undoImport } from '../../contact/import-contacts.ts'
 import { createContact, getContact, listContacts, removeContact, updateContact } from '../../contact/native.ts'
 import { type Route, type RouteOptions, route } from '../../http/route.ts'
+import { decideApproval, listApprovals } from '../../onboarding/complete.ts'
 
 const created = (base: string) => ({ status: 201, headers: ({ id }: { id: string }) => ({ Location: `${base}/${id}` }) })
 const list: RouteOptions<never> = { problems: { 422: ['bad_cursor'] } }
@@ -47,4 +48,6 @@ export const contactRoutes: readonly Route[] = [
   route('DELETE', '/v1/contacts/:id', removeContact, { status: 204 }),
 
   route('GET', '/v1/assignment-history', listHistory, list),
+  route('GET', '/v1/onboarding/approvals', listApprovals, list),
+  route('POST', '/v1/onboarding/approvals/:id', decideApproval, { problems: { 409: ['already_decided'] } }),
 ]

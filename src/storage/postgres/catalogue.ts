@@ -36,7 +36,13 @@ export type FoundTable = {
 export type FoundRole = { name: string; isSuperuser: boolean; bypasses: boolean; canSignIn: boolean; memberOf: string[] }
 
 /** What the database says of itself, in one schema. */
-export type Catalogue = { tables: Map<string, FoundTable>; roles: Map<string, FoundRole> }
+export type Catalogue = {
+  tables: Map<string, FoundTable>
+  roles: Map<string, FoundRole>
+  /** Comments of functions by name, and enabled triggers as `table name`. */
+  functions: Map<string, string | null>
+  triggers: Set<string>
+}
 
 export const schemaName = 'public'
 
@@ -70,9 +76,19 @@ SELECT r.rolname AS name, r.rolsuper AS "isSuperuser", r.rolbypassrls AS bypasse
   (SELECT json_agg(pg_get_userbyid(m.roleid)) FROM pg_auth_members m WHERE m.member = r.oid) AS "memberOf"
 FROM pg_roles r WHERE r.rolname = ANY($1)`
 
+const functionsSql = `
+SELECT p.proname AS name, obj_description(p.oid, 'pg_proc') AS comment FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE n.nspname = '${schemaName}'`
+
+const triggersSql = `
+SELECT c.relname || ' ' || t.tgname AS name FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = '${schemaName}' AND NOT t.tgisinternal AND t.tgenabled = 'O'`
+
 export async function readCatalogue(client: ClientBase, roles: readonly string[]): Promise<Catalogue> {
   const tables = await client.query<FoundTable>(tablesSql)
   const found = await client.query<FoundRole>(rolesSql, [roles])
+  const functions = await client.query<{ name: string; comment: string | null }>(functionsSql)
+  const triggers = await client.query<{ name: string }>(triggersSql)
   const whole = (table: FoundTable): FoundTable => ({
     ...table,
     columns: table.columns ?? [],
@@ -84,6 +100,8 @@ export async function readCatalogue(client: ClientBase, roles: readonly string[]
   })
   return {
     tables: new Map(tables.rows.map((table) => [table.name, whole(table)])),
+    functions: new Map(functions.rows.map(({ name, comment }) => [name, comment])),
+    triggers: new Set(triggers.rows.map(({ name }) => name)),
     roles: new Map(found.rows.map((role) => [role.name, { ...role, memberOf: role.memberOf ?? [] }])),
   }
 }

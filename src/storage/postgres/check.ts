@@ -16,6 +16,7 @@ import {
   systemTables,
   type Table,
 } from './schema.ts'
+import { sqlFunctions, sqlTriggers } from './sql-functions.ts'
 import { parents, sqlTableOf } from './sql-tables.ts'
 
 /** The oldest server whose roles and policies work as this engine needs. */
@@ -44,7 +45,11 @@ export function settingProblems(settings: ReadonlyMap<string, string>): string[]
 }
 
 /** What of the schema would let tenants meet or facts get lost, each naming the table and the remedy. Nothing here changes anything. */
-export function schemaProblems({ tables, roles: known }: Catalogue, entities: readonly AnyEntity[], roles: Roles): string[] {
+export function schemaProblems(
+  { tables, roles: known, functions, triggers }: Catalogue,
+  entities: readonly AnyEntity[],
+  roles: Roles,
+): string[] {
   const problems = roleProblems(known, roles)
   for (const table of [...systemTables, ...entities.map(entityTable)]) {
     const found = tables.get(table.name)
@@ -56,6 +61,14 @@ export function schemaProblems({ tables, roles: known }: Catalogue, entities: re
     if (found !== undefined) problems.push(...grantProblems({ name, grants }, found, roles))
   }
   for (const type of entities) problems.push(...indexProblems(type, tables.get(type.table)), ...sharedProblems(type, tables))
+  const wanted = sqlFunctions(entities)
+  for (const { name } of wanted)
+    if (!functions.has(name)) problems.push(`the function ${name} is missing; run the migration: bin/holdfast postgres setup`)
+  for (const { table, name, sql } of wanted.length === 0 ? [] : sqlTriggers(roles))
+    if (!triggers.has(`${table} ${name}`))
+      problems.push(
+        `table ${table}: the trigger ${name} is missing or switched off; run: DROP TRIGGER IF EXISTS ${name} ON ${table}; ${sql}`,
+      )
   return problems
 }
 

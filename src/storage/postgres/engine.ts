@@ -14,6 +14,7 @@ import { lister } from './list.ts'
 import { headReader, logReader } from './log.ts'
 import { numberer } from './numbers.ts'
 import { findProblems, greetingOf, prepareDatabase } from './opening.ts'
+import { followOutside, type Outside } from './outside.ts'
 import { openPool, type Pool } from './pool.ts'
 import { openReads, reader } from './read.ts'
 import type { Roles } from './schema.ts'
@@ -38,7 +39,7 @@ const connectionsByDefault = 10
 /** Stores that stay made: each is a handful of closures, and every request asks for one or two. */
 const storesKept = 10_000
 
-type Open = Running & { pool: Pool; lanes: Lanes; watch: Watch; roles: Roles }
+type Open = Running & { pool: Pool; lanes: Lanes; outside: Outside; watch: Watch; roles: Roles }
 
 /** The engine for PostgreSQL 15 and later: any number of processes on one database (docs/decisions/0006-postgres-engine.md). */
 export function postgres({ url, entities: declared, onProblem = () => {}, connections = connectionsByDefault }: PostgresOptions): Storage {
@@ -72,8 +73,21 @@ export function postgres({ url, entities: declared, onProblem = () => {}, connec
       const reads = openReads(pool, { entities, roles, onProblem })
       const heads = headReader(reads)
       const watch = await openWatch({ url, pool, tell, heads: heads.heads, onProblem })
+      const writer = committer({ pool, shapes, roles, signing: () => signing as Signing })
+      const outside = followOutside({
+        pool,
+        roles,
+        committer: writer,
+        isSigned: () => signing !== null,
+        tell(commits) {
+          for (const commit of commits) tell(commit)
+          watch.announce(commits)
+        },
+        onProblem,
+      })
+      const readLog = logReader(reads)
       const lanes = openLanes({
-        committer: committer({ pool, shapes, roles, signing: () => signing as Signing }),
+        committer: writer,
         durability: isReplicated ? ['fsync', 'replicated'] : ['fsync'],
         onCommit(commits) {
           for (const commit of commits) tell(commit)
@@ -84,12 +98,16 @@ export function postgres({ url, entities: declared, onProblem = () => {}, connec
       return {
         pool,
         lanes,
+        outside,
         watch,
         roles,
         encode,
         read: reader(reads),
         list: lister(reads),
-        log: logReader(reads),
+        log: async (tenant, stream, after, limit) => {
+          if (stream === tenant) await outside.settle(tenant).catch((error: unknown) => Promise.reject(readFailed(error)))
+          return readLog(tenant, stream, after, limit)
+        },
         heads,
         next: numberer(pool, onProblem),
         commit: lanes.commit,
@@ -173,6 +191,7 @@ export function postgres({ url, entities: declared, onProblem = () => {}, connec
 
 async function stop(running: Open | null): Promise<void> {
   if (running === null) return
+  await running.outside.stop()
   await running.lanes.drain()
   await running.watch.close()
   await running.pool.end()

@@ -4,12 +4,14 @@ import type { EncodedCommit } from '../encoded.ts'
 import { nextEntry, type StreamHead } from '../entry.ts'
 import { Conflict } from '../port.ts'
 import type { Signing } from '../signing.ts'
+import type { Result } from './batch.ts'
 import { codeOf, isOutage, isRace, Severed, storageFailed, writeFailed } from './failures.ts'
 import { guards, type Refusal } from './guards.ts'
 import type { Link, Pool } from './pool.ts'
-import { questions, type Wholes } from './questions.ts'
+import { lockHead, placeHead, questions, setRole, setTenant, type Wholes } from './questions.ts'
 import type { Roles } from './schema.ts'
 import type { Shape } from './shape.ts'
+import { forget, outsideEntries, pendingWrites, writesAtOnce } from './sql-writes.ts'
 import { headWrite, logWrite, raise, rowWrites } from './writes.ts'
 
 export type Outcome = { sequence: number; hash: string } | { error: Error }
@@ -19,6 +21,8 @@ export type Group = { commits: readonly EncodedCommit[]; wholes: Wholes }
 export type Committer = {
   /** Commits of one stream in one transaction; each succeeds or fails alone. `written`: how many transactions that took. */
   commit(group: Group): Promise<{ outcomes: Outcome[]; written: number }>
+  /** Puts what others than the server wrote for a tenant into the log. Resolves with the newest sequence, or null where nothing was pending. */
+  drain(tenant: string): Promise<{ sequence: number; isMore: boolean } | null>
 }
 
 type Options = { pool: Pool; shapes: readonly Shape[]; roles: Roles; signing: () => Signing }
@@ -55,6 +59,13 @@ export function committer({ pool, shapes, roles, signing }: Options): Committer 
     let head: StreamHead = answers.stream
     let latest = ''
     const entries: Parameters<typeof logWrite>[1][number][] = []
+    const outside = answers.pending === null ? null : outsideEntries(tenant, answers.pending, shapes)
+    for (const { commit, told } of outside?.entries ?? []) {
+      const entry = nextEntry(head, commit, told)
+      head = entry.head
+      entries.push({ stream, time: commit[2], entry })
+    }
+    const before = entries.length
     const outcomes = commits.map((commit): Outcome => {
       const result = guarded.run(commit)
       if (result.refusal !== null) return { error: conflictOf(result.refusal) }
@@ -65,12 +76,13 @@ export function committer({ pool, shapes, roles, signing }: Options): Committer 
       entries.push({ stream, time, entry })
       return { sequence: head.sequence, hash: head.hash }
     })
-    if (entries.length === 0) return outcomes
+    if (entries.length === before) return outcomes
     const statements = [
       ...rowWrites(tenant, guarded, { shapes, isOrdered }),
       ...guarded.raised().map((number) => raise(tenant, number)),
       logWrite(tenant, entries),
       headWrite(stream, head, latest, signing()),
+      ...(before === 0 ? [] : [setRole(roles, 'transfer'), forget(outside?.numbers ?? [])]),
       { text: 'COMMIT' },
     ]
     sent.isSent = true
@@ -100,6 +112,29 @@ export function committer({ pool, shapes, roles, signing }: Options): Committer 
     }
   }
 
+  async function drained(link: Link, tenant: string): Promise<{ sequence: number; isMore: boolean } | null> {
+    const [, , , found, pending] = await link.run([
+      { text: 'BEGIN' },
+      setTenant(tenant),
+      { text: placeHead, values: [tenant, tenant] },
+      { text: lockHead, values: [tenant, tenant] },
+      pendingWrites(tenant),
+    ])
+    const stored = found?.rows[0]
+    const { entries, numbers } = outsideEntries(tenant, pending as Result, shapes)
+    if (stored === undefined || stored[2] === 'loading' || numbers.length === 0) return null
+    let head: StreamHead = { sequence: Number(stored[0]), hash: stored[1] ?? '', tenant }
+    const logged = entries.map(({ commit, told }) => {
+      const entry = nextEntry(head, commit, told)
+      head = entry.head
+      return { stream: tenant, time: commit[2], entry }
+    })
+    const last = logged.at(-1)
+    const written = last === undefined ? [] : [logWrite(tenant, logged), headWrite(tenant, head, last.time, signing())]
+    await link.run([...written, setRole(roles, 'transfer'), forget(numbers), { text: 'COMMIT' }])
+    return { sequence: head.sequence, isMore: numbers.length === writesAtOnce }
+  }
+
   async function alone(commit: EncodedCommit, wholes: Wholes): Promise<Outcome> {
     try {
       return (await persist({ commits: [commit], wholes }, true, attempts))[0] as Outcome
@@ -121,6 +156,7 @@ export function committer({ pool, shapes, roles, signing }: Options): Committer 
   }
 
   return {
+    drain: (tenant) => pool.use((link) => drained(link, tenant)),
     async commit(group) {
       const { commits, wholes } = group
       try {

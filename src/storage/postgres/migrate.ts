@@ -25,6 +25,7 @@ import {
   type Table,
   typeOf,
 } from './schema.ts'
+import { functionSql, sqlFunctions, sqlTriggers } from './sql-functions.ts'
 import { parentSql, parents, sqlTableOf, sqlTables } from './sql-tables.ts'
 import { bound, named, type Row, reviver } from './values.ts'
 
@@ -38,7 +39,7 @@ export const migrationLock = '7205759403792793601'
  * What has to be done so that the database is what the entities declare: what is missing is added, indexes are kept as declared, and what would lose or reinterpret data is refused with
  * advice. Nothing where nothing is missing.
  */
-export function stepsOf({ tables }: Catalogue, entities: readonly AnyEntity[], roles: Roles): Step[] {
+export function stepsOf({ tables, functions, triggers }: Catalogue, entities: readonly AnyEntity[], roles: Roles): Step[] {
   const steps: Step[] = []
   const create = (name: string, sql: readonly string[]): void => {
     steps.push({ name: `create ${name}`, sql: sql.join(';\n') })
@@ -57,6 +58,13 @@ export function stepsOf({ tables }: Catalogue, entities: readonly AnyEntity[], r
     else steps.push(...columnSteps(type, found))
     steps.push(...indexSteps(type, found), ...sharedIndexSteps(type, found))
   }
+  const wanted = sqlFunctions(entities)
+  for (const one of wanted)
+    if (functions.get(one.name) !== `holdfast ${one.digest}`)
+      steps.push({ name: `function ${one.name} ${one.digest}`, sql: functionSql(one, roles) })
+  for (const { table, name, sql } of wanted.length === 0 ? [] : sqlTriggers(roles))
+    if (!triggers.has(`${table} ${name}`))
+      steps.push({ name: `trigger ${table} ${name}`, sql: `DROP TRIGGER IF EXISTS ${name} ON ${table};\n${sql}` })
   return steps
 }
 

@@ -2,6 +2,7 @@ import type { EncodedChange, EncodedCommit, SqlValue } from '../encoded.ts'
 import type { Result, Statement } from './batch.ts'
 import { arrayOf, quote, type Roles } from './schema.ts'
 import type { Key, Shape } from './shape.ts'
+import { isWrittenOutside, pendingWrites } from './sql-writes.ts'
 import { arrayText, bound } from './values.ts'
 
 /** What the database holds of the rows and keys that a group of commits is about, as it is while the group's locks are held. */
@@ -13,6 +14,8 @@ export type Answers = {
   /** Who holds a wanted key: a row's id, or null for a row of another tenant. By entity, key and values. */
   holders: ReadonlyMap<string, string | null>
   sequences: ReadonlyMap<string, number>
+  /** Writes of others than the server that the log does not have yet; null where the commits are about nothing that others write. */
+  pending: Result | null
 }
 
 export const rowKey = (entity: number, id: string): string => `${entity} ${id}`
@@ -64,6 +67,7 @@ export function questions(
   const asked: Asked[] = []
   let found: Answers['stream'] = null
   let isLoading = false
+  let pending: Result | null = null
   const ask = (text: string, values: (string | null)[], read: Asked['read'] = () => {}) => asked.push({ statement: { text, values }, read })
 
   const wanted = collect(commits, shapes, wholes)
@@ -93,6 +97,14 @@ export function questions(
       })
     }
   }
+  // after the rows are locked: whoever wrote them is done by then
+  if (stream === tenant && [...wanted.rows.keys()].some((entity) => isWrittenOutside(shapes[entity] as Shape)))
+    asked.push({
+      statement: pendingWrites(tenant),
+      read(result) {
+        pending = result
+      },
+    })
   const ours = wanted.keys.filter(({ key }) => !key.isDirectory)
   const everybodys = wanted.keys.filter(({ key }) => key.isDirectory)
   const askKey = ({ entity, key, tuples }: WantedKey): void => {
@@ -122,15 +134,15 @@ export function questions(
     statements: asked.map(({ statement }) => statement),
     read(results) {
       for (const [position, { read }] of asked.entries()) read(results[position] as Result)
-      return { stream: found, isLoading, rows, holders, sequences }
+      return { stream: found, isLoading, rows, holders, sequences, pending }
     },
   }
 }
 
 /** A stream's row is there before its first entry, so that there is something to lock; at sequence 0 it is no head yet. */
-const placeHead = `INSERT INTO heads (stream, tenant_id, sequence, hash, time, leaves, kid, signature)
+export const placeHead = `INSERT INTO heads (stream, tenant_id, sequence, hash, time, leaves, kid, signature)
   VALUES ($1, $2, 0, repeat('0', 64), '', '[]', '', '') ON CONFLICT DO NOTHING`
-const lockHead = `SELECT sequence, hash, (SELECT state FROM loads WHERE id = 1) FROM heads WHERE stream = $1 AND tenant_id = $2 FOR UPDATE`
+export const lockHead = `SELECT sequence, hash, (SELECT state FROM loads WHERE id = 1) FROM heads WHERE stream = $1 AND tenant_id = $2 FOR UPDATE`
 const lockAbsence = 'SELECT pg_advisory_xact_lock(hashtextextended($1, 1))'
 const lockBirths = 'SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 1))'
 

@@ -48,7 +48,8 @@ export function openReads(
   }
 
   return {
-    tenant: (tenant, statement) => run(setTenant(tenant), statement),
+    // a tenant that has no rows there is none for the table's policy either, which could not read its name
+    tenant: (tenant, statement) => run(setTenant(statement.values?.[0] === null ? '' : tenant), statement),
     directory: (statement) => run(setRole(roles, 'directory'), statement),
     of(type) {
       const found = known.get(type.name)

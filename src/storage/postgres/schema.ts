@@ -249,6 +249,27 @@ export const systemTables: readonly Table[] = [
       grants: { app: ['SELECT', 'INSERT', 'UPDATE'], directory: [], transfer: ['SELECT', 'INSERT', 'UPDATE'] },
     },
   ),
+  // what others than the server wrote, until it is in the log
+  systemTable(
+    'sql_writes',
+    [
+      ['number', 'bigint GENERATED ALWAYS AS IDENTITY'],
+      ['tenant_id', 'text'],
+      ['transaction', 'text'],
+      ['database_user', 'text'],
+      ['op', 'text'],
+      ['table_name', 'text'],
+      ['row_id', 'text'],
+      ['was', 'text', 'null'],
+      ['now', 'text', 'null'],
+    ],
+    {
+      key: ['number'],
+      also: ['CONSTRAINT "sql_writes_tenant" UNIQUE ("tenant_id", "number")'],
+      constraints: ['sql_writes_tenant'],
+      grants: { app: ['SELECT', 'INSERT'], directory: [], transfer: ['SELECT', 'DELETE'] },
+    },
+  ),
 ]
 
 /** Tables that hold no tenant's data: the state of loads, rows whose keys wait during one, and leases of jobs that run once. */

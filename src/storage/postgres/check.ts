@@ -8,16 +8,15 @@ import {
   indexesOf,
   isText,
   type Policy,
-  plainTables,
   policiesOf,
   policySql,
   quote,
   type Roles,
-  systemTables,
   type Table,
 } from './schema.ts'
 import { sqlFunctions, sqlTriggers } from './sql-functions.ts'
 import { parents, sqlTableOf } from './sql-tables.ts'
+import { plainTables, systemTables } from './system-tables.ts'
 
 /** The oldest server whose roles and policies work as this engine needs. */
 const oldest = { number: 150_000, name: '15' }

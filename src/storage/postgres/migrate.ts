@@ -15,18 +15,17 @@ import {
   indexesOf,
   literal,
   type Privilege,
-  plainTables,
   policiesOf,
   policySql,
   quote,
   type Roles,
   type StoredColumn,
-  systemTables,
   type Table,
   typeOf,
 } from './schema.ts'
 import { functionSql, sqlFunctions, sqlTriggers } from './sql-functions.ts'
 import { parentSql, parents, sqlTableOf, sqlTables } from './sql-tables.ts'
+import { plainTables, systemTables } from './system-tables.ts'
 import { bound, named, type Row, reviver } from './values.ts'
 
 /** One step of a migration, as the table `migrations` records it. `fill` writes what an added column holds in rows that exist. */

@@ -13,9 +13,10 @@ import { Idempotency } from './kernel/idempotency.ts'
 import { Leave, LeaveBook } from './leave/entity.ts'
 import { OnboardingCompletion, OnboardingLink, OnboardingPassage, OnboardingVisit, OnboardingVisitor } from './onboarding/entity.ts'
 import { AttendancePolicy, Holiday } from './policy/entity.ts'
+import { Profile } from './profile/entity.ts'
 import { PasswordReset, RefreshToken, Session, SigningKeyRow, Throttle } from './session/entity.ts'
 import { StaffMember } from './session/staff.ts'
-import { Team, TeamMember } from './team/entity.ts'
+import { Team, TeamInvitation, TeamMember } from './team/entity.ts'
 import { Tenant } from './tenant/entity.ts'
 import { Credential, User } from './user/entity.ts'
 import { DeadLetter, Webhook, WebhookCursor } from './webhook/entity.ts'
@@ -42,6 +43,8 @@ export const entities: readonly AnyEntity[] = [
   AssignmentStep,
   Team,
   TeamMember,
+  TeamInvitation,
+  Profile,
   OnboardingLink,
   OnboardingVisit,
   OnboardingVisitor,

@@ -113,7 +113,8 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
     const keys = await openKeyRing({ storage, sealer, clock, ids, isPassing: options.isPassing ?? false })
     const macKey = Buffer.from(hkdfSync('sha256', masterKey, '', 'holdfast known devices', 32))
     const parts = { config, masterKeys, storage, clock, log, version }
-    const { accessTokenSeconds, publicUrl, vantagepointTenant, docsUrl, docsToken, fsm, preserve, webhooks, onboardingMissesPerMinute } = config
+    const { accessTokenSeconds, publicUrl, vantagepointTenant, docsUrl, docsToken, fsm, preserve, webhooks, onboardingMissesPerMinute } =
+      config
     // what ships in the background has no place where the process is frozen between requests
     if (options.isPassing !== true)
       backups = await openBackups({ ...parts, keys: await backupKeys(masterKeys, config.dataFolder), logKeys: keys })
@@ -137,7 +138,18 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
         health,
         backups: backups?.service ?? null,
         mac: (text) => createHmac('sha256', macKey).update(text).digest('base64url'),
-        settings: { version, accessTokenSeconds, publicUrl, vantagepointTenant, docsUrl, docsToken, fsm, preserve, webhooks, onboardingMissesPerMinute },
+        settings: {
+          version,
+          accessTokenSeconds,
+          publicUrl,
+          vantagepointTenant,
+          docsUrl,
+          docsToken,
+          fsm,
+          preserve,
+          webhooks,
+          onboardingMissesPerMinute,
+        },
       },
     }
     if (mended !== null) await tellMended(runtime, mended)

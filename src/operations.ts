@@ -20,6 +20,7 @@ import { markAttendance } from './attendance/mark.ts'
 import { getHistory, getOwnHistory, getOwnSummary, listAttendance, listDay } from './attendance/read.ts'
 import { reportAttendance } from './attendance/report.ts'
 import { followEvents } from './audit/follow.ts'
+import { pageAudit } from './audit/offset.ts'
 import { checkIntegrity, exportAudit, listAudit, verifyAudit } from './audit/operations.ts'
 import { createBackup, listBackups, proveBackup, pruneBackups, verifyBackup } from './backup/operations.ts'
 import { createRestore, restoreTenant, undoRestore } from './backup/restore.ts'
@@ -62,6 +63,8 @@ import { listCompletions, listVisits } from './onboarding/view.ts'
 import { createHoliday, listHolidays, removeHoliday } from './policy/holidays.ts'
 import { getPolicy, updatePolicy } from './policy/operations.ts'
 import { runPreserve } from './preserve/operations.ts'
+import { createPerson, createProfile, deactivatePerson, findPeople, findProfiles, updatePerson, updateProfile } from './profile/people.ts'
+import { signInPerson } from './profile/sign-in.ts'
 import { seedSatshine } from './seed/satshine.ts'
 import { seedUsers } from './seed/users.ts'
 import { seedVantagepoint } from './seed/vantagepoint.ts'
@@ -73,6 +76,8 @@ import { refreshSession } from './session/refresh.ts'
 import { confirmSecondFactor, getSecondFactor, removeSecondFactor, resetSecondFactor, startSecondFactor } from './session/second-factor.ts'
 import { createSession } from './session/sign-in.ts'
 import { createStaff } from './session/staff-operations.ts'
+import { acceptInvitation, declineInvitation, invite, listInvitations, listOwnInvitations, revokeInvitation } from './team/invitations.ts'
+import { addMembers, createTeam, findTeams, listMembers, removeMember, removeTeam, updateMember, updateTeam } from './team/operations.ts'
 import { createCompany } from './tenant/create-company.ts'
 import { createTenant, getTenant, listTenants, updateTenant } from './tenant/operations.ts'
 import { fetchPartnerToken } from './tenant/partner-token.ts'
@@ -221,6 +226,29 @@ export const operations: readonly AnyOperation[] = [
   bulkAssign,
   undoHandOut,
   listHistory,
+  signInPerson,
+  findPeople,
+  createPerson,
+  updatePerson,
+  deactivatePerson,
+  findProfiles,
+  createProfile,
+  updateProfile,
+  findTeams,
+  createTeam,
+  updateTeam,
+  removeTeam,
+  listMembers,
+  addMembers,
+  updateMember,
+  removeMember,
+  listInvitations,
+  invite,
+  revokeInvitation,
+  listOwnInvitations,
+  acceptInvitation,
+  declineInvitation,
+  pageAudit,
   createLink,
   listLinks,
   getLink,

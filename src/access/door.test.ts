@@ -136,6 +136,8 @@ test('what is public is on this list, and nothing else', () => {
     'GET /fsm/appointments/token/:token',
     'GET /fsm/validate',
     'POST /api/admin/onboarding/o/:link_token/complete',
+    'POST /api/auth/login',
+    'POST /api/auth/refresh',
     'POST /api/v1/auth/login',
     'POST /auth/login/',
     'POST /v1/password-resets',

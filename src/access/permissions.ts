@@ -31,6 +31,9 @@ const oneself = {
 const staff = { platform_admin: 'platform' } as const
 const staffReads = { platform_admin: 'platform', platform_operator: 'platform' } as const
 
+const chiefs = { owner: 'tenant', admin: 'tenant', supervisor: 'tenant', manager: 'tenant' } as const
+const workers = { ...chiefs, member: 'own' } as const
+
 /** The one permission table: who may do what, and how far it reaches. A role that is not named may not. */
 export const permissions = {
   'user:read': {
@@ -115,6 +118,13 @@ export const permissions = {
   'campaign:update': { ...administrators, supervisor: 'own', manager: 'own', member: 'own' },
   'onboarding:read': { ...readers, ...staffReads },
   'onboarding:manage': { ...administrators, ...staff },
+  // contracts/prework.md section 3. `own` is oneself and one's teams; where a team's role may allow what the person's does not, it reaches `own` too, and the operation asks the team
+  'person:manage': { ...administrators, ...staff },
+  'profile:read': { ...workers, auditor: 'tenant', ...staffReads },
+  'profile:update': { ...administrators, supervisor: 'own', manager: 'own', member: 'own', ...staff },
+  'team:read': { ...workers, auditor: 'tenant', ...staffReads },
+  'team:create': { ...chiefs, ...staff },
+  'team:manage': { ...workers, auditor: 'own', ...staff },
   'organization:report': { ...readers },
   'employee:read': { ...readers },
   'employee:manage': { ...administrators },

@@ -244,7 +244,10 @@ export function parse<S extends z.ZodType>(schema: S, input: unknown): z.output<
       : [
           {
             field: issue.path.join('.'),
-            message: issue.code === 'invalid_type' && issue.input === undefined ? 'is required' : issue.message,
+            message:
+              (issue.code === 'invalid_type' || issue.code === 'invalid_value') && issue.input === undefined
+                ? 'is required'
+                : issue.message,
           },
         ],
   )

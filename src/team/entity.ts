@@ -62,3 +62,29 @@ export const TeamMember = entity('team_member', {
   indexes: { byTeam: ['teamId', 'joinedAt'], byUser: ['userId'] },
 })
 export type TeamMemberRow = Entity<typeof TeamMember>
+
+export const invitationStatuses = ['pending', 'accepted', 'declined', 'expired', 'revoked'] as const
+
+/** An invitation to join a team, addressed to a mail address. Of one team and address at most one is pending: `pendingFold` holds the place. */
+export const TeamInvitation = entity('team_invitation', {
+  table: 'team_invitations',
+  fields: {
+    teamId: z.uuid(),
+    invitedBy: z.string(),
+    invitedEmail: z.string(),
+    role: z.enum(teamRoles),
+    permissions: z.array(z.string()),
+    status: z.enum(invitationStatuses),
+    expiresAt: z.iso.datetime({ precision: 3 }),
+    emailFold: z.string(),
+    pendingFold: z.string().nullable(),
+  },
+  belongsTo: { teamId: 'team' },
+  unique: { pending: ['pendingFold'] },
+  indexes: { byTeam: ['teamId'], byEmail: ['emailFold'] },
+  derived: {
+    emailFold: (row) => row.invitedEmail.toLowerCase(),
+    pendingFold: (row) => (row.status === 'pending' ? `${row.teamId} ${row.invitedEmail.toLowerCase()}` : null),
+  },
+})
+export type TeamInvitationRow = Entity<typeof TeamInvitation>

@@ -37,7 +37,8 @@ export async function planUserUpdate(
   if (set.status !== undefined) Object.assign(set, activityOf(set.status))
   else if (set.isActive !== undefined) set.isSuspended = false
   for (const field of ['email', 'fullName'] as const) if (set[field] === '') set[field] = null
-  assertMayGrant(context.actor.role, before.role)
+  // one's own row one may write without being able to give its role to others
+  if (before.id !== context.actor.id) assertMayGrant(context.actor.role, before.role)
   if (set.role !== undefined && set.role !== before.role) assertMayGrant(context.actor.role, set.role)
   const guards = set.managerId == null || set.managerId === before.managerId ? [] : await guardManager(context, before, set.managerId)
   const after = patched(User, before, set, now)

@@ -1,0 +1,16 @@
+import type { Surface } from '../../http/route.ts'
+import { peopleRoutes } from './people.ts'
+import { problem } from './problem.ts'
+import { teamRoutes } from './teams.ts'
+
+/** The dialect of the clients of pre-work checklists (contracts/prework.md). */
+export const prework: Surface = {
+  name: 'prework',
+  prefix: '/api',
+  bodyLimit: 1024 * 1024,
+  emptyBody: 'object',
+  anyMediaType: false,
+  wrongMethod: 405,
+  problem,
+  routes: [...peopleRoutes, ...teamRoutes],
+}

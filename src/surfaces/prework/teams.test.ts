@@ -1,0 +1,137 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { moveClock } from '../../testing/clock.ts'
+import { enterOwner, found, join, type Person } from '../../testing/people.ts'
+import { type Loose, startTestServer, type TestServer } from '../../testing/server.ts'
+
+let server: TestServer
+let owner: Person
+let manager: Person
+let people: Person[]
+
+beforeAll(async () => {
+  server = await startTestServer()
+  owner = await enterOwner(server)
+  manager = await join(server, owner, { role: 'manager' })
+  people = await Promise.all(Array.from({ length: 4 }, () => join(server, owner)))
+})
+afterAll(() => server.close())
+
+const send = (method: string, path: string, body?: unknown, { token } = manager) =>
+  server.send(method, `/api/teams${path}`, { token, ...(body === undefined ? {} : { body }) })
+const create = async (body: object = {}) => (await send('POST', '', { name: 'Night shift', ...body })).body.team as Loose
+const members = async (team: Loose, by = manager) =>
+  (await send('GET', `/${team.teamId}/members`, undefined, by)).body.members as unknown as Loose[]
+const idOf = (at: number) => people[at]?.id as string
+
+describe('a team', () => {
+  test('is made with its members in one commit, or not at all', async () => {
+    const made = await send('POST', '', { name: 'Day shift', members: [{ userId: idOf(0) }, { userId: idOf(1), role: 'observer' }] })
+    expect(made).toMatchObject({
+      status: 201,
+      body: {
+        team: { memberCount: 3, managerId: manager.id, settings: { visibility: 'organization' } },
+        message: 'Team created successfully',
+      },
+    })
+    expect((made.body.members as unknown as Loose[]).map(({ role }) => role)).toEqual(['team_lead', 'member', 'observer'])
+    const other = await found(server, 'other-teams')
+    for (const userId of [randomUUID(), other.id])
+      expect(await send('POST', '', { name: 'Never', members: [{ userId }] })).toMatchObject({
+        status: 404,
+        body: { detail: 'User not found' },
+      })
+    const teams = (await send('GET', '?limit=200')).body.teams as unknown as Loose[]
+    expect(teams.map(({ name }) => name)).not.toContain('Never')
+    for (const body of [
+      {},
+      { name: '' },
+      { name: 'x', members: Array(26).fill({ userId: idOf(0) }) },
+      { name: 'x', members: [{ userId: manager.id }] },
+    ])
+      expect((await send('POST', '', body)).status).toBe(400)
+    expect((await send('POST', '', { name: 'x' }, people[0])).status).toBe(403)
+  })
+
+  test('of twenty-five is one commit', async () => {
+    const many = await Promise.all(Array.from({ length: 25 }, () => join(server, owner)))
+    const { body } = await send('POST', '', { name: 'Large', members: many.map(({ id }) => ({ userId: id })) })
+    expect((body.team as Loose).memberCount).toBe(26)
+  })
+
+  test('counts its members right whoever joins and leaves at once', async () => {
+    const team = await create()
+    const path = `/${team.teamId}/members`
+    await Promise.all(people.map(({ id }) => send('POST', path, { userId: id })))
+    await Promise.all([
+      send('DELETE', `${path}/${idOf(0)}`),
+      send('DELETE', `${path}/${idOf(1)}`),
+      send('POST', path, { userId: owner.id }),
+    ])
+    const { body } = await send('GET', `?teamId=${team.teamId}`)
+    expect((body.team as Loose).memberCount).toBe((await members(team)).length)
+    expect((body.team as Loose).memberCount).toBe(4)
+    expect((await send('POST', path, { userId: idOf(2) })).body.detail).toBe('User is already a member of this team')
+    expect((await send('DELETE', `${path}/${idOf(0)}`)).body.detail).toBe('User is not a member of this team')
+  })
+
+  test('never loses its last lead, also when two go at once', async () => {
+    const team = await create({ members: [{ userId: idOf(0), role: 'team_lead' }] })
+    const answers = await Promise.all(
+      [manager.id, idOf(0)].map((id) => send('PATCH', `/${team.teamId}/members/${id}`, { role: 'member' }, owner)),
+    )
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 409])
+    expect((await members(team)).filter(({ role }) => String(role) === 'team_lead')).toHaveLength(1)
+  })
+
+  test('is hidden from outsiders where it is private, and shown to those in it', async () => {
+    const team = await create({ settings: { visibility: 'private' }, members: [{ userId: idOf(0) }] })
+    expect((await send('GET', `?teamId=${team.teamId}`, undefined, people[0])).status).toBe(200)
+    expect((await send('GET', `?teamId=${team.teamId}`, undefined, people[1])).status).toBe(404)
+    const mine = (await send('GET', `?userId=${idOf(0)}`, undefined, people[0])).body.teams as unknown as Loose[]
+    expect(mine.map(({ teamId }) => teamId)).toContain(team.teamId)
+    const theirs = (await send('GET', '?limit=200', undefined, people[1])).body.teams as unknown as Loose[]
+    expect(theirs.map(({ teamId }) => teamId)).not.toContain(team.teamId)
+    expect((await send('PUT', '', { teamId: team.teamId, updates: { name: 'x' } }, people[0])).status).toBe(403)
+    const changed = await send('PUT', '', {
+      teamId: team.teamId,
+      revision: 1,
+      updates: { settings: { notificationSettings: { overdue: false } }, managerId: idOf(1) },
+    })
+    expect(changed.body.team).toMatchObject({
+      managerId: idOf(1),
+      memberCount: 3,
+      settings: { visibility: 'private', notificationSettings: { overdue: false, completions: true } },
+    })
+    expect((await send('PUT', '', { teamId: team.teamId, revision: 1, updates: {} })).body.code).toBe('revision_conflict')
+    expect((await send('DELETE', `?teamId=${team.teamId}`)).body).toEqual({ message: 'Team deleted successfully' })
+    expect((await send('GET', `/${team.teamId}/members`)).status).toBe(404)
+  })
+})
+
+test('an invitation is for one address, once, for a week', async () => {
+  const team = await create({ settings: { allowMemberInvites: true } })
+  const path = `/${team.teamId}/invitations`
+  const guest = await join(server, owner)
+  const { body: row } = await server.send('GET', `/v1/users/${guest.id}`, { token: owner.token })
+  await server.send('PATCH', `/v1/users/${guest.id}`, { token: owner.token, body: { version: row.version, email: 'guest@example.org' } })
+  expect((await send('POST', path, { invitedEmail: 'guest@example.org' }, people[3])).status).toBe(403)
+  const sent = await send('POST', path, { invitedEmail: 'Guest@Example.org', role: 'senior_member' })
+  expect(sent).toMatchObject({ status: 201, body: { invitation: { status: 'pending', invitedEmail: 'guest@example.org' } } })
+  expect((await send('POST', path, { invitedEmail: 'guest@example.org' })).body.code).toBe('invitation_pending')
+  const { invitationId } = sent.body.invitation as Loose
+  expect((await send('GET', '/invitations', undefined, guest)).body.invitations).toMatchObject([{ invitationId }])
+  expect((await send('POST', `/invitations/${invitationId}/accept`, {}, people[0])).status).toBe(404)
+  const accepted = await send('POST', `/invitations/${invitationId}/accept`, {}, guest)
+  expect(accepted.body).toMatchObject({ invitation: { status: 'accepted' }, member: { userId: guest.id, role: 'senior_member' } })
+  expect((await send('POST', `/invitations/${invitationId}/decline`, {}, guest)).body.code).toBe('invitation_settled')
+  expect((await send('POST', path, { invitedEmail: 'guest@example.org' })).body.code).toBe('already_member')
+  const late = (await send('POST', path, { invitedEmail: 'late@example.org' })).body.invitation as Loose
+  expect((await send('DELETE', `${path}/${late.invitationId}`)).body.invitation).toMatchObject({ status: 'revoked' })
+  const again = (await send('POST', path, { invitedEmail: 'late@example.org' })).body.invitation as Loose
+  expect(again).toMatchObject({ status: 'pending' })
+  moveClock(server, 8 * 86_400_000)
+  const fresh = await enterOwner(server)
+  const listed = (await send('GET', path, undefined, fresh)).body.invitations as unknown as Loose[]
+  expect(listed.map(({ status }) => status)).toEqual(['accepted', 'revoked', 'expired'])
+})

@@ -7,6 +7,7 @@ import { Contact } from './contact/entity.ts'
 import { ContactImport, ContactImportChange } from './contact/import-entity.ts'
 import { Employee } from './employee/entity.ts'
 import { Erasure } from './erasure/entity.ts'
+import { Job } from './job/entity.ts'
 import { Counter } from './kernel/change.ts'
 import type { AnyEntity } from './kernel/entity.ts'
 import { Idempotency } from './kernel/idempotency.ts'
@@ -54,6 +55,7 @@ export const entities: readonly AnyEntity[] = [
   ContactImportChange,
   Appointment,
   NewestAppointment,
+  Job,
   Session,
   RefreshToken,
   PasswordReset,

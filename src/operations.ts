@@ -50,6 +50,7 @@ import { eraseUser, getErasure } from './erasure/operations.ts'
 import { importCompanies } from './import/fsm/import.ts'
 import { importUsers } from './import/users.ts'
 import { importVantagepoint } from './import/vantagepoint/import.ts'
+import { cancelJob, getJob, listJobs, retryJob } from './job/operations.ts'
 import type { AnyOperation } from './kernel/operation.ts'
 import { applyLeave } from './leave/apply.ts'
 import { getLeaveBalance } from './leave/balance.ts'
@@ -147,6 +148,11 @@ export const operations: readonly AnyOperation[] = [
   listDeadLetters,
   resendDeadLetters,
   removeDeadLetters,
+
+  listJobs,
+  getJob,
+  retryJob,
+  cancelJob,
 
   createTenant,
   listTenants,

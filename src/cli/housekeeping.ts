@@ -1,7 +1,9 @@
 import { createDayEnd } from '../attendance/day-end.ts'
+import { pruneJobs } from '../job/work.ts'
 import type { Runtime } from '../kernel/context.ts'
 import type { Holdfast } from '../main.ts'
 import { pruneExpired } from '../session/prune.ts'
+import { everyTenantId } from '../tenant/every.ts'
 import { execute } from './execute.ts'
 import { type Rounds, startRounds } from './rounds.ts'
 
@@ -15,6 +17,7 @@ export async function keepHouse(runtime: Runtime): Promise<{ removed: number; ro
   if (removed > 0) log.info({ removed }, 'expired rows removed')
   const rotated = await keys.rotateIfDue()
   if (rotated) log.info({}, 'signing keys rotated')
+  for await (const tenantId of everyTenantId(runtime)) await pruneJobs(runtime, tenantId)
   await createDayEnd(runtime)()
   return { removed, rotated }
 }

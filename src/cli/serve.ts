@@ -1,5 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config.ts'
+import { startJobs } from '../job/work.ts'
+import { jobHandlers } from '../job-handlers.ts'
 import { AppError } from '../kernel/errors.ts'
 import { buildServer, type Holdfast, openLog, version } from '../main.ts'
 import { type Keeper, startKeeping } from '../preserve/keeper.ts'
@@ -48,6 +50,7 @@ export async function serve(config: Config): Promise<void> {
       startDayEnd(holdfast.runtime),
       ...startWatch(holdfast),
       startWebhooks(holdfast.runtime),
+      startJobs(holdfast.runtime, jobHandlers),
     ]
     holdfast.backups?.start(() => backUp(holdfast))
     stop = () => stopAll({ app, control, rounds, keeper, holdfast, log })

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { z } from 'zod'
+import { jobStats } from '../job/stats.ts'
 import { operation } from '../kernel/operation.ts'
 import { Session } from '../session/entity.ts'
 import type { HasherStats } from '../session/hasher.ts'
@@ -116,6 +117,10 @@ function observed(registers: Registry[], { version, engine, storage, hasher, hea
   )
   gauge('holdfast_commit_group_largest', 'Commits in the largest group so far.', () => storage().largestGroup)
   counter('holdfast_fsyncs_total', 'Times the storage was forced to the disk.', () => storage().fsyncs)
+  counter('holdfast_jobs_done_total', 'Background jobs of this process that ended well.', () => jobStats().done)
+  counter('holdfast_job_failures_total', 'Attempts at a background job that failed; most are made again.', () => jobStats().failed)
+  counter('holdfast_jobs_dead_total', 'Background jobs that were given up.', () => jobStats().dead)
+  gauge('holdfast_jobs_running', 'Background jobs that this process runs now.', () => jobStats().running)
   const webhooks = (): WebhookStats => webhookStats(Date.now())
   counter('holdfast_webhook_deliveries_total', 'Messages that receivers of webhooks took.', () => webhooks().delivered)
   counter('holdfast_webhook_failures_total', 'Attempts at a message that failed; most are made again.', () => webhooks().failed)

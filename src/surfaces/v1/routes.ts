@@ -26,6 +26,7 @@ import { changePassword } from '../../user/password.ts'
 import { attendanceRoutes } from './attendance.ts'
 import { contactRoutes } from './contacts.ts'
 import * as described from './described.ts'
+import { jobRoutes } from './jobs.ts'
 import { policyRoutes } from './policy.ts'
 import { reportRoutes } from './reports.ts'
 import { webhookRoutes } from './webhooks.ts'
@@ -100,6 +101,7 @@ export const v1: Surface = {
     }),
 
     ...webhookRoutes,
+    ...jobRoutes,
     ...contactRoutes,
     ...policyRoutes,
     ...attendanceRoutes,

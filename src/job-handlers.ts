@@ -1,0 +1,4 @@
+import type { JobHandlers } from './job/handler.ts'
+
+/** What the jobs of each kind do, in one list: features that make jobs name their handlers here. */
+export const jobHandlers: JobHandlers = {}

@@ -3,6 +3,7 @@ import { Appointment, NewestAppointment } from './appointment/entity.ts'
 import { AssignmentStep, CampaignAssignment, ContactAssignment, HandOut, HandOutClock, Workload } from './assignment/entity.ts'
 import { Attendance } from './attendance/entity.ts'
 import { Campaign } from './campaign/entity.ts'
+import { Checklist, ChecklistTemplate, LiveDocument, WorkAssignment, WorkTarget } from './checklist/entity.ts'
 import { Contact } from './contact/entity.ts'
 import { ContactImport, ContactImportChange } from './contact/import-entity.ts'
 import { Employee } from './employee/entity.ts'
@@ -46,6 +47,11 @@ export const entities: readonly AnyEntity[] = [
   TeamMember,
   TeamInvitation,
   Profile,
+  Checklist,
+  LiveDocument,
+  ChecklistTemplate,
+  WorkAssignment,
+  WorkTarget,
   OnboardingLink,
   OnboardingVisit,
   OnboardingVisitor,

@@ -25,6 +25,17 @@ import { checkIntegrity, exportAudit, listAudit, verifyAudit } from './audit/ope
 import { createBackup, listBackups, proveBackup, pruneBackups, verifyBackup } from './backup/operations.ts'
 import { createRestore, restoreTenant, undoRestore } from './backup/restore.ts'
 import { createCampaign, getCampaign, listCampaigns, removeCampaign, updateCampaign } from './campaign/operations.ts'
+import {
+  createChecklist,
+  getChecklist,
+  getChecklistProgress,
+  listChecklists,
+  removeChecklist,
+  updateChecklist,
+} from './checklist/operations.ts'
+import { getSubmission, listSubmissions, review, submit, updateSubmission } from './checklist/submissions.ts'
+import { createTemplate, getTemplate, listTemplates, removeTemplate, updateTemplate } from './checklist/templates.ts'
+import { createWork, getTeamAnalytics, getWork, listWork, removeWork, updateWork } from './checklist/work.ts'
 import { changeOwnPassword, getAgent, signIn } from './contact/account.ts'
 import { createLeads } from './contact/bulk.ts'
 import { getCommission } from './contact/commission.ts'
@@ -255,6 +266,28 @@ export const operations: readonly AnyOperation[] = [
   acceptInvitation,
   declineInvitation,
   pageAudit,
+  listTemplates,
+  createTemplate,
+  getTemplate,
+  updateTemplate,
+  removeTemplate,
+  listChecklists,
+  createChecklist,
+  getChecklist,
+  updateChecklist,
+  removeChecklist,
+  getChecklistProgress,
+  createWork,
+  listWork,
+  getWork,
+  updateWork,
+  removeWork,
+  getTeamAnalytics,
+  listSubmissions,
+  getSubmission,
+  updateSubmission,
+  submit,
+  review,
   createLink,
   listLinks,
   getLink,

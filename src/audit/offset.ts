@@ -34,13 +34,25 @@ const actions: Readonly<Record<string, string>> = {
   'team.accept-invitation': 'TEAM_INVITATION_ACCEPTED',
   'team.decline-invitation': 'TEAM_INVITATION_DECLINED',
   'team.revoke-invitation': 'TEAM_INVITATION_REVOKED',
+  'work.create': 'CHECKLIST_ASSIGNED',
+  'work.update': 'ASSIGNMENT_UPDATED',
+  'work.remove': 'ASSIGNMENT_DELETED',
+  'template.create': 'TEMPLATE_CREATED',
+  'template.update': 'TEMPLATE_UPDATED',
+  'template.remove': 'TEMPLATE_DELETED',
+  'checklist.create': 'CHECKLIST_CREATED',
+  'checklist.update': 'CHECKLIST_UPDATED',
+  'checklist.remove': 'CHECKLIST_DELETED',
+  'submission.update': 'SUBMISSION_UPDATED',
+  'submission.submit': 'SUBMISSION_SUBMITTED',
+  'submission.review': 'SUBMISSION_REVIEWED',
   'access.denied': 'ACCESS_DENIED',
   'audit.read': 'AUDIT_READ',
   'audit.page': 'AUDIT_READ',
 }
 const actionWord = (name: string): string => actions[name] ?? name.toUpperCase().replace(/[^A-Z]+/g, '_')
 
-const types: Readonly<Record<string, string>> = { team_invitation: 'invitation', team_member: 'team', submission: 'submission' }
+const types: Readonly<Record<string, string>> = { team_invitation: 'invitation', team_member: 'team', checklist_template: 'template' }
 
 const log = z.object({
   logId: z.string(),
@@ -139,7 +151,7 @@ function logOf(entry: LogEntry, { hash, organizationId, rows }: Told): Log {
     const key = `${type} ${id}`
     const before = rows.get(key) ?? null
     if (type === 'session' && op === 'insert') session = fields
-    const isAbout = entity !== null && type === entity.type && id === entity.id
+    const isAbout = entity !== null && id === entity.id
     if (isAbout) {
       oldValues = before === null || op === 'insert' ? null : op === 'remove' ? before : pick(before, Object.keys(fields))
       newValues = op === 'remove' ? null : fields

@@ -73,7 +73,8 @@ test('every refusal of a key or counter is explained, as a conflict', () => {
 
 test('every code that is explained can happen', () => {
   const known = new Set([...thrown.map(({ code }) => code), ...taken])
-  const isWritten = (code: string) => files.some(({ path, text }) => /^http\/fail\.ts$|^surfaces\/.*problem\.ts$/.test(path) && text.includes(`code: '${code}'`))
+  const isWritten = (code: string) =>
+    files.some(({ path, text }) => /^http\/fail\.ts$|^surfaces\/.*problem\.ts$/.test(path) && text.includes(`code: '${code}'`))
   const dead = [...listed.keys()].filter((code) => !known.has(code) && !isWritten(code))
   expect(dead).toEqual([])
 })

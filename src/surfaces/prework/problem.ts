@@ -34,14 +34,15 @@ export function problem(error: AppError, asked: Parameters<Surface['problem']>[1
   )
     return { status: 401, code: 'invalid_credentials', detail: 'Invalid credentials', extra: { errors: undefined } }
   const said = own[code]
-  const status = said?.status ?? statuses[kind] ?? statusOf[kind]
+  const status = code === 'submission_incomplete' ? 422 : (said?.status ?? statuses[kind] ?? statusOf[kind])
   const isInvalid = code === 'validation_failed' || code === 'bad_cursor' || code === 'weak_password'
   const errors = error.errors?.map(({ field, message }) => ({ field, message, code: codeOf(message) }))
   const missing = errors?.filter((one) => one.code === 'required').map(({ field }) => field) ?? []
+  const incomplete = code === 'submission_incomplete'
   return {
     status,
     ...(code === 'validation_failed' ? { code: 'invalid' } : said?.code === undefined ? {} : { code: said.code }),
     detail: isInvalid && missing.length > 0 ? `Missing required fields: ${missing.join(', ')}` : (said?.detail ?? error.message),
-    ...(errors === undefined || errors.length === 0 ? {} : { extra: { errors } }),
+    ...(errors === undefined || errors.length === 0 ? {} : { extra: { errors: incomplete ? error.errors : errors } }),
   }
 }

@@ -1,4 +1,5 @@
 import type { Surface } from '../../http/route.ts'
+import { checklistRoutes } from './checklists.ts'
 import { peopleRoutes } from './people.ts'
 import { problem } from './problem.ts'
 import { teamRoutes } from './teams.ts'
@@ -12,5 +13,5 @@ export const prework: Surface = {
   anyMediaType: false,
   wrongMethod: 405,
   problem,
-  routes: [...peopleRoutes, ...teamRoutes],
+  routes: [...peopleRoutes, ...teamRoutes, ...checklistRoutes],
 }

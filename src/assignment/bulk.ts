@@ -75,7 +75,8 @@ export const bulkAssign = operation({
       inTurn,
     })
     let at = 0
-    for (; at + chunkSize < contacts.length; at += chunkSize) await handOutPart(context, progress, () => planHandOut(context, part(at)))
+    for (; at + chunkSize < contacts.length; at += chunkSize)
+      await handOutPart(context, progress, given.mode, () => planHandOut(context, part(at)))
     const last = await planHandOut(context, part(at))
     const given_ = merged(progress.given, last.given)
     const created = progress.created + last.created
@@ -94,10 +95,10 @@ export const bulkAssign = operation({
 })
 
 /** A commit of its own, run again when it loses a race. */
-async function handOutPart(context: Context, progress: Progress, plan: () => Promise<HandedOut>): Promise<void> {
+async function handOutPart(context: Context, progress: Progress, mode: Mode, plan: () => Promise<HandedOut>): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     const part = await plan()
-    const batch = batchChange(context, progress, 'round_robin', part.created)
+    const batch = batchChange(context, progress, mode, part.created)
     try {
       if (part.created > 0)
         await context.store.commit(
@@ -156,10 +157,10 @@ async function whoMay(context: Context, { mode, userIds, filter }: Input): Promi
 }
 
 /** Which contacts are meant, each once. */
-async function whichOf({ store }: Context, { contactIds, filter }: Input): Promise<{ id: string; place: number }[]> {
+async function whichOf({ store }: Context, { mode, contactIds, filter }: Input): Promise<{ id: string; place: number }[]> {
   if (filter === undefined) return [...new Set(contactIds)].map((id, place) => ({ id, place }))
   const { owner, importId, limit = 100_000 } = filter
-  const found: { id: string; createdAt: string }[] = []
+  const found: { id: string; createdAt: string; leadScore: number }[] = []
   for (let cursor: string | null = null; ; ) {
     const page: Page<ContactRow> = await store.list(Contact, {
       filter: [
@@ -170,10 +171,13 @@ async function whichOf({ store }: Context, { contactIds, filter }: Input): Promi
       cursor,
       limit: 200,
     })
-    for (const { id, createdAt } of page.items) found.push({ id, createdAt })
+    for (const { id, createdAt, leadScore } of page.items) found.push({ id, createdAt, leadScore })
     if (page.nextCursor === null) break
     cursor = page.nextCursor
   }
   found.sort((a, b) => (a.createdAt === b.createdAt ? (a.id < b.id ? -1 : 1) : a.createdAt < b.createdAt ? -1 : 1))
-  return found.slice(0, limit).map(({ id }, place) => ({ id, place }))
+  const taken = found.slice(0, limit)
+  // the best first over all commits of the call, not only within each
+  if (mode === 'lead_score') taken.sort((a, b) => b.leadScore - a.leadScore || (a.id < b.id ? -1 : 1))
+  return taken.map(({ id }, place) => ({ id, place }))
 }

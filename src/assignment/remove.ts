@@ -115,11 +115,27 @@ export async function planWithoutContact(context: Context, contactId: string): P
 }
 
 /** What another score of a contact makes of the loads of those who have it. */
-export async function planScore(context: Context, contactId: string, by: number): Promise<Change[]> {
-  if (by === 0) return []
-  const { items } = await context.store.list(ContactAssignment, { index: 'byContact', where: { contactId, status: 'active' }, limit: 200 })
+export const planScore = (context: Context, contactId: string, by: number): Promise<Change[]> =>
+  planScores(context, new Map([[contactId, by]]))
+
+/** The same for several contacts of one commit, in hundredths by contact: whoever has two of them has one row that moves. */
+export async function planScores(context: Context, moved: ReadonlyMap<string, number>): Promise<Change[]> {
+  const ids = [...moved].flatMap(([id, by]) => (by === 0 ? [] : [id]))
+  if (ids.length === 0) return []
+  const rows: ContactAssignmentRow[] = []
+  for (let cursor: string | null = null; ; ) {
+    const page: Page<ContactAssignmentRow> = await context.store.list(ContactAssignment, {
+      index: 'byContact',
+      where: { contactId: ids, status: 'active' },
+      cursor,
+      limit: 200,
+    })
+    rows.push(...page.items)
+    if (page.nextCursor === null) break
+    cursor = page.nextCursor
+  }
   const ledger = openLedger(context)
-  await ledger.read(items.map(({ userId }) => userId))
-  for (const { userId } of items) ledger.move(userId, { score: by })
+  await ledger.read(rows.map(({ userId }) => userId))
+  for (const { userId, contactId } of rows) ledger.move(userId, { score: moved.get(contactId) ?? 0 })
   return ledger.changes()
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { planScore, planWithoutContact } from '../assignment/remove.ts'
+import { planScore, planScores, planWithoutContact } from '../assignment/remove.ts'
 import { type Change, create, insert, patched, remove, update } from '../kernel/change.ts'
 import type { Context } from '../kernel/context.ts'
 import { type Entity, fold } from '../kernel/entity.ts'
@@ -107,6 +107,9 @@ async function planChunk(context: Context, { importId, chunk, onDuplicate, dryRu
   const known = await byEmail(context, emails)
   const first = dryRun ? 1 : await store.next(Contact.name, chunk.length)
   const changes = new Map<string, Change[]>()
+  /** Fields of rows that were there, as lines of this chunk changed them. */
+  const altered = new Map<string, Fields>()
+  const scores = new Map<string, number>()
   const fresh = new Map<string, ContactRow>()
   for (const [at, { fields }] of chunk.entries()) {
     const email = fields.email == null ? null : fold(fields.email)
@@ -124,10 +127,11 @@ async function planChunk(context: Context, { importId, chunk, onDuplicate, dryRu
         changes.set(before.id, [insert(Contact, Contact.derive(again))])
         continue
       }
-      const after = patched(Contact, before, fields as Partial<ContactRow>, now)
-      const change = update(Contact, before, after)
-      known.set(email, before)
-      changes.set(before.id, [change, ...(await kept(context, { importId, before, after, fields }))])
+      const all = { ...altered.get(before.id), ...fields }
+      altered.set(before.id, all)
+      const after = patched(Contact, before, all as Partial<ContactRow>, now)
+      scores.set(before.id, Math.round(after.leadScore * 100) - Math.round(before.leadScore * 100))
+      changes.set(before.id, [update(Contact, before, after), await kept(context, { importId, before, after, fields: all })])
       continue
     }
     counts.created += 1
@@ -138,28 +142,26 @@ async function planChunk(context: Context, { importId, chunk, onDuplicate, dryRu
     }
     changes.set(row.id, [insert(Contact, row)])
   }
-  return [...changes.values()].flat()
+  return [...[...changes.values()].flat(), ...(await planScores(context, scores))]
 }
 
-/** What the row was, and what another score makes of its owners' loads. */
+/** What the row was before this import. */
 async function kept(
   context: Context,
   { importId, before, after, fields }: { importId: string; before: ContactRow; after: ContactRow; fields: Fields },
-): Promise<Change[]> {
+): Promise<Change> {
   const { store, now } = context
   const id = `${before.id} ${importId}`
   const old = Object.fromEntries(Object.keys(fields).map((field) => [field, before[field as keyof ContactRow]]))
   const row = await store.get(ContactImportChange, id)
-  const score = Math.round(after.leadScore * 100) - Math.round(before.leadScore * 100)
-  const loads = await planScore(context, before.id, score)
   if (row !== null) {
     const next = patched(ContactImportChange, row, { left: after.version, before: { ...old, ...row.before } }, now)
-    return [update(ContactImportChange, row, next), ...loads]
+    return update(ContactImportChange, row, next)
   }
-  return [
-    insert(ContactImportChange, create(ContactImportChange, id, { importId, contactId: before.id, left: after.version, before: old }, now)),
-    ...loads,
-  ]
+  return insert(
+    ContactImportChange,
+    create(ContactImportChange, id, { importId, contactId: before.id, left: after.version, before: old }, now),
+  )
 }
 
 async function byEmail({ store }: Context, emails: readonly string[]): Promise<Map<string, ContactRow>> {
@@ -205,6 +207,8 @@ export const undoImport = operation({
     if (state === null) throw new AppError('not_found', 'import_not_found', 'There is no such import.')
     if (state.undoneAt !== null) throw new AppError('conflict', 'already_undone', 'This import was already undone.')
     const done = await context.once('undo', async () => ({ removed: 0, restored: 0, kept: 0 }))
+    // a lost race runs this again, and what is kept is met again
+    done.kept = 0
     const meta = () => metaOf(context, undoImport.name, { entity: { type: ContactImport.name, id: importId } })
     for (let cursor: string | null = null; ; ) {
       const page: Page<ContactRow> = await store.list(Contact, { index: 'byImport', where: { importId }, cursor, limit: 100 })

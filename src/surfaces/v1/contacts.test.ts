@@ -180,6 +180,22 @@ describe('an import', () => {
     expect((await sales.post(`/v1/contacts/imports/${randomUUID()}/undo`)).body.code).toBe('import_not_found')
   })
 
+  test('updates several contacts of one person in one file, and one of them twice', async () => {
+    const ids: string[] = []
+    for (const name of ['a', 'b']) {
+      const made = await sales.post('/v1/contacts', { email: `pair-${name}@example.org`, leadScore: 1 })
+      ids.push(made.body.id as unknown as string)
+    }
+    const given = await sales.post(`/api/admin/users/${sales.owner.id}/assign-contacts`, { contact_ids: ids })
+    expect(given.body).toMatchObject({ success_count: 2 })
+    const lines = 'pair-a@example.org,5,First\npair-b@example.org,6,\npair-a@example.org,7,\n'
+    const answer = await upload(`email,lead_score,company\n${lines}`, '?onDuplicate=update')
+    expect(answer).toMatchObject({ status: 201, body: { created: 0, updated: 3, failed: 0 } })
+    expect(await items('email=pair-a@example.org')).toMatchObject([{ company: 'First', leadScore: 7 }])
+    expect((await sales.post(`/v1/contacts/imports/${answer.body.importId}/undo`)).body).toMatchObject({ restored: 2, kept: 0 })
+    expect(await items('email=pair-a@example.org')).toMatchObject([{ company: null, leadScore: 1 }])
+  })
+
   test('an export is read in again, and holds no formula', async () => {
     await sales.post('/v1/contacts', { firstName: '=cmd|calc' })
     const { headers, text } = await sales.get('/v1/contacts/export')

@@ -47,3 +47,15 @@ test('off is no limit', () => {
   const { took } = limited(null)
   expect(Array.from({ length: 5000 }, () => took('a')).every(Boolean)).toBe(true)
 })
+
+test('what is left is told, and a share under a name of its own takes nothing from the other', () => {
+  const take = createRateLimit(3, () => 0)
+  expect(take('a')).toEqual({ limit: 3, remaining: 2, resetSeconds: 20 })
+  const upload = { name: 'upload', perMinute: 2 }
+  expect([take('a', upload), take('a', upload)].map(({ limit, remaining }) => [limit, remaining])).toEqual([
+    [2, 1],
+    [2, 0],
+  ])
+  expect(() => take('a', upload)).toThrow()
+  expect(take('a').remaining).toBe(1)
+})

@@ -44,6 +44,8 @@ export type RouteOptions<O> = {
   compress?: true
   /** A door of this route's own, before the body is read: throws to refuse. May commit, for counters that a restart must not forget. */
   admit?(asked: { runtime: Runtime; principal: Principal; origin: Origin }): Promise<void>
+  /** A share of requests a minute of its own, under this name, instead of the standard one. */
+  rate?: { name: string; perMinute: number }
   /** Outside the per-user rate limit. */
   unlimited?: true
   /** Answers before the server is ready and while it stops. */
@@ -97,6 +99,10 @@ export type Surface = {
   anyMediaType: boolean
   /** Paths that end in a slash work without it too. */
   slashMayLack?: true
+  /** Every reply says what is left of the caller's share of requests: `X-RateLimit-Limit`, `-Remaining`, `-Reset` (unix seconds). */
+  showsRate?: true
+  /** What an Idempotency-Key may be, where it is not 1 to 255 visible ASCII characters. */
+  idempotencyKey?: RegExp
   /** A known path with a method it lacks: 405, or 404 as for an unknown path. */
   wrongMethod: 405 | 404
   /** A credential that comes along to a public route is looked at: a bad one is refused, a good one says who asks. Absent: public routes look at none. */

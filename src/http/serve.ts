@@ -6,6 +6,7 @@ import type { StoredReply } from '../kernel/idempotency.ts'
 import type { AnyOperation } from '../kernel/operation.ts'
 import { perform, recordDenial } from '../kernel/perform.ts'
 import { principalOf } from './authenticate.ts'
+import { type Rate, type Share, wholeShare } from './limits.ts'
 import type { ServerParts } from './parts.ts'
 import type { Reply, Route, RouteOptions, Surface } from './route.ts'
 import { defaultInput, idempotencyOf, wireRequest } from './wire.ts'
@@ -14,21 +15,34 @@ import { defaultInput, idempotencyOf, wireRequest } from './wire.ts'
 export const noStreams = () =>
   new AppError('unsupported', 'streams_unsupported', 'Event streams and WebSockets do not work here: read GET /v1/audit from time to time.')
 
-type Placed = { surface: Surface; route: Route; take(principal: string): void }
+type Placed = { surface: Surface; route: Route; take(principal: string, rate?: Rate): Share }
 
 /** Puts one line of a surface's table in front of its operation. */
 export function addRoute(app: FastifyInstance, parts: ServerParts, { surface, route, take }: Placed): void {
   const { operation, options } = route
 
   /** Says who asks, and refuses whom the tenant's licence does. */
-  async function enter(request: FastifyRequest): Promise<void> {
+  async function enter(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { holdfast } = request
     holdfast.authenticated = await principalOf(parts.runtime, parts.keys, credentialsOf(request))
     const { principal, licence } = holdfast.authenticated
-    if (options.unlimited !== true) take(`${principal.kind} ${principal.id}`)
+    if (options.unlimited !== true) count(reply, `${principal.kind} ${principal.id}`)
     if (licence === null || operation.always === true) return
     await recordDenial(parts.runtime, operation.name, { actor: principal, origin: holdfast.origin }, licence)
     throw licence
+  }
+
+  /** Takes one request of the share, and says what is left. */
+  function count(reply: FastifyReply, who: string): void {
+    if (surface.showsRate === true)
+      show(reply, { ...wholeShare(parts.settings.requestsPerMinute, options.rate), remaining: 0, resetSeconds: 60 })
+    const share = take(who, options.rate)
+    if (surface.showsRate === true) show(reply, share)
+  }
+
+  const show = (reply: FastifyReply, { limit, remaining, resetSeconds }: Share): void => {
+    const reset = Math.ceil(parts.runtime.clock.realMs() / 1000) + resetSeconds
+    reply.header('X-RateLimit-Limit', limit).header('X-RateLimit-Remaining', remaining).header('X-RateLimit-Reset', reset)
   }
 
   const declared: RouteOptionsOf = {
@@ -36,14 +50,15 @@ export function addRoute(app: FastifyInstance, parts: ServerParts, { surface, ro
     url: route.path,
     bodyLimit: options.bodyLimit ?? surface.bodyLimit,
     // before the body is read, so that a stranger's body is never looked at
-    onRequest: async (request) => {
+    onRequest: async (request, reply) => {
       const { holdfast } = request
+      if (surface.showsRate === true) show(reply, wholeShare(parts.settings.requestsPerMinute, options.rate))
       Object.assign(holdfast, { surface, operation: operation.name })
       holdfast.origin.surface = surface.name
       const why = options.evenUnready === true ? null : parts.unready()
       if (why !== null) throw why
       const isAsked = !isOpen(operation, parts) || (surface.knowsCallers === true && hasCredential(request))
-      if (isAsked) await enter(request)
+      if (isAsked) await enter(request, reply)
       const { principal } = holdfast.authenticated
       await options.admit?.({ runtime: parts.runtime, principal, origin: holdfast.origin })
     },
@@ -70,7 +85,9 @@ async function serve(
   if (options.stream !== undefined && !parts.settings.streams) throw noStreams()
   const wire = wireRequest(request, surface, route, { principal: authenticated.principal, origin })
   const idempotency =
-    options.notIdempotent === true || operation.readOnly === true ? null : idempotencyOf(wire, request.url.split('?')[0] ?? '')
+    options.notIdempotent === true || operation.readOnly === true
+      ? null
+      : idempotencyOf(wire, request.url.split('?')[0] ?? '', surface.idempotencyKey)
   const performed = await perform(runtime, operation, {
     actor: authenticated.principal,
     origin,

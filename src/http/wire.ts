@@ -68,12 +68,18 @@ function versionOf(header: string | undefined): number | null {
   })
 }
 
+const visible = /^[\x21-\x7e]{1,255}$/
+
 /** The idempotency of a call, or null without the header. Errors: `idempotency_key_invalid`. */
-export function idempotencyOf(request: WireRequest, path: string): IdempotencyCall | null {
+export function idempotencyOf(request: WireRequest, path: string, allowed = visible): IdempotencyCall | null {
   const key = request.headers['idempotency-key']
   if (key === undefined || request.method === 'GET') return null
-  if (!/^[\x21-\x7e]{1,255}$/.test(key))
-    throw new AppError('unprocessable', 'idempotency_key_invalid', 'Idempotency-Key must be 1 to 255 visible ASCII characters.')
+  if (!allowed.test(key))
+    throw new AppError(
+      'unprocessable',
+      'idempotency_key_invalid',
+      allowed === visible ? 'Idempotency-Key must be 1 to 255 visible ASCII characters.' : 'Idempotency-Key is too long or not printable.',
+    )
   const body = Buffer.isBuffer(request.body) ? sha256(request.body) : ((request.body ?? null) as Json)
   const digest = sha256(canonical({ body, query: request.query }))
   return { key, method: request.method, path, bodyDigest: digest }

@@ -6,7 +6,7 @@ import { fold } from '../kernel/entity.ts'
 import { AppError } from '../kernel/errors.ts'
 import { isUuid } from '../kernel/id.ts'
 import { operation, type Taken } from '../kernel/operation.ts'
-import { User } from '../user/entity.ts'
+import { Credential, User } from '../user/entity.ts'
 import { planUser, type UserRow } from '../user/plan.ts'
 import { planUpdate } from '../user/plan-update.ts'
 import { blankProfile, Profile, type ProfileRow } from './entity.ts'
@@ -173,7 +173,13 @@ export const updatePerson = operation({
     const planned = await planUpdate(context, before, { ...patch, ...fullNameOf(before, profile, names) })
     const changes: Change[] = [...planned.changes, ...planProfile(profile, names, { userId, now })]
     const after = profile === null ? undefined : patched(Profile, profile, names, now)
-    return { output: { user: personOf(context, planned.user, after) }, changes, store, entity: { type: User.name, id: userId } }
+    const { lastLoginAt = null } = (await store.get(Credential, userId)) ?? {}
+    return {
+      output: { user: { ...personOf(context, planned.user, after), lastLoginAt } },
+      changes,
+      store,
+      entity: { type: User.name, id: userId },
+    }
   },
 })
 

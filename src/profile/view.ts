@@ -2,8 +2,9 @@ import { z } from 'zod'
 import { readAll } from '../assignment/ledger.ts'
 import { cutName } from '../assignment/list.ts'
 import type { Context } from '../kernel/context.ts'
+import type { Entity } from '../kernel/entity.ts'
 import type { Page } from '../kernel/page.ts'
-import { User } from '../user/entity.ts'
+import { Credential, User } from '../user/entity.ts'
 import type { UserRow } from '../user/plan.ts'
 import { blankProfile, location, Profile, type ProfileRow, preferences } from './entity.ts'
 
@@ -145,7 +146,11 @@ export async function peopleOf(context: Pick<Context, 'store'>, users: readonly 
     context,
     users.map(({ id }) => id),
   )
-  return users.map((user) => personOf(context, user, profiles.get(user.id)))
+  const credentials = await readAll<Entity<typeof Credential>>(
+    context.store,
+    users.map(({ id }) => ({ type: Credential, id })),
+  )
+  return users.map((user, at) => ({ ...personOf(context, user, profiles.get(user.id)), lastLoginAt: credentials[at]?.lastLoginAt ?? null }))
 }
 
 /** A profile with what follows from elsewhere: the manager, the people below, what the role may. */

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { readAll } from '../assignment/ledger.ts'
+import { everyRow } from '../contact/visible.ts'
 import { type Change, check, create, insert, patched, remove, update } from '../kernel/change.ts'
 import type { Context } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
@@ -219,13 +220,13 @@ export const removeTeam = operation({
     const context = await entered(caller, place)
     const { team } = await readableTeam(context, teamId)
     const members = await membersOf(context, teamId)
-    const invitations = await context.store.list(TeamInvitation, { index: 'byTeam', where: { teamId }, limit: 200 })
+    const invitations = await everyRow(context.store, TeamInvitation, { index: 'byTeam', where: { teamId } })
     return {
       output: null,
       changes: [
         remove(Team, team),
         ...members.map((row) => remove(TeamMember, row)),
-        ...invitations.items.map((row) => remove(TeamInvitation, row)),
+        ...invitations.map((row) => remove(TeamInvitation, row)),
       ],
       store: context.store,
       entity: { type: Team.name, id: teamId },

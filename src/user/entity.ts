@@ -71,13 +71,15 @@ export const Credential = entity('credential', {
     totpPending: z.string().nullable(),
     totpLastStep: z.int().nullable(),
     recoveryDigests: z.array(z.string()),
+    /** The newest sign-in on a surface that shows it. Real time. */
+    lastLoginAt: z.iso.datetime({ precision: 3 }).nullable(),
   },
   belongsTo: { id: 'user' },
   erased: 'remove',
-  onward: ['sessionEpoch', 'totpLastStep'],
+  onward: ['sessionEpoch', 'totpLastStep', 'lastLoginAt'],
   secret: ['passwordHash', 'totpSecret', 'totpPending', 'recoveryDigests'],
   sealed: ['totpSecret', 'totpPending'],
-  internal: ['mustChangePassword', 'sessionEpoch', 'totpLastStep'],
+  internal: ['mustChangePassword', 'sessionEpoch', 'totpLastStep', 'lastLoginAt'],
 })
 
 /** The credential of someone new. `passwordHash` null = invited: nobody can sign in until a password is set. */
@@ -97,6 +99,7 @@ export const newCredential = (
       totpPending: null,
       totpLastStep: null,
       recoveryDigests: [],
+      lastLoginAt: null,
     },
     now,
   )

@@ -49,7 +49,7 @@ describe('signing in', () => {
     expect(await login({ email: username, password: goodPassword })).toMatchObject(refused)
     expect(await login({ password: 'x' })).toMatchObject({
       status: 400,
-      body: { code: 'invalid', detail: 'Missing required fields: login' },
+      body: { code: 'invalid', detail: 'Missing required fields: email' },
     })
   })
 
@@ -58,6 +58,9 @@ describe('signing in', () => {
     const answer = await login({ email: String(made.email), password: goodPassword })
     expect(answer).toMatchObject({ status: 200, body: { success: true, user: { userId: made.userId, role: 'user', firstName: 'Nora' } } })
     expect((answer.body.user as Loose).permissions).toContain('checklist.create')
+    expect(Date.parse(String((answer.body.user as Loose).lastLoginAt))).toBeGreaterThan(0)
+    const seen = await send('GET', `/users?userId=${made.userId}`)
+    expect([seen.body.user?.lastLoginAt, seen.body.user?.revision]).toEqual([(answer.body.user as Loose).lastLoginAt, 1])
     const claims = JSON.parse(Buffer.from(String(answer.body.token).split('.')[1], 'base64url').toString())
     expect(claims.exp - claims.iat).toBe(3_600)
     const refresh = () => server.send('POST', '/api/auth/refresh', { body: { refreshToken: answer.body.refreshToken } })
@@ -196,6 +199,27 @@ test('an Idempotency-Key has one effect, and belongs to one request', async () =
   const [first, second] = [await post(body), await post(body)]
   expect(second.text).toBe(first.text)
   expect(await post(newcomer())).toMatchObject({ status: 409, body: { code: 'idempotency_key_reused' } })
+})
+
+test('an Idempotency-Key has 1 to 200 printable characters', async () => {
+  const post = (key: string) =>
+    server.send('POST', '/api/users', { token: owner.token, body: newcomer(), headers: { 'idempotency-key': key } })
+  expect(await post('x'.repeat(201))).toMatchObject({ status: 400, body: { code: 'invalid' } })
+  expect(await post('ü')).toMatchObject({ status: 400, body: { code: 'invalid' } })
+  for (const key of ['x'.repeat(200), 'a key of words']) expect((await post(key)).status).toBe(201)
+})
+
+test('every reply says what is left of the share of requests, refusals too', async () => {
+  for (const answer of [
+    await send('GET', '/users'),
+    await send('GET', '/users?userId=nobody'),
+    await login({ email: 'nobody', password: 'x' }),
+    await server.send('GET', '/api/users'),
+  ]) {
+    const { 'x-ratelimit-limit': limit, 'x-ratelimit-remaining': remaining, 'x-ratelimit-reset': reset } = answer.headers
+    expect([Number(limit), Number(remaining)]).toEqual([1_000, 1_000])
+    expect(Number(reset)).toBeGreaterThan(1_700_000_000)
+  }
 })
 
 test('the audit log tells who did what, with what was before, to those who may read it', async () => {

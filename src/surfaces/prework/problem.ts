@@ -19,6 +19,7 @@ const own: Readonly<Record<string, { status?: number; code?: string; detail?: st
   not_found: { detail: 'Not found' },
 }
 
+const signInFields: Readonly<Record<string, string>> = { login: 'email', tenant: 'organizationCode' }
 const signIns = new Set(['pre-work.sign-in', 'session.create'])
 
 const codeOf = (message: string): string =>
@@ -27,16 +28,17 @@ const codeOf = (message: string): string =>
 /** An error in this dialect (contracts/prework.md section 1). */
 export function problem(error: AppError, asked: Parameters<Surface['problem']>[1]): Answer {
   const { code, kind } = error
-  if (
-    asked.operation !== null &&
-    signIns.has(asked.operation) &&
-    (code === 'throttled' || code === 'invalid_credentials' || code === 'second_factor_required')
-  )
+  const isSignIn = asked.operation !== null && signIns.has(asked.operation)
+  if (isSignIn && (code === 'throttled' || code === 'invalid_credentials' || code === 'second_factor_required'))
     return { status: 401, code: 'invalid_credentials', detail: 'Invalid credentials', extra: { errors: undefined } }
   const said = own[code]
   const status = code === 'submission_incomplete' ? 422 : (said?.status ?? statuses[kind] ?? statusOf[kind])
   const isInvalid = code === 'validation_failed' || code === 'bad_cursor' || code === 'weak_password'
-  const errors = error.errors?.map(({ field, message }) => ({ field, message, code: codeOf(message) }))
+  const errors = error.errors?.map(({ field, message }) => ({
+    field: isSignIn ? (signInFields[field] ?? field) : field,
+    message,
+    code: codeOf(message),
+  }))
   const missing = errors?.filter((one) => one.code === 'required').map(({ field }) => field) ?? []
   const incomplete = code === 'submission_incomplete'
   return {

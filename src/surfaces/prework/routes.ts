@@ -12,6 +12,8 @@ export const prework: Surface = {
   emptyBody: 'object',
   anyMediaType: false,
   wrongMethod: 405,
+  showsRate: true,
+  idempotencyKey: /^[\x20-\x7e]{1,200}$/,
   problem,
   routes: [...peopleRoutes, ...teamRoutes, ...checklistRoutes],
 }

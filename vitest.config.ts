@@ -10,7 +10,7 @@ const shared = {
 }
 
 /** Tests of features run on a whole server, and so on every engine; the rest chooses its storage itself. */
-const features = globSync('src/**/*.test.ts').filter((path) => /\bstart(TestServer|Crm|Workday)\b/.test(readFileSync(path, 'utf8')))
+const features = globSync('src/**/*.test.ts').filter((path) => /\bstart(TestServer|Crm|Workday|Sales)\b/.test(readFileSync(path, 'utf8')))
 
 /** `npm run test:engines` runs the feature tests on the other engines too; the engines' own tests and the contract always run on all three. */
 const engines = (process.env.HOLDFAST_TEST_ENGINES ?? 'sqlite').split(',')

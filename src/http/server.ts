@@ -7,6 +7,7 @@ import { fail, refuseConnection } from './fail.ts'
 import { createFollow } from './follow.ts'
 import { apiHeaders } from './headers.ts'
 import { createRateLimit } from './limits.ts'
+import { addOnboardingPage, onboardingPages } from './onboarding-page.ts'
 import { type ServerParts, visitOf } from './parts.ts'
 import { addRoute, noStreams, refuseOtherMethods } from './serve.ts'
 
@@ -66,9 +67,10 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     done()
   })
   addDocs(app)
+  addOnboardingPage(app)
   for (const surface of surfaces) refuseOtherMethods(app, surface)
   const [first] = surfaces
-  if (first !== undefined) refuseOtherMethods(app, first, docsRoutes)
+  if (first !== undefined) refuseOtherMethods(app, first, [...docsRoutes, ...onboardingPages])
   return app
 }
 

@@ -1,0 +1,42 @@
+import { readFile } from 'node:fs/promises'
+import type { FastifyInstance } from 'fastify'
+import { notFound } from '../kernel/errors.ts'
+import { pageHeaders } from './headers.ts'
+
+const files: Readonly<Record<string, string>> = {
+  'onboarding.js': 'text/javascript; charset=utf-8',
+  'onboarding.css': 'text/css; charset=utf-8',
+}
+
+export const onboardingPages = ['/o/:token', '/o/assets/:file'].map((path) => ({ method: 'GET' as const, path }))
+
+/** The same for every token: it looks up and counts nothing. What it loads asks, once a person is there. */
+const page = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>Welcome</title>
+<link rel="icon" type="image/png" href="/docs/assets/favicon.png">
+<link rel="stylesheet" href="/o/assets/onboarding.css">
+<script defer src="/o/assets/onboarding.js"></script>
+</head>
+<body>
+<main id="page" aria-live="polite"><noscript>This page needs JavaScript.</noscript></main>
+</body>
+</html>
+`
+
+/** The page behind an onboarding link (contracts/salesbrain.md section 6). */
+export function addOnboardingPage(app: FastifyInstance): void {
+  const headers = { ...pageHeaders, 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' }
+  app.get('/o/:token', async (_request, reply) => reply.headers(headers).header('Content-Type', 'text/html; charset=utf-8').send(page))
+  app.get('/o/assets/:file', async (request, reply) => {
+    const { file } = request.params as { file: string }
+    const type = Object.hasOwn(files, file) ? files[file] : undefined
+    if (type === undefined) throw notFound()
+    const body = await readFile(new URL(`./pages/${file}`, import.meta.url))
+    return reply.headers({ ...headers, 'Cache-Control': 'public, max-age=3600', 'Content-Type': type }).send(body)
+  })
+}

@@ -34,6 +34,8 @@ export type Config = KeyConfig & {
   preserve: PreserveSettings
   webhooks: { allowPrivate: boolean }
   onboardingMissesPerMinute: number
+  /** `emf`: business metrics go to standard output too, in CloudWatch's embedded metric format. */
+  metrics: 'off' | 'emf'
   /** `HOLDFAST_TEST_CLOCK`, milliseconds; only with NODE_ENV=test. */
   testClockMs: number | null
   /** Settings that are set and do nothing, in words for the operator: nobody shall believe in a backup that is not made. */
@@ -96,6 +98,7 @@ export function readConfig(environment: Environment): Config {
       file: text('HOLDFAST_PERSISTENT_FILE') === null ? null : resolve(text('HOLDFAST_PERSISTENT_FILE') ?? ''),
       monitorSeconds: number('HOLDFAST_MONITOR_SECONDS', 60, [0, 86_400]),
     },
+    metrics: oneOf('HOLDFAST_METRICS', text('HOLDFAST_METRICS'), ['off', 'emf']) === 'emf' ? 'emf' : 'off',
     onboardingMissesPerMinute: number('HOLDFAST_ONBOARDING_MISSES_PER_MINUTE', 20, [1, 100_000]),
     webhooks: { allowPrivate: oneOf('HOLDFAST_WEBHOOK_PRIVATE', text('HOLDFAST_WEBHOOK_PRIVATE'), ['off', 'on']) === 'on' },
     testClockMs: environment.NODE_ENV === 'test' ? timeOf(text('HOLDFAST_TEST_CLOCK')) : null,
@@ -104,7 +107,7 @@ export function readConfig(environment: Environment): Config {
 }
 
 const known = new Set(
-  'HOST PORT DATA KEY KEY_FORMER KMS_KEY KEY_WRAPPED KEY_WRAPPED_FORMER TENANT OWNER_USERNAME OWNER_PASSWORD STORAGE SURFACES CORS_ORIGINS TRUST_PROXY RATE_LIMIT ACCESS_TOKEN_SECONDS PUBLIC_URL HASH_MEMORY_KIB HASH_ITERATIONS BACKUP BACKUP_MODE BACKUP_SCHEDULE BACKUP_KEEP LOG_LEVEL TEST_CLOCK VANTAGEPOINT_TENANT VANTAGEPOINT_DOCS_URL VANTAGEPOINT_DOCS_TOKEN FSM_OPEN_SETUP FSM_SETUP_PER_HOUR FSM_TOKEN_MISSES_PER_MINUTE FSM_TOKEN_URL PERSISTENT_FILE MONITOR_SECONDS WEBHOOK_PRIVATE ONBOARDING_MISSES_PER_MINUTE'
+  'HOST PORT DATA KEY KEY_FORMER KMS_KEY KEY_WRAPPED KEY_WRAPPED_FORMER TENANT OWNER_USERNAME OWNER_PASSWORD STORAGE SURFACES CORS_ORIGINS TRUST_PROXY RATE_LIMIT ACCESS_TOKEN_SECONDS PUBLIC_URL HASH_MEMORY_KIB HASH_ITERATIONS BACKUP BACKUP_MODE BACKUP_SCHEDULE BACKUP_KEEP LOG_LEVEL TEST_CLOCK VANTAGEPOINT_TENANT VANTAGEPOINT_DOCS_URL VANTAGEPOINT_DOCS_TOKEN FSM_OPEN_SETUP FSM_SETUP_PER_HOUR FSM_TOKEN_MISSES_PER_MINUTE FSM_TOKEN_URL PERSISTENT_FILE MONITOR_SECONDS WEBHOOK_PRIVATE ONBOARDING_MISSES_PER_MINUTE METRICS'
     .split(' ')
     .map((name) => `HOLDFAST_${name}`),
 )

@@ -25,13 +25,15 @@ import { idSource } from './kernel/id.ts'
 import { createSealer } from './kernel/seal.ts'
 import type { Logger } from './kernel/services.ts'
 import { isWithoutKey, type MasterKeys, openMasterKeys, removeKeyFile } from './master-key.ts'
+import { writeEmf } from './metrics/emf.ts'
+import { tell } from './metrics/series.ts'
 import { backupKeys, type Mended, openStorage, type RecoveryOptions, recoverAside, toldOf } from './recovery.ts'
 import { ensureFirstTenant, type FirstOwner } from './session/first-start.ts'
 import { createHasher, type Hasher } from './session/hasher.ts'
 import { type KeyRing, openKeyRing } from './session/key-ring.ts'
 import { closable } from './storage/closable.ts'
 import { type Pause, pausable } from './storage/pausable.ts'
-import type { Storage } from './storage/port.ts'
+import { Conflict, type Storage } from './storage/port.ts'
 import { networkFileSystem } from './storage/sqlite/folder.ts'
 import { type Committed, timed } from './storage/timed.ts'
 import type { StorageConfig } from './storage-config.ts'
@@ -103,10 +105,19 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
     },
   )
   const { storage: held, pause } = pausable(engine)
-  const storage = timed(held, (seconds, commit) => {
-    metrics.committed(seconds)
-    options.committed?.(seconds, commit)
-  })
+  const storage = timed(
+    held,
+    (seconds, commit) => {
+      metrics.committed(seconds)
+      tell('holdfast_database_operation_duration_seconds', commit.tenantId, { operation: 'commit', status: 'success' }, seconds)
+      options.committed?.(seconds, commit)
+    },
+    (tenantId, error) => {
+      const labels = { operation: 'commit', error_type: error instanceof Conflict ? 'conflict' : 'failed' }
+      tell('holdfast_database_operation_errors_total', tenantId, labels)
+    },
+  )
+  const stopEmf = config.metrics === 'emf' ? writeEmf((line) => process.stdout.write(line), Date.now) : null
   let backups: OpenBackups | null = null
   try {
     const sealer = createSealer(masterKey, former)
@@ -167,11 +178,13 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
     const close = async (): Promise<void> => {
       await backups?.stop()
       await storage.close()
+      stopEmf?.()
     }
     return { runtime, keys, hasher, health, metrics, firstOwner, mended, backups, setup: { config, masterKeys }, pause, close }
   } catch (error) {
     await backups?.stop()
     await storage.close()
+    stopEmf?.()
     throw error
   }
 }
@@ -262,12 +275,13 @@ function surfacesOf(config: Config, holdfast: Pick<Holdfast, 'health' | 'metrics
   let text: string | null = null
   const all: readonly Surface[] = [
     ...served,
-    doorSurface({ version, ...holdfast, description: () => (text ??= JSON.stringify(describe(all))) }),
+    doorSurface({ version, ...holdfast, description: () => (text ??= JSON.stringify(describeSurfaces(all))) }),
   ]
   return all
 }
 
-const describe = (described: readonly Surface[]): OpenApi =>
+/** The API description of these surfaces. */
+export const describeSurfaces = (described: readonly Surface[]): OpenApi =>
   describeApi({
     version,
     surfaces: described,
@@ -278,7 +292,7 @@ const describe = (described: readonly Surface[]): OpenApi =>
 const nameOf = (entity: string): string => entity.replace(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase())
 
 /** The API description of a server with these settings. */
-export const describeServer = (config: Config, holdfast: Holdfast): OpenApi => describe(surfacesOf(config, holdfast))
+export const describeServer = (config: Config, holdfast: Holdfast): OpenApi => describeSurfaces(surfacesOf(config, holdfast))
 
 /** The name of the network file system that the folder is on, or null. */
 export const networkFileSystemOf = (folder: string): string | null => networkFileSystem(statfsSync(folder).type)

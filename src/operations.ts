@@ -68,6 +68,7 @@ import { getLeaveBalance } from './leave/balance.ts'
 import { decideLeave } from './leave/decide.ts'
 import { listLeave, listLeavePage, listOwnLeave } from './leave/list.ts'
 import { reportLeave } from './leave/report.ts'
+import { tellMetric } from './metrics/operations.ts'
 import { completeLink, decideApproval, listApprovals } from './onboarding/complete.ts'
 import { createLink, extendLink, getLink, getLinkCode, listLinks, revokeLink } from './onboarding/links.ts'
 import { openLink, reportProgress } from './onboarding/public.ts'
@@ -266,6 +267,7 @@ export const operations: readonly AnyOperation[] = [
   acceptInvitation,
   declineInvitation,
   pageAudit,
+  tellMetric,
   listTemplates,
   createTemplate,
   getTemplate,

@@ -125,6 +125,7 @@ const matrix: Record<string, Row> = {
   'submission.get': both({ ...readers, supervisor: 'tenant', manager: 'tenant', member: 'own', ...staffReads }),
   'work.list': both({ ...readers, supervisor: 'tenant', manager: 'tenant', member: 'own', ...staffReads }),
   'work.get': both({ ...readers, supervisor: 'tenant', manager: 'tenant', member: 'own', ...staffReads }),
+  'metrics.tell': both({ ...fieldService, ...staff }),
   'team.analytics': both({ ...readers, supervisor: 'tenant', manager: 'tenant', member: 'own', ...staffReads }),
   'checklist.create': both({ ...administrators, supervisor: 'tenant', manager: 'tenant', member: 'own', ...staff }),
   'checklist.update': both({ ...administrators, supervisor: 'tenant', manager: 'tenant', member: 'own', ...staff }),

@@ -150,6 +150,7 @@ export const permissions = {
   'template:manage': { ...chiefs, ...staff },
   'media:upload': { ...workers, ...staff },
   'export:data': { ...chiefs, auditor: 'tenant', ...staffReads },
+  'metrics:write': { owner: 'tenant', admin: 'tenant', supervisor: 'tenant', manager: 'tenant', member: 'tenant', ...staff },
   'audit:read': { ...readers, ...staffReads },
   'event:read': { ...everyone, ...staffReads },
   'integrity:read': { owner: 'tenant', auditor: 'tenant', ...staffReads },

@@ -7,6 +7,7 @@ import { AppError } from '../kernel/errors.ts'
 import { isUuid } from '../kernel/id.ts'
 import { operation } from '../kernel/operation.ts'
 import type { Page } from '../kernel/page.ts'
+import { tell } from '../metrics/series.ts'
 import { id, listing, revision, text } from '../profile/input.ts'
 import { personNotFound } from '../profile/people.ts'
 import { assertRevision, entered, forbidden, where } from '../profile/place.ts'
@@ -134,6 +135,7 @@ export const createWork = operation({
     )
     return {
       output: { assignment: viewOf(context, row) },
+      after: () => tell('holdfast_team_assignment_created_total', store.tenantId, { priority: row.priority }),
       changes: [
         insert(WorkAssignment, row),
         ...targetsOf(context, row).map((one) => insert(WorkTarget, one)),

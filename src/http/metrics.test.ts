@@ -132,7 +132,7 @@ describe('tenants', () => {
   test('a tenant sees its own series and learns of no other tenant', async () => {
     const { text } = await read(owner)
     expect(text).not.toContain(otherId)
-    expect([...text.matchAll(/tenant="([^"]+)"/g)].map(([, id]) => id)).toEqual([tenantId, tenantId])
+    expect(new Set([...text.matchAll(/tenant="([^"]+)"/g)].map(([, id]) => id))).toEqual(new Set([tenantId]))
   })
 
   test('staff of the platform see all', async () => {

@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { z } from 'zod'
 import { jobStats } from '../job/stats.ts'
 import { operation } from '../kernel/operation.ts'
+import { seriesText } from '../metrics/series.ts'
 import { Session } from '../session/entity.ts'
 import type { HasherStats } from '../session/hasher.ts'
 import type { EngineStats } from '../storage/port.ts'
@@ -168,9 +169,11 @@ export const readMetrics = (metrics: Metrics) =>
     input: z.strictObject({}),
     output: z.string(),
     async run(context) {
+      const met = new Set<string>()
       const lines = { sequence: [] as string[], sessions: [] as string[] }
       for await (const stream of streamsOf(context, true)) {
         if (stream.stream !== stream.tenantId) continue
+        met.add(stream.tenantId)
         const label = `{tenant="${stream.tenantId}"}`
         lines.sequence.push(`holdfast_log_sequence${label} ${stream.head?.sequence ?? 0}`)
         lines.sessions.push(`holdfast_sessions${label} ${await liveSessions(stream, context.realMs)}`)
@@ -179,7 +182,7 @@ export const readMetrics = (metrics: Metrics) =>
         family('holdfast_log_sequence', "Sequence of the newest entry in the tenant's log.", lines.sequence),
         family('holdfast_sessions', "The tenant's sessions that have not expired.", lines.sessions),
       ]
-      return { output: `${await metrics.text()}${families.join('')}` }
+      return { output: `${await metrics.text()}${families.join('')}${seriesText((tenantId) => met.has(tenantId))}` }
     },
   })
 

@@ -4,6 +4,7 @@ import type { Context } from '../kernel/context.ts'
 import type { Entity } from '../kernel/entity.ts'
 import { AppError } from '../kernel/errors.ts'
 import { type Outcome, operation } from '../kernel/operation.ts'
+import { tell } from '../metrics/series.ts'
 import { licenceProblem } from '../tenant/licence.ts'
 import { Credential, User } from '../user/entity.ts'
 import { type Attempt, endSeries, foreseeAttempt, takeAttempt } from './attempt.ts'
@@ -88,7 +89,8 @@ async function signIn(context: Context, { login, password, tenant, code }: z.out
     ...(factorThrottle === null ? [] : [cleared(factorId, factorThrottle)]),
     await credentialAfter(context, credential, password, factor?.patch ?? {}),
   ]
-  return { output: opened.tokens, changes, store, actor, entity: { type: 'session', id: opened.sessionId } }
+  const after = () => tell('holdfast_user_logins_total', store.tenantId, { role: row.role })
+  return { output: opened.tokens, changes, store, actor, entity: { type: 'session', id: opened.sessionId }, after }
 }
 
 /** The stored form belongs to the name: a password that changes while a lost race is run again is asked anew. A refusal takes as long as the dearest stored form that is in use. */

@@ -7,6 +7,7 @@ import { AppError } from '../kernel/errors.ts'
 import { isUuid } from '../kernel/id.ts'
 import { operation } from '../kernel/operation.ts'
 import type { Page } from '../kernel/page.ts'
+import { tell } from '../metrics/series.ts'
 import { id, listing, revision, text } from '../profile/input.ts'
 import { personNotFound } from '../profile/people.ts'
 import { assertRevision, entered, forbidden, where } from '../profile/place.ts'
@@ -148,6 +149,10 @@ export const createTeam = operation({
     const rows = [{ userId: manager, role: 'team_lead' as const }, ...members].map((one) => newMember(now, team.id, one))
     return {
       output: { team: teamShape(context, team), members: await memberShapes(context, rows) },
+      after: () => {
+        tell('holdfast_team_created_total', store.tenantId)
+        tell('holdfast_team_size', store.tenantId, {}, team.memberCount)
+      },
       changes: [insert(Team, team), ...rows.map((row) => insert(TeamMember, row)), ...pinned],
       store,
       entity: { type: Team.name, id: team.id },

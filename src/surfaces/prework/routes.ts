@@ -1,5 +1,6 @@
 import type { Surface } from '../../http/route.ts'
 import { checklistRoutes } from './checklists.ts'
+import { metricRoutes } from './metrics.ts'
 import { peopleRoutes } from './people.ts'
 import { problem } from './problem.ts'
 import { teamRoutes } from './teams.ts'
@@ -15,5 +16,5 @@ export const prework: Surface = {
   showsRate: true,
   idempotencyKey: /^[\x20-\x7e]{1,200}$/,
   problem,
-  routes: [...peopleRoutes, ...teamRoutes, ...checklistRoutes],
+  routes: [...peopleRoutes, ...teamRoutes, ...metricRoutes, ...checklistRoutes],
 }

@@ -153,7 +153,12 @@ function deactivate(world: World, id: string): void {
   const known = world.users.get(id)
   if (!known?.isActive) return
   const version = known.version + 1
-  world.users.set(id, { ...known, version, isActive: false, body: { ...known.body, version, isActive: false, status: 'inactive', updatedAt: null } })
+  world.users.set(id, {
+    ...known,
+    version,
+    isActive: false,
+    body: { ...known.body, version, isActive: false, status: 'inactive', updatedAt: null },
+  })
   for (const session of world.sessions.values()) if (session.login === known.username) session.isOver = true
 }
 

@@ -99,8 +99,8 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
   }
   const { engine, mended } = await openStorage({ config, masterKeys, log, onProblem, recovery: options.recovery ?? {} }).catch(
     (error: unknown) => {
-      // a key that was made a moment ago is not the one of these backups, and would be in the way of the right one
-      if (isNewKey && error instanceof AppError) removeKeyFile(config.dataFolder)
+      // a key that was made a moment ago is not the one of this data, and would be in the way of the right one; one that fits may be another process's by now
+      if (isNewKey && error instanceof AppError && isOtherKeys(error)) removeKeyFile(config.dataFolder)
       throw error
     },
   )
@@ -188,6 +188,8 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
     throw error
   }
 }
+
+const isOtherKeys = ({ code }: AppError): boolean => code === 'wrong_key' || code === 'backup_wrong_key'
 
 /** The audit's entry of a storage that was rebuilt: like every restore it is a commit. */
 async function tellMended({ storage, clock }: Runtime, mended: Mended): Promise<void> {

@@ -48,6 +48,8 @@ export function loadMasterKeys(folder: string): MasterKeys {
   const path = join(folder, fileName)
   if (existsSync(path)) return readKeyFile(path)
   if (existsSync(join(folder, 'holdfast.db'))) {
+    // another process that starts for the first time makes the key before the database: it may have made both since
+    if (existsSync(path)) return readKeyFile(path)
     throw new AppError(
       'internal',
       'missing_key',
@@ -88,7 +90,7 @@ export function keptFormerKeys(folder: string): Buffer[] {
   return names.flatMap((name) => readKeyFile(join(folder, name)).current)
 }
 
-/** Takes away a key that was made for data that turned out to be another key's. Only for a file that this process made, with nothing sealed under it yet. */
+/** Takes away a key that was made at this start for data that turned out to be another key's. Not for any other reason to stop: another process may have begun to seal under it. */
 export const removeKeyFile = (folder: string): void => rmSync(join(folder, fileName), { force: true })
 
 /** Whether opening the master keys makes one. */

@@ -93,7 +93,8 @@ test('damage is found and named: of a file, a manifest, a proof, the log, a head
     await spoilt(name, flip, 'changed')
   await spoilt(`${snapshot}/user.ndjson.zst.age`, (path, good) => writeFileSync(path, good.subarray(0, good.length - 1)), 'truncated')
   await spoilt(`${snapshot}/user.ndjson.zst.age`, (path) => rmSync(path), 'missing')
-  await spoilt('instance.json', (path, good) => writeFileSync(path, good.toString().replace(/"instance": "./, '"instance": "f')), 'foreign')
+  const another = (found: string) => found.slice(0, -1) + (found.endsWith('f') ? 'e' : 'f')
+  await spoilt('instance.json', (path, good) => writeFileSync(path, good.toString().replace(/"instance": "./, another)), 'foreign')
   expect((await verify(ours.token)).body.ok).toBe(true)
 })
 

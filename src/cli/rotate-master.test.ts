@@ -58,6 +58,7 @@ test('every secret field is either sealed, and told to be, or a digest', () => {
     'appointment.customerAccessToken',
     'credential.passwordHash',
     'credential.recoveryDigests',
+    'onboarding_link.tokenDigest',
   ])
   for (const { secret, sealed } of entities) for (const field of sealed) expect(secret.has(field)).toBe(true)
 })

@@ -1,6 +1,6 @@
 import { type Change, create, insert } from '../kernel/change.ts'
 import { toTime } from '../kernel/clock.ts'
-import type { Context, Runtime } from '../kernel/context.ts'
+import type { Runtime } from '../kernel/context.ts'
 import type { JobRow } from './entity.ts'
 import { Job } from './entity.ts'
 
@@ -19,12 +19,6 @@ export type NewJob = {
 type Maker = { newId(): string; nowMs: number; createdBy: string | null }
 
 /** A job's row, and the change that makes it: put it into the commit of what causes it, so that neither is ever without the other. It begins once that commit is durable. */
-export function newJob(context: Context, job: NewJob): { row: JobRow; change: Change } {
-  const { actor, newId, realMs } = context
-  return made({ newId, nowMs: realMs, createdBy: actor.kind === 'user' ? actor.id : null }, job)
-}
-
-/** The same, for work without a request: another job, or a round of the server. */
 export const newSystemJob = ({ ids, clock }: Pick<Runtime, 'ids' | 'clock'>, job: NewJob): { row: JobRow; change: Change } =>
   made({ newId: ids.newId, nowMs: clock.realMs(), createdBy: null }, job)
 

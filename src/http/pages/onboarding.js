@@ -166,4 +166,4 @@ async function start() {
   }
 }
 
-start()
+void start()

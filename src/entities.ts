@@ -6,6 +6,7 @@ import { Campaign } from './campaign/entity.ts'
 import { Checklist, ChecklistTemplate, LiveDocument, WorkAssignment, WorkTarget } from './checklist/entity.ts'
 import { Contact } from './contact/entity.ts'
 import { ContactImport, ContactImportChange } from './contact/import-entity.ts'
+import { Edit, Milestone } from './document/entity.ts'
 import { Employee } from './employee/entity.ts'
 import { Erasure } from './erasure/entity.ts'
 import { Job } from './job/entity.ts'
@@ -49,6 +50,8 @@ export const entities: readonly AnyEntity[] = [
   Profile,
   Checklist,
   LiveDocument,
+  Milestone,
+  Edit,
   ChecklistTemplate,
   WorkAssignment,
   WorkTarget,

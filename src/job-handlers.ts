@@ -1,4 +1,5 @@
+import { documentJobs } from './document/purge.ts'
 import type { JobHandlers } from './job/handler.ts'
 
 /** What the jobs of each kind do, in one list: features that make jobs name their handlers here. */
-export const jobHandlers: JobHandlers = {}
+export const jobHandlers: JobHandlers = { ...documentJobs }

@@ -50,6 +50,8 @@ import { getSummary } from './contact/summary.ts'
 import { getManagerSales, getSalesTeams, listManagers } from './contact/teams.ts'
 import { updateAgent } from './contact/update-agent.ts'
 import { createLead, removeLead, updateLead } from './contact/write-leads.ts'
+import { applyEdit, getDocument, listEdits, readVersion, submitEdit } from './document/operations.ts'
+import { listPresence, sync } from './document/sync.ts'
 import { changeEmployeePassword, signInEmployee } from './employee/account.ts'
 import { activateEmployee, deactivateEmployee, removeEmployee, restoreEmployee } from './employee/activity.ts'
 import { createEmployees } from './employee/bulk.ts'
@@ -351,6 +353,14 @@ export const operations: readonly AnyOperation[] = [
   listHolidays,
   createHoliday,
   removeHoliday,
+
+  getDocument,
+  listEdits,
+  applyEdit,
+  submitEdit,
+  readVersion,
+  sync,
+  listPresence,
 
   createAppointments,
   listAppointments,

@@ -1,6 +1,8 @@
 import { z } from 'zod'
+import { streamOf } from '../document/edit.ts'
 import type { Json } from '../kernel/canonical.ts'
 import type { Context } from '../kernel/context.ts'
+import { isUuid } from '../kernel/id.ts'
 import { operation } from '../kernel/operation.ts'
 import { entered, where } from '../profile/place.ts'
 import type { LogEntry } from '../storage/port.ts'
@@ -46,6 +48,10 @@ const actions: Readonly<Record<string, string>> = {
   'submission.update': 'SUBMISSION_UPDATED',
   'submission.submit': 'SUBMISSION_SUBMITTED',
   'submission.review': 'SUBMISSION_REVIEWED',
+  'document.edit': 'REALTIME_OPERATION_APPLIED',
+  'document.submit': 'REALTIME_OPERATION_APPLIED',
+  'collaboration.join': 'COLLABORATION_SESSION_JOINED',
+  'collaboration.leave': 'COLLABORATION_SESSION_LEFT',
   'access.denied': 'ACCESS_DENIED',
   'audit.read': 'AUDIT_READ',
   'audit.page': 'AUDIT_READ',
@@ -116,27 +122,32 @@ export const pageAudit = operation({
       (wanted.to === undefined || Date.parse(one.timestamp) <= Date.parse(wanted.to))
     const newest: Log[] = []
     let total = 0
-    for await (const one of everyLog(context)) {
+    const streams = [null, ...(wanted.entityId !== undefined && isUuid(wanted.entityId) ? [streamOf(wanted.entityId)] : [])]
+    for await (const one of everyLog(context, streams)) {
       if (!fits(one)) continue
       total += 1
       newest.push(one)
-      if (newest.length > 2 * (offset + limit)) newest.splice(0, newest.length - offset - limit)
+      if (streams.length === 1 && newest.length > 2 * (offset + limit)) newest.splice(0, newest.length - offset - limit)
     }
+    // a document's own stream lies beside the tenant's
+    if (streams.length > 1) newest.sort((a, b) => (a.timestamp < b.timestamp ? -1 : a.timestamp > b.timestamp ? 1 : 0))
     const logs = newest.reverse().slice(offset, offset + limit)
     return { output: { logs, total, hasMore: offset + logs.length < total }, logged: true, store: context.store }
   },
 })
 
 /** The log in order, each entry with what the row was before. */
-async function* everyLog({ store }: Context): AsyncGenerator<Log> {
+async function* everyLog({ store }: Context, streams: readonly (string | null)[]): AsyncGenerator<Log> {
   const rows = new Map<string, Values>()
-  for (let after = 0; ; ) {
-    const page = await store.log(null, after, pageSize)
-    for (const { entry, hash } of page) yield logOf(entry, { hash, organizationId: store.tenantId, rows })
-    const last = page.at(-1)
-    if (last === undefined || page.length < pageSize) return
-    after = last.entry.sequence
-    await new Promise((resolve) => setImmediate(resolve))
+  for (const stream of streams) {
+    for (let after = 0; ; ) {
+      const page = await store.log(stream, after, pageSize)
+      for (const { entry, hash } of page) yield logOf(entry, { hash, organizationId: store.tenantId, rows })
+      const last = page.at(-1)
+      if (last === undefined || page.length < pageSize) break
+      after = last.entry.sequence
+      await new Promise((resolve) => setImmediate(resolve))
+    }
   }
 }
 

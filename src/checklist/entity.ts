@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { type Entity, entity } from '../kernel/entity.ts'
-import { checklistDocument } from './shape.ts'
 
 const time = z.iso.datetime({ precision: 3 })
 const text = z.string().nullable()
@@ -52,11 +51,22 @@ export const Checklist = entity('checklist', {
 })
 export type ChecklistRow = Entity<typeof Checklist>
 
-/** What a checklist says. `title` and `progress` are the document's, for lists. */
+/**
+ * How far a checklist's document is. What it says is the milestone at or before a version and the edits since (src/document). `title` and `progress` are those of the newest version, for lists.
+ */
 export const LiveDocument = entity('document', {
   table: 'documents',
-  fields: { content: checklistDocument, documentVersion: z.int(), title: z.string(), progress: z.int() },
+  fields: {
+    documentVersion: z.int(),
+    /** The newest version there ever was: a restore takes the others back, and not this one, so that no version is given twice. */
+    topVersion: z.int(),
+    /** The oldest version that the edits go back to. */
+    floorVersion: z.int(),
+    title: z.string(),
+    progress: z.int(),
+  },
   belongsTo: { id: 'checklist' },
+  onward: ['topVersion'],
 })
 export type LiveDocumentRow = Entity<typeof LiveDocument>
 

@@ -1,5 +1,8 @@
 import { z } from 'zod'
 import { readAll } from '../assignment/ledger.ts'
+import { Milestone } from '../document/entity.ts'
+import { purgeJob } from '../document/purge.ts'
+import { contentOf, type Place, versionId } from '../document/state.ts'
 import { canonical, type Json, sha256 } from '../kernel/canonical.ts'
 import { type Change, create, insert, patched, remove, update } from '../kernel/change.ts'
 import type { Context } from '../kernel/context.ts'
@@ -70,18 +73,28 @@ export const viewOf = ({ store }: Pick<Context, 'store'>, row: ChecklistRow, doc
 
 export const checksumOf = (document: ChecklistDocument): string => sha256(canonical(document as unknown as Json))
 
-const wholeView = (context: Pick<Context, 'store'>, row: ChecklistRow, document: LiveDocumentRow): ChecklistView => ({
+const wholeView = (
+  context: Pick<Context, 'store'>,
+  row: ChecklistRow,
+  { document, content }: { document: LiveDocumentRow; content: ChecklistDocument },
+): ChecklistView => ({
   ...viewOf(context, row, document),
-  checklistData: dataOf(document.content),
-  checksum: checksumOf(document.content),
+  checklistData: dataOf(content),
+  checksum: checksumOf(content),
 })
 
-/** The document of a checklist that is there. */
+/** How far the document of a checklist that is there is. */
 export async function theDocument({ store }: Pick<Context, 'store'>, id: string): Promise<LiveDocumentRow> {
   const document = await store.get(LiveDocument, id)
   // it went between two reads
   if (document === null) throw checklistNotFound()
   return document
+}
+
+/** The same, with what it says. */
+export async function theContent(place: Place, id: string): Promise<{ document: LiveDocumentRow; content: ChecklistDocument }> {
+  const document = await theDocument(place, id)
+  return { document, content: await contentOf(place, document) }
 }
 
 /** Checklists that one may read, in the order of creation. */
@@ -192,10 +205,12 @@ export const createChecklist = operation({
       },
       now,
     )
-    const document = create(LiveDocument, id, { content, documentVersion: 1, title: content.title, progress: percentOf(content) }, now)
+    const first = { documentVersion: 1, topVersion: 1, floorVersion: 1, title: content.title, progress: percentOf(content) }
+    const document = create(LiveDocument, id, first, now)
+    const milestone = create(Milestone, versionId(id, 1), { documentId: id, content }, now)
     return {
-      output: { checklist: wholeView(context, row, document) },
-      changes: [insert(Checklist, row), insert(LiveDocument, document)],
+      output: { checklist: wholeView(context, row, { document, content }) },
+      changes: [insert(Checklist, row), insert(LiveDocument, document), insert(Milestone, milestone)],
       store,
       entity: { type: Checklist.name, id },
     }
@@ -212,7 +227,7 @@ export const getChecklist = operation({
   async run(caller, { checklistId, ...place }) {
     const context = await entered(caller, place)
     const { row } = await readableChecklist(context, checklistId)
-    return { output: { checklist: wholeView(context, row, await theDocument(context, row.id)) } }
+    return { output: { checklist: wholeView(context, row, await theContent(context, row.id)) } }
   },
 })
 
@@ -259,7 +274,7 @@ export const removeChecklist = operation({
     const [assignments, targets] = await Promise.all([store.list(WorkAssignment, of), store.list(WorkTarget, of)])
     const changes: Change[] = [
       remove(Checklist, row),
-      ...(document === null ? [] : [remove(LiveDocument, document)]),
+      ...(document === null ? [] : [remove(LiveDocument, document), purgeJob(context, row.id)]),
       ...assignments.items.map((one) => remove(WorkAssignment, one)),
       ...targets.items.map((one) => remove(WorkTarget, one)),
     ]
@@ -287,7 +302,7 @@ export const getChecklistProgress = operation({
   async run(caller, { checklistId, ...place }) {
     const context = await entered(caller, place)
     const { row } = await readableChecklist(context, checklistId)
-    const { content } = await theDocument(context, row.id)
+    const { content } = await theContent(context, row.id)
     return { output: progressOf(content, { createdMs: Date.parse(row.createdAt), nowMs: context.nowMs }) }
   },
 })

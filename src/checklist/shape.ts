@@ -19,7 +19,7 @@ const conditions = ['item_completed', 'section_completed', 'time_elapsed', 'cust
 export const attachmentKinds = ['before', 'after', 'during', 'reference'] as const
 
 const bag = z.record(z.string(), z.unknown())
-const precondition = z.object({
+export const precondition = z.object({
   type: z.enum(conditions),
   targetId: z.string().nullable().optional(),
   value: z.number().nullable().optional(),
@@ -143,19 +143,11 @@ export function documentOf(data: ChecklistData, newId: () => string): ChecklistD
   for (const [at, given] of data.sections.entries()) {
     const sectionId = given.id ?? newId()
     if (sectionId in sections) throw new TwiceNamed(sectionId)
-    sections[sectionId] = {
-      title: given.title,
-      description: given.description,
-      position: positionOf(at),
-      isOptional: given.isOptional,
-      estimatedTime: given.estimatedTime,
-      preConditions: given.preConditions,
-      customFields: { ...given.customFields, ...others(given, givenSection) },
-    }
+    sections[sectionId] = sectionOf(given, positionOf(at))
     for (const [place, one] of given.items.entries()) {
       const itemId = one.id ?? newId()
       if (itemId in items) throw new TwiceNamed(itemId)
-      items[itemId] = itemOf(one, sectionId, place)
+      items[itemId] = itemOf(one, sectionId, positionOf(place))
     }
   }
   return {
@@ -167,11 +159,37 @@ export function documentOf(data: ChecklistData, newId: () => string): ChecklistD
   }
 }
 
-function itemOf(given: z.output<typeof givenItem>, sectionId: string, at: number): Item {
+const sectionOf = (given: z.output<typeof givenSection>, position: string): Section => ({
+  title: given.title,
+  description: given.description,
+  position,
+  isOptional: given.isOptional,
+  estimatedTime: given.estimatedTime,
+  preConditions: given.preConditions,
+  customFields: { ...given.customFields, ...others(given, givenSection) },
+})
+
+/** A section of what a client sent, with every field. Throws what is wrong with it. */
+export const sectionFrom = (value: object, position: string): Section => {
+  const { items, ...given } = value as { items?: unknown }
+  if (items !== undefined) throw new Error('items are put in on their own')
+  return sectionOf(parsed(givenSection, given), position)
+}
+
+export const itemFrom = (value: object, sectionId: string, position: string): Item => itemOf(parsed(givenItem, value), sectionId, position)
+
+function parsed<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
+  const { success, data, error } = schema.safeParse(value)
+  if (success) return data
+  const [issue] = error.issues
+  throw new Error(`value.${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'is wrong'}`)
+}
+
+function itemOf(given: z.output<typeof givenItem>, sectionId: string, position: string): Item {
   const isSkipped = given.isSkipped === true || (given.skipped !== undefined && given.skipped !== null)
   return {
     sectionId,
-    position: positionOf(at),
+    position,
     type: given.type,
     text: given.text,
     description: given.description,

@@ -20,7 +20,7 @@ import {
   levels,
   submissionStatuses,
 } from './entity.ts'
-import { pageOf, theDocument } from './operations.ts'
+import { pageOf, theContent, theDocument } from './operations.ts'
 import { unreadyOf } from './progress.ts'
 
 const threeDaysMs = 3 * 86_400_000
@@ -202,8 +202,8 @@ export const submit = operation({
     if (!access.mayEdit) throw forbidden()
     if (row.status !== 'draft' && row.status !== 'requires_changes')
       throw wrongState('Only a draft, or what changes were asked for, can be submitted.')
-    const document = await theDocument(context, row.id)
-    const unready = unreadyOf(document.content, { createdMs: Date.parse(row.createdAt), nowMs }, () => false)
+    const { document, content } = await theContent(context, row.id)
+    const unready = unreadyOf(content, { createdMs: Date.parse(row.createdAt), nowMs }, () => false)
     if (unready.length > 0)
       throw new AppError('unprocessable', 'submission_incomplete', 'The checklist is not complete.', { errors: unready })
     const steps = stepsOf((actor.role ?? 'member') as Role, row.value)

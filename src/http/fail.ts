@@ -34,7 +34,9 @@ export function fail(request: FastifyRequest, reply: FastifyReply, thrown: unkno
   return reply
     .code(shown.status)
     .header('content-type', problemType)
-    .send(JSON.stringify(problemBody({ errors: error.errors, ...shown }, error.code, request.id)))
+    .send(
+      JSON.stringify(problemBody({ errors: error.errors, ...shown, extra: { ...error.extra, ...shown.extra } }, error.code, request.id)),
+    )
 }
 
 const unreadable: Readonly<Record<string, { status: number; code: string; detail: string }>> = {

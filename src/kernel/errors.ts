@@ -29,6 +29,8 @@ export type ErrorOptions = {
   errors?: FieldError[]
   /** Whole seconds after which a retry makes sense; sent as `Retry-After`. */
   retryAfterSeconds?: number
+  /** Further members of the answer (RFC 9457 section 3.2), such as the version that there is. */
+  extra?: Readonly<Record<string, unknown>>
 }
 
 /** The only error that crosses a layer. `code` is stable and listed in docs/errors.md; the message is one sentence a person can act on and never names storage. */
@@ -38,6 +40,7 @@ export class AppError extends Error {
   readonly code: string
   readonly errors: FieldError[] | undefined
   readonly retryAfterSeconds: number | undefined
+  readonly extra: Readonly<Record<string, unknown>> | undefined
 
   constructor(kind: ErrorKind, code: string, message: string, options: ErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -45,6 +48,7 @@ export class AppError extends Error {
     this.code = code
     this.errors = options.errors
     this.retryAfterSeconds = options.retryAfterSeconds
+    this.extra = options.extra
   }
 
   get status(): number {

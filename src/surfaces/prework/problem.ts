@@ -31,7 +31,8 @@ export function problem(error: AppError, asked: Parameters<Surface['problem']>[1
   const isSignIn = asked.operation !== null && signIns.has(asked.operation)
   if (isSignIn && (code === 'throttled' || code === 'invalid_credentials' || code === 'second_factor_required'))
     return { status: 401, code: 'invalid_credentials', detail: 'Invalid credentials', extra: { errors: undefined } }
-  const said = own[code]
+  // of a document it is the document's version that has moved on
+  const said = code === 'version_conflict' && error.extra !== undefined ? undefined : own[code]
   const status = code === 'submission_incomplete' ? 422 : (said?.status ?? statuses[kind] ?? statusOf[kind])
   const isInvalid = code === 'validation_failed' || code === 'bad_cursor' || code === 'weak_password'
   const errors = error.errors?.map(({ field, message }) => ({

@@ -3,6 +3,7 @@ import { checklistRoutes } from './checklists.ts'
 import { metricRoutes } from './metrics.ts'
 import { peopleRoutes } from './people.ts'
 import { problem } from './problem.ts'
+import { syncRoutes } from './sync.ts'
 import { teamRoutes } from './teams.ts'
 
 /** The dialect of the clients of pre-work checklists (contracts/prework.md). */
@@ -16,5 +17,5 @@ export const prework: Surface = {
   showsRate: true,
   idempotencyKey: /^[\x20-\x7e]{1,200}$/,
   problem,
-  routes: [...peopleRoutes, ...teamRoutes, ...metricRoutes, ...checklistRoutes],
+  routes: [...peopleRoutes, ...teamRoutes, ...metricRoutes, ...checklistRoutes, ...syncRoutes],
 }

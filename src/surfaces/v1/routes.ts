@@ -26,6 +26,7 @@ import { changePassword } from '../../user/password.ts'
 import { attendanceRoutes } from './attendance.ts'
 import { contactRoutes } from './contacts.ts'
 import * as described from './described.ts'
+import { documentRoutes } from './documents.ts'
 import { jobRoutes } from './jobs.ts'
 import { policyRoutes } from './policy.ts'
 import { reportRoutes } from './reports.ts'
@@ -102,6 +103,7 @@ export const v1: Surface = {
 
     ...webhookRoutes,
     ...jobRoutes,
+    ...documentRoutes,
     ...contactRoutes,
     ...policyRoutes,
     ...attendanceRoutes,

@@ -1,0 +1,198 @@
+import { toTime } from '../kernel/clock.ts'
+import type { Runtime } from '../kernel/context.ts'
+
+export type Cursor = { x: number; y: number; elementId?: string | undefined } | null
+export type Selection = { startIndex: number; endIndex: number; elementId?: string | undefined } | null
+
+/** Somebody who is looking at something now. It lives in this process alone, and ends with it. */
+export type PresenceSession = {
+  sessionId: string
+  userId: string
+  userName: string
+  entityId: string
+  entityType: string
+  joinedAt: string
+  lastActivity: string
+  isActive: boolean
+  cursor: Cursor
+  selection: Selection
+}
+
+/** What the others in a room hear. Nothing of it is stored. */
+export type PresenceEvent = {
+  eventType:
+    | 'team.member.joined'
+    | 'team.member.left'
+    | 'collaboration.cursor.moved'
+    | 'collaboration.typing.started'
+    | 'collaboration.typing.stopped'
+  session: PresenceSession
+  data: Record<string, unknown>
+}
+
+type Held = {
+  session: PresenceSession
+  room: string
+  holds: number
+  timer: NodeJS.Timeout | null
+  typing: boolean
+  moves: number[]
+  left(seconds: number): void
+}
+
+/** Without a stream or socket a session lives so long after its last call, and so long after its stream or socket went. */
+const idleMs = 45_000
+const lingerMs = 10_000
+/** Cursors a second of one session; more are dropped. */
+const movesPerSecond = 20
+
+const all = new WeakMap<Runtime, Presence>()
+export type Presence = ReturnType<typeof createPresence>
+
+export function presenceOf(runtime: Runtime): Presence {
+  const found = all.get(runtime) ?? createPresence(runtime)
+  all.set(runtime, found)
+  return found
+}
+
+function createPresence({ clock, ids }: Pick<Runtime, 'clock' | 'ids'>) {
+  const held = new Map<string, Held>()
+  const rooms = new Map<string, Set<string>>()
+  const listeners = new Map<string, Set<(event: PresenceEvent) => void>>()
+
+  function tell(room: string, event: PresenceEvent): void {
+    for (const listener of listeners.get(room) ?? []) listener(event)
+  }
+
+  async function leave(sessionId: string): Promise<void> {
+    const mine = held.get(sessionId)
+    if (mine === undefined) return
+    if (mine.timer !== null) clearTimeout(mine.timer)
+    held.delete(sessionId)
+    const others = rooms.get(mine.room)
+    others?.delete(sessionId)
+    if (others?.size === 0) rooms.delete(mine.room)
+    const { session } = mine
+    const seconds = Math.max(0, Math.round((clock.realMs() - Date.parse(session.joinedAt)) / 1000))
+    tell(mine.room, { eventType: 'team.member.left', session, data: { sessionId, userName: session.userName, sessionDuration: seconds } })
+    await mine.left(seconds)
+  }
+
+  function wait(mine: Held, ms: number): void {
+    if (mine.timer !== null) clearTimeout(mine.timer)
+    mine.timer = mine.holds > 0 ? null : setTimeout(() => void leave(mine.session.sessionId), ms).unref()
+  }
+
+  function touched(mine: Held): void {
+    mine.session.lastActivity = toTime(clock.realMs())
+    if (mine.holds === 0) wait(mine, idleMs)
+  }
+
+  return {
+    /** Begins a session in a room, or keeps one alive that is the user's already. */
+    join(
+      room: string,
+      who: Pick<PresenceSession, 'userId' | 'userName' | 'entityId' | 'entityType'>,
+      { sessionId, left }: { sessionId?: string | undefined; left(session: PresenceSession, seconds: number): Promise<void> },
+    ): { session: PresenceSession; isNew: boolean } {
+      const known = sessionId === undefined ? undefined : held.get(sessionId)
+      if (known !== undefined && known.room === room && known.session.userId === who.userId) {
+        touched(known)
+        return { session: known.session, isNew: false }
+      }
+      const now = toTime(clock.realMs())
+      const session: PresenceSession = {
+        ...who,
+        sessionId: ids.newId(),
+        joinedAt: now,
+        lastActivity: now,
+        isActive: true,
+        cursor: null,
+        selection: null,
+      }
+      const mine: Held = { session, room, holds: 0, timer: null, typing: false, moves: [], left: (seconds) => left(session, seconds) }
+      held.set(session.sessionId, mine)
+      rooms.set(room, (rooms.get(room) ?? new Set()).add(session.sessionId))
+      wait(mine, idleMs)
+      tell(room, {
+        eventType: 'team.member.joined',
+        session,
+        data: { sessionId: session.sessionId, userName: session.userName, joinedAt: now },
+      })
+      return { session, isNew: true }
+    },
+
+    /** Keeps a session while a stream or socket is open. Returns what ends that, or null where there is no such session of the user. */
+    hold(sessionId: string, userId: string): (() => void) | null {
+      const mine = held.get(sessionId)
+      if (mine === undefined || mine.session.userId !== userId) return null
+      mine.holds += 1
+      wait(mine, 0)
+      let isHeld = true
+      return () => {
+        if (!isHeld) return
+        isHeld = false
+        mine.holds -= 1
+        if (held.has(sessionId)) wait(mine, lingerMs)
+      }
+    },
+
+    async leave(sessionId: string, userId: string): Promise<void> {
+      if (held.get(sessionId)?.session.userId === userId) await leave(sessionId)
+    },
+
+    /** Moves a cursor, up to twenty times a second. */
+    move(
+      room: string,
+      { sessionId, userId }: { sessionId?: string | undefined; userId: string },
+      { cursor, selection, typing }: { cursor?: Cursor | undefined; selection?: Selection | undefined; typing?: boolean | undefined },
+    ): void {
+      const mine =
+        sessionId === undefined
+          ? [...(rooms.get(room) ?? [])].map((id) => held.get(id)).find((one) => one?.session.userId === userId)
+          : held.get(sessionId)
+      if (mine === undefined || mine.room !== room || mine.session.userId !== userId) return
+      const now = clock.realMs()
+      mine.moves = mine.moves.filter((at) => now - at < 1_000)
+      if (mine.moves.length >= movesPerSecond) return
+      mine.moves.push(now)
+      touched(mine)
+      const { session } = mine
+      if (cursor !== undefined) session.cursor = cursor
+      if (selection !== undefined) session.selection = selection
+      const { userName } = session
+      if (cursor !== undefined || selection !== undefined)
+        tell(room, {
+          eventType: 'collaboration.cursor.moved',
+          session,
+          data: { sessionId: session.sessionId, userName, cursor: session.cursor, selection: session.selection },
+        })
+      if (typing === undefined || typing === mine.typing) return
+      mine.typing = typing
+      tell(room, {
+        eventType: typing ? 'collaboration.typing.started' : 'collaboration.typing.stopped',
+        session,
+        data: { sessionId: session.sessionId, userName },
+      })
+    },
+
+    sessions: (room: string): PresenceSession[] => [...(rooms.get(room) ?? [])].flatMap((id) => held.get(id)?.session ?? []),
+
+    /** Sessions of a tenant's rooms, whose names begin with the tenant. */
+    count: (tenantId: string): number =>
+      [...rooms].reduce((sum, [room, { size }]) => sum + (room.startsWith(`${tenantId} `) ? size : 0), 0),
+
+    listen(room: string, listener: (event: PresenceEvent) => void): () => void {
+      const mine = listeners.get(room) ?? new Set()
+      listeners.set(room, mine.add(listener))
+      return () => {
+        mine.delete(listener)
+        if (mine.size === 0) listeners.delete(room)
+      }
+    },
+  }
+}
+
+/** A checklist and its submission are one place. */
+export const roomOf = (tenantId: string, entityType: string, entityId: string): string =>
+  `${tenantId} ${entityType === 'submission' ? 'checklist' : entityType}:${entityId}`

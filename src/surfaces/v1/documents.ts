@@ -1,0 +1,29 @@
+import { applyEdit, getDocument, listEdits } from '../../document/operations.ts'
+import { type Route, route } from '../../http/route.ts'
+
+const unseen = ['organization_not_found', 'checklist_not_found']
+const place = { organization: null, actors: [] }
+
+/** Live documents for clients that post what they do; those that keep a socket open use `GET /v1/documents?ticket=`. */
+export const documentRoutes: readonly Route[] = [
+  route('GET', '/v1/documents/:entityId', getDocument, {
+    problems: { 404: unseen },
+    input: ({ params }) => ({ ...params, ...place }),
+  }),
+  route('GET', '/v1/documents/:entityId/edits', listEdits, {
+    problems: { 404: unseen },
+    query: { sinceVersion: 'Those above it.', limit: '1 to 1000.' },
+    input: ({ params, query }) => ({ ...query, ...params, ...place }),
+  }),
+  route('POST', '/v1/documents/:entityId/edits', applyEdit, {
+    problems: {
+      400: ['invalid_operation'],
+      403: ['actor_mismatch', 'tenant_mismatch'],
+      404: unseen,
+      409: ['version_mismatch', 'version_conflict', 'operation_id_reused', 'frozen'],
+      410: ['resync_required'],
+      413: ['document_too_large'],
+    },
+    input: ({ params, body }) => ({ ...(typeof body === 'object' ? body : {}), checklistId: params.entityId, ...place }),
+  }),
+]

@@ -17,7 +17,7 @@ import { Leave, LeaveBook } from './leave/entity.ts'
 import { OnboardingCompletion, OnboardingLink, OnboardingPassage, OnboardingVisit, OnboardingVisitor } from './onboarding/entity.ts'
 import { AttendancePolicy, Holiday } from './policy/entity.ts'
 import { Profile } from './profile/entity.ts'
-import { PasswordReset, RefreshToken, Session, SigningKeyRow, Throttle } from './session/entity.ts'
+import { PasswordReset, RefreshToken, Session, SigningKeyRow, Throttle, Ticket } from './session/entity.ts'
 import { StaffMember } from './session/staff.ts'
 import { Team, TeamInvitation, TeamMember } from './team/entity.ts'
 import { Tenant } from './tenant/entity.ts'
@@ -67,6 +67,7 @@ export const entities: readonly AnyEntity[] = [
   Job,
   Session,
   RefreshToken,
+  Ticket,
   PasswordReset,
   ApiKey,
   Webhook,

@@ -24,6 +24,7 @@ import { createHub } from './kernel/hub.ts'
 import { idSource } from './kernel/id.ts'
 import { createSealer } from './kernel/seal.ts'
 import type { Logger } from './kernel/services.ts'
+import { addSocket } from './live/socket.ts'
 import { isWithoutKey, type MasterKeys, openMasterKeys, removeKeyFile } from './master-key.ts'
 import { writeEmf } from './metrics/emf.ts'
 import { tell } from './metrics/series.ts'
@@ -257,6 +258,7 @@ export async function buildServer(
     },
   })
   app.addHook('preClose', async () => health.stopping())
+  if (streams) addSocket(app, { runtime, settings: { corsOrigins, trustProxy, requestsPerMinute, streams }, unready: health.unready })
   if (config.fsm.openSetup)
     runtime.services.log.warn(
       {},

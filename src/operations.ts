@@ -91,6 +91,7 @@ import { refreshSession } from './session/refresh.ts'
 import { confirmSecondFactor, getSecondFactor, removeSecondFactor, resetSecondFactor, startSecondFactor } from './session/second-factor.ts'
 import { createSession } from './session/sign-in.ts'
 import { createStaff } from './session/staff-operations.ts'
+import { createTicket } from './session/ticket.ts'
 import { acceptInvitation, declineInvitation, invite, listInvitations, listOwnInvitations, revokeInvitation } from './team/invitations.ts'
 import { addMembers, createTeam, findTeams, listMembers, removeMember, removeTeam, updateMember, updateTeam } from './team/operations.ts'
 import { createCompany } from './tenant/create-company.ts'
@@ -354,6 +355,7 @@ export const operations: readonly AnyOperation[] = [
   createHoliday,
   removeHoliday,
 
+  createTicket,
   getDocument,
   listEdits,
   applyEdit,

@@ -187,6 +187,7 @@ const matrix: Record<string, Row> = {
   'restore.tenant': peopleOnly(staff),
   'integrity.check': both({ owner: 'tenant', auditor: 'tenant', ...staffReads }),
   'event.follow': both({ ...everyone, ...staffReads }),
+  'ticket.create': both({ ...everyone, ...staffReads }),
 
   'agent.sign-in': 'public',
   'agent.me': peopleOnly(oneself),

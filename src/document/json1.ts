@@ -5,6 +5,9 @@ import type { ChecklistDocument } from '../checklist/shape.ts'
 export type Op = readonly unknown[] | null
 type Loose = never
 
+/** Everybody resolves a conflict alike instead of throwing: transform is json1's `transformNoConflict` (contracts/prework.md, section 8). */
+export const documentType = { ...json1, transform: json1.transformNoConflict }
+
 /** The document after an operation; the one before stays as it is. Throws where the operation does not fit it. */
 export const apply = (document: ChecklistDocument, op: Op): ChecklistDocument =>
   json1.apply(document as Loose, op as Loose) as unknown as ChecklistDocument

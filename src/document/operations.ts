@@ -122,7 +122,7 @@ export const applyEdit = operation({
   },
 })
 
-/** One json1 operation of a socket. Errors: as above; `version_conflict` where it is not at the newest version. */
+/** One json1 operation of a socket, at the newest version: `behind` where there is a newer one by now, and nothing was done. Errors: as above. */
 export const submitEdit = operation({
   name: 'document.submit',
   summary: 'Submit an operation on a document over the socket',
@@ -136,17 +136,17 @@ export const submitEdit = operation({
     /** What was sent, before it was transformed. */
     digest: z.string(),
   }),
-  output: z.object({ version: z.int(), isRepeat: z.boolean() }),
+  output: z.object({ version: z.int(), outcome: z.enum(['made', 'repeated', 'behind']) }),
   async run(context, { checklistId, operationId, baseVersion, op, digest }) {
     const { row, document } = await editable(context, checklistId)
     const before = await context.store.find(Edit, 'operation', [row.id, operationId])
     if (before !== null) {
       if (before.userId !== context.actor.id) throw reused()
-      return { output: { version: before.editVersion, isRepeat: true } }
+      return { output: { version: before.editVersion, outcome: 'repeated' as const } }
     }
-    if (document.documentVersion !== baseVersion) return { output: { version: document.documentVersion, isRepeat: false } }
+    if (document.documentVersion !== baseVersion) return { output: { version: document.documentVersion, outcome: 'behind' as const } }
     const made = await edited(context, { row, document }, { operationId, digest, baseVersion, op: normal(op) })
-    return { output: { version: made.edit.editVersion, isRepeat: false }, ...written(context, made) }
+    return { output: { version: made.edit.editVersion, outcome: 'made' as const }, ...written(context, made) }
   },
 })
 

@@ -82,7 +82,7 @@ export async function assertVisible(context: Context, { entityType, entityId }: 
 
 /** Begins a session, and tells the document's log. */
 export async function joined(
-  context: Context,
+  context: Pick<Context, 'runtime' | 'store' | 'actor' | 'origin' | 'services'>,
   about: { entityType: string; entityId: string },
   sessionId?: string,
 ): Promise<PresenceSession> {

@@ -33,17 +33,25 @@ type Stored = [
   Entity<typeof Tenant> | null | undefined,
 ]
 
-async function byToken({ storage, clock }: Runtime, keys: KeyRing, token: string): Promise<Authenticated> {
-  const claims = await keys.verify(token, Math.floor(clock.realMs() / 1000))
+async function byToken(runtime: Runtime, keys: KeyRing, token: string): Promise<Authenticated> {
+  const claims = await keys.verify(token, Math.floor(runtime.clock.realMs() / 1000))
   if (claims === null) throw refused()
-  const isStaff = claims.tid === platformTenant
+  return bySession(runtime, { tenantId: claims.tid, userId: claims.sub, sessionId: claims.sid })
+}
+
+/** The principal of a session, as it is now: of whoever showed its token some time ago and is still there. Errors: `invalid_token`. */
+export async function bySession(
+  { storage, clock }: Runtime,
+  { tenantId, userId, sessionId }: { tenantId: string; userId: string; sessionId: string },
+): Promise<Authenticated> {
+  const isStaff = tenantId === platformTenant
   const [session, user, credential, tenant] = (await storage
-    .tenant(claims.tid)
+    .tenant(tenantId)
     .read([
-      { type: Session, id: claims.sid },
-      { type: isStaff ? StaffMember : User, id: claims.sub },
-      { type: Credential, id: claims.sub },
-      ...(isStaff ? [] : [{ type: Tenant, id: claims.tid }]),
+      { type: Session, id: sessionId },
+      { type: isStaff ? StaffMember : User, id: userId },
+      { type: Credential, id: userId },
+      ...(isStaff ? [] : [{ type: Tenant, id: tenantId }]),
     ])) as Stored
   if (session === null || user === null || credential === null || session.userId !== user.id) throw refused()
   if (session.epoch !== credential.sessionEpoch || !user.isActive || Date.parse(session.expiresAt) <= clock.realMs()) throw refused()
@@ -53,7 +61,7 @@ async function byToken({ storage, clock }: Runtime, keys: KeyRing, token: string
     licence,
     principal: {
       kind: isStaff ? 'platform' : 'user',
-      tenantId: claims.tid,
+      tenantId,
       id: user.id,
       name: user.username,
       role: user.role as AnyRole,

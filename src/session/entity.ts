@@ -88,3 +88,15 @@ export const SigningKeyRow = entity('signing_key', {
   sealed: ['privateKey'],
   unique: { kid: ['kid'] },
 })
+
+/** What opens one socket or stream within half a minute, named by its SHA-256. */
+export const Ticket = entity('ticket', {
+  table: 'tickets',
+  id: 'text',
+  fields: { userId: z.string(), sessionId: z.uuid(), expiresAt: time },
+  transient: true,
+  belongsTo: { sessionId: 'session' },
+  erased: 'remove',
+  indexes: { byExpiry: ['expiresAt'] },
+  directory: { byId: { fields: ['id'] } },
+})

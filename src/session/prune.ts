@@ -8,7 +8,7 @@ import type { Page } from '../kernel/page.ts'
 import { OnboardingVisit, OnboardingVisitor } from '../onboarding/entity.ts'
 import { Conflict, platformTenant, type TenantStore } from '../storage/port.ts'
 import { Tenant } from '../tenant/entity.ts'
-import { PasswordReset, RefreshToken, Session, Throttle } from './entity.ts'
+import { PasswordReset, RefreshToken, Session, Throttle, Ticket } from './entity.ts'
 
 type Expiry = { index: string; isOver(row: BaseRow, clock: Clock): boolean }
 
@@ -28,7 +28,10 @@ const visited: Expiry = {
 
 /** What is worth nothing once it has expired. */
 const expiring = new Map<AnyEntity, Expiry>([
-  ...[Session, RefreshToken, Throttle, PasswordReset, Idempotency, OnboardingVisitor].map((type): [AnyEntity, Expiry] => [type, byExpiry]),
+  ...[Session, RefreshToken, Throttle, PasswordReset, Idempotency, OnboardingVisitor, Ticket].map((type): [AnyEntity, Expiry] => [
+    type,
+    byExpiry,
+  ]),
   [OnboardingVisit, visited],
   [Appointment, byTtl],
   [NewestAppointment, byTtl],

@@ -1,11 +1,13 @@
 import { applyEdit, getDocument, listEdits } from '../../document/operations.ts'
 import { type Route, route } from '../../http/route.ts'
+import { createTicket } from '../../session/ticket.ts'
 
 const unseen = ['organization_not_found', 'checklist_not_found']
 const place = { organization: null, actors: [] }
 
 /** Live documents for clients that post what they do; those that keep a socket open use `GET /v1/documents?ticket=`. */
 export const documentRoutes: readonly Route[] = [
+  route('POST', '/v1/tickets', createTicket, { status: 201, notIdempotent: true }),
   route('GET', '/v1/documents/:entityId', getDocument, {
     problems: { 404: unseen },
     input: ({ params }) => ({ ...params, ...place }),

@@ -1,0 +1,209 @@
+import ShareDB from 'sharedb'
+import type Agent from 'sharedb/lib/agent.js'
+import type { Error as ShareError } from 'sharedb/lib/sharedb.js'
+import { LiveDocument, type LiveDocumentRow } from '../checklist/entity.ts'
+import { resync, streamOf } from '../document/edit.ts'
+import type { EditRow } from '../document/entity.ts'
+import { documentType } from '../document/json1.ts'
+import { submitEdit } from '../document/operations.ts'
+import { contentAt, editsBetween, type Place } from '../document/state.ts'
+import { canonical, type Json, sha256 } from '../kernel/canonical.ts'
+import type { Runtime } from '../kernel/context.ts'
+import { AppError } from '../kernel/errors.ts'
+import { perform } from '../kernel/perform.ts'
+import { tell } from '../metrics/series.ts'
+import { allowed, type Caller, originNow } from './rights.ts'
+import { collection, refusedKind, wireError } from './words.ts'
+
+ShareDB.types.register(documentType as never)
+
+type Done = (error?: unknown, result?: unknown) => void
+type Ended = (error: ShareError | null) => void
+type WireOp = { src: string; seq: number; v: number; op: unknown; m?: object; create?: unknown }
+
+/** `<src>:<seq>` of a socket; an edit of the REST door has a source of its own. */
+function sourceOf(operationId: string): { src: string; seq: number } {
+  const [, src, seq] = /^(.+):(\d+)$/.exec(operationId) ?? []
+  return src === undefined ? { src: operationId, seq: 1 } : { src, seq: Number(seq) }
+}
+
+const wireOp = ({ editVersion, operationId, op }: EditRow): WireOp => ({ ...sourceOf(operationId), v: editVersion - 1, op, m: {} })
+
+const settle = (work: Promise<unknown>, done: Done): void =>
+  void work.then(
+    (result) => done(null, result),
+    (error: unknown) => done(shareable(error)),
+  )
+const shareable = (error: unknown): unknown => (isShareError(error) ? error : wireError(error))
+const isShareError = (error: unknown): boolean => error instanceof Error && String((error as { code?: unknown }).code).startsWith('ERR_')
+
+/** ShareDB's database over our commit: an operation and what it makes of the document are one commit, acknowledged when it is durable. Rights were judged before (rights.ts), and are again by the commit itself. */
+class Documents extends ShareDB.DB {
+  readonly place: Place
+
+  constructor(place: Place) {
+    super()
+    this.place = place
+  }
+
+  async row(id: string): Promise<LiveDocumentRow | null> {
+    return this.place.store.get(LiveDocument, id)
+  }
+
+  override getSnapshot(...[, id, , , done]: [string, string, unknown, unknown, Done]): void {
+    settle(this.snapshot(id, null), done)
+  }
+
+  async snapshot(id: string, version: number | null) {
+    const row = await this.row(id)
+    if (row === null) return { id, v: 0, type: null, data: undefined, m: null }
+    if (version !== null && version > row.documentVersion)
+      throw new AppError('conflict', 'version_mismatch', 'The document has no such version yet.')
+    const v = version ?? row.documentVersion
+    if (v < row.floorVersion) throw resync()
+    return { id, v, type: documentType.uri, data: await contentAt(this.place, row, v), m: {} }
+  }
+
+  override getOps(...[, id, from, to, , done]: [string, string, number | null, number | null, unknown, Done]): void {
+    settle(this.ops(id, from ?? 0, to), done)
+  }
+
+  async ops(id: string, from: number, to: number | null): Promise<WireOp[]> {
+    const row = await this.row(id)
+    if (row === null) return []
+    if (from < row.floorVersion) throw resync()
+    return (await editsBetween(this.place, row, from, Math.min(to ?? row.documentVersion, row.documentVersion))).map(wireOp)
+  }
+
+  override commit(...[, id, op, snapshot, { agent }, done]: [string, string, WireOp, { v: number }, { agent: Agent<Caller> }, Done]): void {
+    const { principal, origin, receivedMs } = agent.custom
+    const input = {
+      checklistId: id,
+      operationId: `${op.src}:${op.seq}`,
+      baseVersion: snapshot.v - 1,
+      op: op.op ?? null,
+      digest: sha256(canonical([op.src, op.seq] as Json)),
+    }
+    const call = {
+      actor: principal,
+      origin: originNow(this.place.runtime, origin),
+      input,
+      encode: (output: object) => ({ status: 200, body: JSON.stringify(output) }),
+    }
+    const work = perform(this.place.runtime, submitEdit, call).then(({ body }) => {
+      const { outcome } = JSON.parse(body) as { outcome: 'made' | 'repeated' | 'behind' }
+      if (outcome === 'repeated') throw repeated()
+      tell('holdfast_sync_propagation_seconds', principal.tenantId, {}, (performance.now() - receivedMs) / 1000)
+      return outcome === 'made'
+    })
+    settle(work, done)
+  }
+}
+
+const repeated = () => Object.assign(new Error('Op already submitted'), { code: 'ERR_OP_ALREADY_SUBMITTED' })
+
+/** Sends on what became durable, in the order of versions, whoever committed it and in whichever process. */
+class Publisher extends ShareDB.PubSub {
+  readonly place: Place
+  readonly taken: (id: string) => void
+  readonly followed = new Map<string, { last: number; isReading: boolean; isStale: boolean; stop(): void }>()
+
+  constructor(place: Place, taken: (id: string) => void) {
+    super()
+    this.place = place
+    this.taken = taken
+  }
+
+  protected override _subscribe(channel: string, done: Ended): void {
+    const id = documentOf(channel)
+    if (id === null) return void setImmediate(done, null)
+    this.follow(channel, id).then(
+      () => done(null),
+      (error: ShareError) => done(error),
+    )
+  }
+
+  protected override _unsubscribe(channel: string, done: Ended): void {
+    this.followed.get(channel)?.stop()
+    this.followed.delete(channel)
+    setImmediate(done, null)
+  }
+
+  protected override _publish(channels: string[], data: object, done: Ended): void {
+    setImmediate(() => {
+      for (const channel of channels) this._emit(channel, data as { [key: string]: unknown })
+      done(null)
+    })
+  }
+
+  /** From before anybody reads the document, so that nothing lies between what they read and what they hear. */
+  async follow(channel: string, id: string): Promise<void> {
+    const mine = {
+      last: 0,
+      isReading: false,
+      isStale: false,
+      stop: this.place.runtime.hub.subscribe(streamOf(id), () => void this.read(channel, id)),
+    }
+    this.followed.get(channel)?.stop()
+    this.followed.set(channel, mine)
+    mine.last = (await this.place.store.get(LiveDocument, id))?.documentVersion ?? 0
+  }
+
+  async read(channel: string, id: string): Promise<void> {
+    const mine = this.followed.get(channel)
+    if (mine === undefined || mine.last === 0) return
+    mine.isStale = true
+    if (mine.isReading) return
+    mine.isReading = true
+    try {
+      while (mine.isStale) {
+        mine.isStale = false
+        const row = await this.place.store.get(LiveDocument, id)
+        if (row === null || row.documentVersion === mine.last) continue
+        if (row.documentVersion < mine.last || row.floorVersion > mine.last) {
+          mine.last = row.documentVersion
+          this.taken(id)
+          continue
+        }
+        for (const edit of await editsBetween(this.place, row, mine.last, row.documentVersion)) {
+          mine.last = edit.editVersion
+          this._emit(channel, { c: collection, d: id, ...wireOp(edit), m: undefined })
+        }
+      }
+    } catch (error) {
+      this.place.runtime.services.log.warn({ err: error }, 'a document cannot be followed')
+    } finally {
+      mine.isReading = false
+    }
+  }
+}
+
+const documentOf = (channel: string): string | null => (channel.startsWith(`${collection}.`) ? channel.slice(collection.length + 1) : null)
+
+/** The documents of one tenant as ShareDB serves them. `taken` is called when one was taken back by a restore. */
+export function openDocuments(runtime: Runtime, tenantId: string, taken: (id: string) => void): ShareDB {
+  const place = { runtime, store: runtime.storage.tenant(tenantId) }
+  const db = new Documents(place)
+  const backend = new ShareDB({
+    db,
+    pubsub: new Publisher(place, taken),
+    presence: true,
+    suppressPublish: true,
+    doNotForwardSendPresenceErrorsToClient: true,
+    errorHandler: () => undefined,
+  })
+  // our own milestones serve any version; ShareDB would replay from the first
+  ;(backend as unknown as { _fetchSnapshot(collection: string, id: string, version: number | null, done: Done): void })._fetchSnapshot = (
+    _collection,
+    id,
+    version,
+    done,
+  ) => settle(db.snapshot(id, version), done)
+  backend.use('commit', (request, next) => {
+    request.options = { agent: request.agent }
+    next()
+  })
+  backend.use('submit', ({ op }, next) => next('create' in op || 'del' in op ? wireError(refusedKind()) : undefined))
+  backend.use('op', ({ agent, id }, next) => allowed(agent as Agent<Caller>, id, next))
+  return backend
+}

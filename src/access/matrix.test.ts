@@ -131,6 +131,7 @@ const matrix: Record<string, Row> = {
   'document.operations': both({ ...readers, supervisor: 'tenant', manager: 'tenant', member: 'own', ...staffReads }),
   'document.read': both({ ...readers, supervisor: 'tenant', manager: 'tenant', member: 'own', ...staffReads }),
   'document.sync': both({ ...readers, supervisor: 'tenant', manager: 'tenant', member: 'own', ...staffReads }),
+  'document.follow': both({ ...readers, supervisor: 'tenant', manager: 'tenant', member: 'own', ...staffReads }),
   'document.sessions': both({ ...readers, supervisor: 'tenant', manager: 'tenant', member: 'own', ...staffReads }),
   'document.edit': both({ ...administrators, supervisor: 'tenant', manager: 'tenant', member: 'own', ...staff }),
   'document.submit': both({ ...administrators, supervisor: 'tenant', manager: 'tenant', member: 'own', ...staff }),

@@ -1,7 +1,9 @@
 import { z } from 'zod'
+import { type Bell, createBell } from '../kernel/bell.ts'
 import type { Context, Principal, Runtime } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
 import { operation } from '../kernel/operation.ts'
+import { takeStream } from '../kernel/streams.ts'
 import { shownEntry } from './operations.ts'
 import { visibleEntry } from './visible.ts'
 
@@ -10,8 +12,6 @@ const heartbeatMs = 15_000
 /** However quiet the tenant is, the session is looked at this often, so that a stream never outlives it by more. */
 const recheckMs = 900
 const pageSize = 100
-/** Open streams of one user (SECURITY.md, sockets). */
-const maxStreams = 20
 
 const position = z.union([
   z.int().min(0),
@@ -49,16 +49,10 @@ export type Following = {
   again(): Promise<Principal | null>
 }
 
-const open = new Map<string, number>()
-
 /** The event stream (WHATWG HTML, section 9.2): every visible entry after `after`, in order, until the session ends. Reads as fast as the client takes. */
 export async function* eventStream(following: Following): AsyncGenerator<string> {
   const { runtime, context } = following
-  const who = `${context.actor.tenantId} ${context.actor.id}`
-  const count = (open.get(who) ?? 0) + 1
-  if (count > maxStreams)
-    throw new AppError('limited', 'too_many_streams', `At most ${maxStreams} event streams may be open at once.`, { retryAfterSeconds: 5 })
-  open.set(who, count)
+  const release = takeStream(context.actor)
   const bell = createBell()
   const unsubscribe = runtime.hub.subscribe(context.store.tenantId, bell.ring)
   try {
@@ -66,9 +60,7 @@ export async function* eventStream(following: Following): AsyncGenerator<string>
     yield* follow(following, bell)
   } finally {
     unsubscribe()
-    const left = (open.get(who) ?? 1) - 1
-    if (left === 0) open.delete(who)
-    else open.set(who, left)
+    release()
   }
 }
 
@@ -91,31 +83,5 @@ async function* follow({ runtime, context, after, again }: Following, bell: Bell
       spokenMs = runtime.clock.realMs()
     }
     if (page.length < pageSize) await bell.rung(recheckMs)
-  }
-}
-
-type Bell = { ring(): void; rung(timeoutMs: number): Promise<void> }
-
-/** Remembers a ring that nobody waited for yet. */
-function createBell(): Bell {
-  let pending = false
-  let answer: (() => void) | null = null
-  return {
-    ring() {
-      pending = true
-      answer?.()
-    },
-    rung: (timeoutMs) =>
-      new Promise((resolve) => {
-        const done = () => {
-          clearTimeout(timer)
-          answer = null
-          pending = false
-          resolve()
-        }
-        const timer = setTimeout(done, timeoutMs)
-        if (pending) done()
-        else answer = done
-      }),
   }
 }

@@ -274,7 +274,8 @@ export const updateWork = operation({
       for (const one of before.items) if (!wanted.delete(one.id)) changes.push(remove(WorkTarget, one))
       for (const one of wanted.values()) changes.push(insert(WorkTarget, one))
     }
-    return { output: { assignment: viewOf(context, next) }, changes, store, entity: { type: 'assignment', id: row.id } }
+    const detail = { checklistId: row.checklistId }
+    return { output: { assignment: viewOf(context, next) }, changes, store, detail, entity: { type: 'assignment', id: row.id } }
   },
 })
 

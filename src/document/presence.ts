@@ -21,12 +21,14 @@ export type PresenceSession = {
 /** What the others in a room hear. Nothing of it is stored. */
 export type PresenceEvent = {
   eventType:
+    | 'user.online'
+    | 'user.offline'
     | 'team.member.joined'
     | 'team.member.left'
     | 'collaboration.cursor.moved'
     | 'collaboration.typing.started'
     | 'collaboration.typing.stopped'
-  session: PresenceSession
+  session: Pick<PresenceSession, 'sessionId' | 'userId' | 'userName' | 'entityId' | 'entityType'>
   data: Record<string, unknown>
 }
 
@@ -59,6 +61,7 @@ function createPresence({ clock, ids }: Pick<Runtime, 'clock' | 'ids'>) {
   const held = new Map<string, Held>()
   const rooms = new Map<string, Set<string>>()
   const listeners = new Map<string, Set<(event: PresenceEvent) => void>>()
+  const online = new Map<string, number>()
 
   function tell(room: string, event: PresenceEvent): void {
     for (const listener of listeners.get(room) ?? []) listener(event)
@@ -174,6 +177,28 @@ function createPresence({ clock, ids }: Pick<Runtime, 'clock' | 'ids'>) {
         session,
         data: { sessionId: session.sessionId, userName },
       })
+    },
+
+    /** Somebody opened a stream or socket. Returns what ends it: the last one makes them offline. */
+    appear(tenantId: string, who: Pick<PresenceSession, 'userId' | 'userName'>): () => void {
+      const key = `${tenantId} ${who.userId}`
+      const say = (eventType: 'user.online' | 'user.offline') =>
+        tell(`${tenantId} people`, {
+          eventType,
+          session: { ...who, sessionId: '', entityType: 'user', entityId: who.userId },
+          data: { userName: who.userName },
+        })
+      const count = (online.get(key) ?? 0) + 1
+      online.set(key, count)
+      if (count === 1) say('user.online')
+      return () => {
+        const left = (online.get(key) ?? 1) - 1
+        if (left > 0) online.set(key, left)
+        else {
+          online.delete(key)
+          say('user.offline')
+        }
+      }
     },
 
     sessions: (room: string): PresenceSession[] => [...(rooms.get(room) ?? [])].flatMap((id) => held.get(id)?.session ?? []),

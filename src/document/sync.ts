@@ -15,7 +15,7 @@ import { accountName } from './name.ts'
 import { applyEdit, editResult } from './operations.ts'
 import { type PresenceSession, presenceOf, roomOf } from './presence.ts'
 
-const entityTypes = ['checklist', 'submission', 'team', 'assignment'] as const
+export const entityTypes = ['checklist', 'submission', 'team', 'assignment'] as const
 const target = { entityId: z.string().max(200), entityType: z.enum(entityTypes) }
 const number = z.number()
 const name = z.string().max(200)

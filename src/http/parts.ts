@@ -49,6 +49,8 @@ export type Visit = {
   operation: string | null
   error: AppError | null
   startedMs: number
+  /** Who came with a ticket, as they are now. */
+  again?: () => Promise<Authenticated>
 }
 
 declare module 'fastify' {

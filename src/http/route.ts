@@ -26,6 +26,8 @@ export type StreamStart<O> = { output: O; context: Context; runtime: Runtime; ag
 export type RouteOptions<O> = {
   /** The reply is an event stream (text/event-stream) that begins where the output says. */
   stream?(start: StreamStart<O>): AsyncIterable<string>
+  /** A caller that can send no header may bring a ticket (session/ticket.ts) as `ticket` in the query. */
+  ticket?: true
   /** 200 unless said. 204 sends no body. */
   status?: number
   /** What `reply` answers with instead when nothing was stored, as a dry run stores nothing; for the API description. */

@@ -5,6 +5,7 @@ import { AppError } from '../kernel/errors.ts'
 import type { StoredReply } from '../kernel/idempotency.ts'
 import type { AnyOperation } from '../kernel/operation.ts'
 import { perform, recordDenial } from '../kernel/perform.ts'
+import { redeemTicket } from '../session/ticket.ts'
 import { principalOf } from './authenticate.ts'
 import { type Rate, type Share, wholeShare } from './limits.ts'
 import type { ServerParts } from './parts.ts'
@@ -24,7 +25,12 @@ export function addRoute(app: FastifyInstance, parts: ServerParts, { surface, ro
   /** Says who asks, and refuses whom the tenant's licence does. */
   async function enter(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { holdfast } = request
-    holdfast.authenticated = await principalOf(parts.runtime, parts.keys, credentialsOf(request))
+    const { ticket } = request.query as { ticket?: unknown }
+    if (options.ticket === true && typeof ticket === 'string' && !hasCredential(request)) {
+      const redeemed = await redeemTicket(parts.runtime, ticket)
+      holdfast.authenticated = redeemed
+      holdfast.again = redeemed.again
+    } else holdfast.authenticated = await principalOf(parts.runtime, parts.keys, credentialsOf(request))
     const { principal, licence } = holdfast.authenticated
     if (options.unlimited !== true) count(reply, `${principal.kind} ${principal.id}`)
     if (licence === null || operation.always === true) return
@@ -137,7 +143,7 @@ const credentialsOf = ({ headers }: FastifyRequest) => {
 /** Who the same credential stands for now: null once it is revoked, expired, or the tenant may not work. */
 async function principalNow({ runtime, keys }: ServerParts, request: FastifyRequest): Promise<Principal | null> {
   try {
-    const { principal, licence } = await principalOf(runtime, keys, credentialsOf(request))
+    const { principal, licence } = await (request.holdfast.again?.() ?? principalOf(runtime, keys, credentialsOf(request)))
     return licence === null && !principal.mustChangePassword ? principal : null
   } catch (error) {
     if (error instanceof AppError && error.kind === 'unauthenticated') return null

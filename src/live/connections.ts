@@ -79,8 +79,11 @@ export function createConnections(runtime: Runtime) {
         readable: new Map(),
       }
       tenant.streams.set(stream, agent)
+      const { id, name } = caller.principal
+      const vanish = presenceOf(runtime).appear(tenantId, { userId: id ?? '', userName: name })
       socket.on('close', () => {
         tenant.streams.delete(stream)
+        vanish()
         for (const leave of presences.get(agent)?.values() ?? []) leave()
         if (tenant.streams.size > 0) return
         tenants.delete(tenantId)

@@ -356,6 +356,7 @@ export const removeMember = operation({
       changes: left.changes,
       store: context.store,
       entity: { type: Team.name, id: teamId },
+      detail: { userId },
     }
   },
 })

@@ -1,4 +1,5 @@
 import { getDocument, listEdits } from '../../document/operations.ts'
+import { followSync, syncStream } from '../../document/stream.ts'
 import { listPresence, sync } from '../../document/sync.ts'
 import { type Route, route, type WireRequest } from '../../http/route.ts'
 import { asked, bodyOf, defined } from './shapes.ts'
@@ -38,6 +39,22 @@ export const syncRoutes: readonly Route[] = [
     problems: { 400: ['parameter_missing'], 404: [...seen, 'team_not_found', 'assignment_not_found'] },
     query: document,
     input: ofQuery('entityId', 'entityType'),
+  }),
+  route('GET', '/api/sync/stream', followSync, {
+    rate,
+    ticket: true,
+    problems: { 404: [...seen, 'team_not_found', 'assignment_not_found'], 429: ['too_many_streams'], 501: ['streams_unsupported'] },
+    query: {
+      ...document,
+      sinceVersion: 'What came after it is sent first.',
+      sessionId: 'Kept alive by this stream.',
+      ticket: 'Instead of a header.',
+    },
+    input: (request) => ({
+      ...(ofQuery('entityId', 'entityType', 'sinceVersion', 'sessionId')(request) as object),
+      ...defined({ lastEventId: request.headers['last-event-id'] }),
+    }),
+    stream: syncStream,
   }),
   route('GET', '/api/sync/state', getDocument, {
     rate,

@@ -5,6 +5,7 @@ import { runClock } from './faults/clock.ts'
 import { runCrash } from './faults/crash.ts'
 import { runCut } from './faults/cut.ts'
 import { runDisk } from './faults/disk.ts'
+import { runDocuments } from './faults/documents.ts'
 import { runKill } from './faults/kill.ts'
 import { runLock } from './faults/lock.ts'
 import { runPower } from './faults/power.ts'
@@ -46,6 +47,8 @@ const underLoad =
 const severalOf: Fault['run'] = (outcome, size, database) => runSeveral(outcome, { ...loaded, perFolder: 3, ...size }, database)
 
 const clock: Fault = { name: 'clock', nightly: 5, short: 1, planted: 1, run: runClock }
+/** Here the figure is how often the server is killed while eight people edit. */
+const documents: Fault = { name: 'documents', nightly: 5, short: 1, planted: 1, run: runDocuments }
 /** What a clock does to a server it does on every database: the short pass looks once, on SQLite. */
 const clockElsewhere: Fault = { ...clock, short: 0 }
 
@@ -63,6 +66,7 @@ const faults: Readonly<Record<EngineName, readonly Fault[]>> = {
     },
     { name: 'disk', nightly: 10, short: 1, planted: 1, run: runDisk },
     clock,
+    documents,
     { name: 'lock', nightly: 10, short: 1, planted: 1, run: runLock },
   ],
   postgres: [
@@ -72,12 +76,14 @@ const faults: Readonly<Record<EngineName, readonly Fault[]>> = {
     { name: 'several', nightly: 100, short: 1, planted: 12, run: severalOf },
     { name: 'power', nightly: 200, short: 1, planted: 20, run: underLoad(runPower) },
     clockElsewhere,
+    documents,
   ],
   dynamodb: [
     { name: 'kill', nightly: 300, short: 2, planted: 40, run: underLoad(runKill) },
     { name: 'cut', nightly: 300, short: 2, planted: 40, run: underLoad(runCut) },
     { name: 'several', nightly: 100, short: 1, planted: 12, run: severalOf },
     clockElsewhere,
+    documents,
   ],
 }
 

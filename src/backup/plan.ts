@@ -166,7 +166,9 @@ async function meantBy(entities: readonly AnyEntity[], scope: Scope, { past }: S
       const type = entities.find(({ name }) => name === scope.type)
       if (type === undefined) throw new AppError('unprocessable', 'validation_failed', `${scope.type} is no type of record.`)
       const rows = await idsWhere(type, past, ({ id }) => id === scope.id)
-      return { isFound: rows.size > 0, has: ({ name }, each) => name === scope.type && each.op !== 'remove' && each.after.id === scope.id }
+      // a person's row alone: with all that is theirs it is the scope `user`
+      const owned = scope.type === 'user' ? new Map([[scope.type, rows]]) : await belongingTo(entities, new Map([[scope.type, rows]]), past)
+      return { isFound: rows.size > 0, has: ({ name }, each) => each.op !== 'remove' && (owned.get(name)?.has(each.after.id) ?? false) }
     }
     case 'rows': {
       const rows = new Map(scope.rows.map(({ type, id, version }) => [`${type}\n${id}`, version]))
@@ -181,7 +183,7 @@ async function meantBy(entities: readonly AnyEntity[], scope: Scope, { past }: S
       }
     }
     case 'user': {
-      const owned = await ownedBy(entities, scope.user, past)
+      const owned = await belongingTo(entities, await personNamed(entities, scope.user, past), past)
       return {
         isFound: (owned.get('user')?.size ?? 0) > 0,
         has: (type, each) => each.op !== 'remove' && (owned.get(type.name)?.has(each.after.id) ?? false),
@@ -190,11 +192,18 @@ async function meantBy(entities: readonly AnyEntity[], scope: Scope, { past }: S
   }
 }
 
-/** The person and every row that belonged to them, directly or through another row of theirs. */
-async function ownedBy(entities: readonly AnyEntity[], user: string, past: RowReader): Promise<Map<string, Set<string>>> {
-  const owned = new Map<string, Set<string>>()
+async function personNamed(entities: readonly AnyEntity[], user: string, past: RowReader): Promise<Map<string, Set<string>>> {
   const people = entities.find(({ name }) => name === 'user')
-  if (people !== undefined) owned.set('user', await idsWhere(people, past, (row) => row.id === user || row.usernameFold === fold(user)))
+  if (people === undefined) return new Map()
+  return new Map([['user', await idsWhere(people, past, (row) => row.id === user || row.usernameFold === fold(user))]])
+}
+
+/** These rows and every row that belonged to them, directly or through another row of theirs. */
+async function belongingTo(
+  entities: readonly AnyEntity[],
+  owned: Map<string, Set<string>>,
+  past: RowReader,
+): Promise<Map<string, Set<string>>> {
   for (let grew = true; grew; ) {
     grew = false
     for (const type of entities) {

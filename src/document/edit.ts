@@ -13,9 +13,6 @@ import { accountName } from './name.ts'
 import { contentAt, contentOf, editsBetween, milestoneEvery, type Place, versionId } from './state.ts'
 import { conflictsOf } from './touched.ts'
 
-/** A document's own stream, so that people who type do not queue on their tenant's. */
-export const streamOf = (id: string): string => `document:${id}`
-
 /** Whoever is further behind begins anew. */
 const longestBehind = 10_000
 
@@ -116,10 +113,7 @@ export async function caughtUp(
     const next = patched(LiveDocument, document, { documentVersion: version, topVersion: version, floorVersion: version }, now)
     const meta = metaOf(context, 'document.restored', { entity: { type: Checklist.name, id: found.id } })
     try {
-      await store.commit([update(LiveDocument, document, next), milestone(found.id, version, content, now)], {
-        ...meta,
-        stream: streamOf(found.id),
-      })
+      await store.commit([update(LiveDocument, document, next), milestone(found.id, version, content, now)], meta)
       return next
     } catch (error) {
       // another did it

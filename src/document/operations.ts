@@ -11,7 +11,7 @@ import { operation } from '../kernel/operation.ts'
 import { tell } from '../metrics/series.ts'
 import { entered, forbidden, where } from '../profile/place.ts'
 import { compile, type DoorOp } from './compile.ts'
-import { assertReachable, caughtUp, edited, streamOf } from './edit.ts'
+import { assertReachable, caughtUp, edited } from './edit.ts'
 import { conflict, Edit, type EditRow } from './entity.ts'
 import { normal, type Op } from './json1.ts'
 import { contentAt, editsBetween, made } from './state.ts'
@@ -153,7 +153,6 @@ export const submitEdit = operation({
 const written = (context: Context, { changes, document, content, edit, depth }: Awaited<ReturnType<typeof edited>>) => ({
   changes,
   store: context.store,
-  stream: streamOf(document.id),
   entity: { type: 'checklist', id: document.id },
   after: () => {
     made(context, document, content, edit)

@@ -9,7 +9,6 @@ import { operation } from '../kernel/operation.ts'
 import { takeStream } from '../kernel/streams.ts'
 import { entered, where } from '../profile/place.ts'
 import type { LogEntry } from '../storage/port.ts'
-import { streamOf } from './edit.ts'
 import type { EditRow } from './entity.ts'
 import { type FeedEvent, feedOf, maySee } from './feed.ts'
 import type { Op } from './json1.ts'
@@ -106,10 +105,7 @@ export async function* syncStream(start: Start): AsyncGenerator<string> {
       bell.ring()
     }
     stops.push(presence.listen(roomName ?? `${output.tenantId} people`, hear))
-    if (room !== null) {
-      stops.push(runtime.hub.subscribe(streamOf(room.entityId), bell.ring))
-      if (room.sessionId !== null) stops.push(presence.hold(room.sessionId, context.actor.id ?? '') ?? (() => undefined))
-    }
+    if (room?.sessionId != null) stops.push(presence.hold(room.sessionId, context.actor.id ?? '') ?? (() => undefined))
     yield* follow({ ...start, context: place }, { bell, heard })
   } finally {
     for (const stop of stops) stop()

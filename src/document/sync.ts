@@ -10,7 +10,6 @@ import { operation } from '../kernel/operation.ts'
 import { tell } from '../metrics/series.ts'
 import { entered, forbidden, type Where, where } from '../profile/place.ts'
 import { readableTeam } from '../team/view.ts'
-import { streamOf } from './edit.ts'
 import { accountName } from './name.ts'
 import { applyEdit, editResult } from './operations.ts'
 import { type PresenceSession, presenceOf, roomOf } from './presence.ts'
@@ -80,7 +79,7 @@ export async function assertVisible(context: Context, { entityType, entityId }: 
   return 0
 }
 
-/** Begins a session, and tells the document's log. */
+/** Begins a session, and tells the log. */
 export async function joined(
   context: Pick<Context, 'runtime' | 'store' | 'actor' | 'origin' | 'services'>,
   about: { entityType: string; entityId: string },
@@ -92,7 +91,7 @@ export async function joined(
   const log = async (action: string, detail: Record<string, string | number>) => {
     if (!isDocument) return
     const meta = metaOf(context, action, { entity: { type: 'checklist', id: about.entityId }, detail })
-    await store.commit([], { ...meta, stream: streamOf(about.entityId) })
+    await store.commit([], meta)
   }
   const who = { userId: actor.id ?? '', userName: await accountName(context), ...about }
   const { session: mine, isNew } = presence.join(roomOf(store.tenantId, about.entityType, about.entityId), who, {

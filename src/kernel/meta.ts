@@ -6,7 +6,7 @@ import type { Context } from './context.ts'
 export function metaOf(
   { actor, origin, runtime }: Pick<Context, 'actor' | 'origin' | 'runtime'>,
   action: string,
-  about: { entity?: Meta['entity']; detail?: Meta['detail']; actor?: Actor; stream?: string } = {},
+  about: { entity?: Meta['entity']; detail?: Meta['detail']; actor?: Actor } = {},
 ): Meta {
   return {
     actor: about.actor ?? { id: actor.id, kind: actor.kind, name: actor.name },
@@ -15,6 +15,5 @@ export function metaOf(
     requestId: origin.requestId,
     time: toTime(runtime.clock.realMs()),
     ...(about.detail === undefined ? {} : { detail: about.detail }),
-    ...(about.stream === undefined ? {} : { stream: about.stream }),
   }
 }

@@ -21,8 +21,6 @@ type Written = {
   store?: TenantStore
   /** Who did it, where the caller only became someone by this very operation. */
   actor?: Actor
-  /** A live document's own stream, where that is what changed. */
-  stream?: string
   /** The log's action when it is not the operation's name. */
   action?: string
   /** Runs when the commit is done or has failed. */

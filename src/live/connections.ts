@@ -10,11 +10,12 @@ import type { Redeemed } from '../session/ticket.ts'
 import { openDocuments } from './documents.ts'
 import { type Caller, followRights, judge, type Rights, refreshed } from './rights.ts'
 import { SocketStream } from './stream.ts'
+import { followLog, type Tail } from './tail.ts'
 import { collection, refusedKind, wireError } from './words.ts'
 
 export type Connections = ReturnType<typeof createConnections>
 
-type Tenant = { backend: ShareDB; rights: Rights; streams: Map<SocketStream, Agent<Caller>>; recheck: NodeJS.Timeout | null }
+type Tenant = { backend: ShareDB; tail: Tail; rights: Rights; streams: Map<SocketStream, Agent<Caller>>; recheck: NodeJS.Timeout | null }
 type Message = { a?: string; c?: unknown; d?: unknown; b?: unknown; ch?: unknown; p?: unknown }
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
@@ -30,15 +31,20 @@ export function createConnections(runtime: Runtime) {
   function tenantOf(tenantId: string): Tenant {
     const found = tenants.get(tenantId)
     if (found !== undefined) return found
+    const tail = followLog(runtime, tenantId)
     const made: Tenant = {
       streams: new Map(),
       recheck: null,
-      rights: followRights(runtime, tenantId, () => {
+      tail,
+      rights: followRights(tail, () => {
         made.recheck ??= setTimeout(() => void recheck(made), recheckMs).unref()
       }),
-      backend: openDocuments(runtime, tenantId, (id) => {
-        // it was taken back by a restore: whoever follows it begins anew
-        for (const [stream, agent] of made.streams) if (agent.custom.readable.has(id)) stream.close(4410, 'resync_required')
+      backend: openDocuments(runtime, tail, {
+        tenantId,
+        taken(id) {
+          // it was taken back by a restore: whoever follows it begins anew
+          for (const [stream, agent] of made.streams) if (agent.custom.readable.has(id)) stream.close(4410, 'resync_required')
+        },
       }),
     }
     made.backend.use('receive', ({ agent, data }, next) => receive(agent as Agent<Caller>, data as Message, next))
@@ -87,7 +93,7 @@ export function createConnections(runtime: Runtime) {
         for (const leave of presences.get(agent)?.values() ?? []) leave()
         if (tenant.streams.size > 0) return
         tenants.delete(tenantId)
-        tenant.rights.stop()
+        tenant.tail.stop()
         tenant.backend.close()
       })
     },

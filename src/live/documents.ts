@@ -2,7 +2,7 @@ import ShareDB from 'sharedb'
 import type Agent from 'sharedb/lib/agent.js'
 import type { Error as ShareError } from 'sharedb/lib/sharedb.js'
 import { LiveDocument, type LiveDocumentRow } from '../checklist/entity.ts'
-import { resync, streamOf } from '../document/edit.ts'
+import { resync } from '../document/edit.ts'
 import type { EditRow } from '../document/entity.ts'
 import { documentType } from '../document/json1.ts'
 import { submitEdit } from '../document/operations.ts'
@@ -13,6 +13,7 @@ import { AppError } from '../kernel/errors.ts'
 import { perform } from '../kernel/perform.ts'
 import { tell } from '../metrics/series.ts'
 import { allowed, type Caller, originNow } from './rights.ts'
+import type { Tail } from './tail.ts'
 import { collection, refusedKind, wireError } from './words.ts'
 
 ShareDB.types.register(documentType as never)
@@ -105,27 +106,33 @@ const repeated = () => Object.assign(new Error('Op already submitted'), { code: 
 /** Sends on what became durable, in the order of versions, whoever committed it and in whichever process. */
 class Publisher extends ShareDB.PubSub {
   readonly place: Place
+  readonly tail: Tail
+  /** The newest version that was sent on, of each document that somebody follows. */
+  readonly followed = new Map<string, { last: number; work: Promise<void> }>()
   readonly taken: (id: string) => void
-  readonly followed = new Map<string, { last: number; isReading: boolean; isStale: boolean; stop(): void }>()
 
-  constructor(place: Place, taken: (id: string) => void) {
+  constructor(place: Place, tail: Tail, taken: (id: string) => void) {
     super()
     this.place = place
+    this.tail = tail
     this.taken = taken
+    tail.listen(({ changes }) => {
+      for (const { type, id } of changes) if (type === LiveDocument.name && this.followed.has(id)) this.wake(id)
+    })
   }
 
   protected override _subscribe(channel: string, done: Ended): void {
     const id = documentOf(channel)
-    if (id === null) return void setImmediate(done, null)
-    this.follow(channel, id).then(
+    const work = id === null ? Promise.resolve() : this.follow(id)
+    work.then(
       () => done(null),
       (error: ShareError) => done(error),
     )
   }
 
   protected override _unsubscribe(channel: string, done: Ended): void {
-    this.followed.get(channel)?.stop()
-    this.followed.delete(channel)
+    const id = documentOf(channel)
+    if (id !== null) this.followed.delete(id)
     setImmediate(done, null)
   }
 
@@ -137,43 +144,31 @@ class Publisher extends ShareDB.PubSub {
   }
 
   /** From before anybody reads the document, so that nothing lies between what they read and what they hear. */
-  async follow(channel: string, id: string): Promise<void> {
-    const mine = {
-      last: 0,
-      isReading: false,
-      isStale: false,
-      stop: this.place.runtime.hub.subscribe(streamOf(id), () => void this.read(channel, id)),
-    }
-    this.followed.get(channel)?.stop()
-    this.followed.set(channel, mine)
-    mine.last = (await this.place.store.get(LiveDocument, id))?.documentVersion ?? 0
+  async follow(id: string): Promise<void> {
+    await this.tail.settled()
+    const row = await this.place.store.get(LiveDocument, id)
+    this.followed.set(id, { last: row?.documentVersion ?? 0, work: Promise.resolve() })
   }
 
-  async read(channel: string, id: string): Promise<void> {
-    const mine = this.followed.get(channel)
-    if (mine === undefined || mine.last === 0) return
-    mine.isStale = true
-    if (mine.isReading) return
-    mine.isReading = true
-    try {
-      while (mine.isStale) {
-        mine.isStale = false
-        const row = await this.place.store.get(LiveDocument, id)
-        if (row === null || row.documentVersion === mine.last) continue
-        if (row.documentVersion < mine.last || row.floorVersion > mine.last) {
-          mine.last = row.documentVersion
-          this.taken(id)
-          continue
-        }
-        for (const edit of await editsBetween(this.place, row, mine.last, row.documentVersion)) {
-          mine.last = edit.editVersion
-          this._emit(channel, { c: collection, d: id, ...wireOp(edit), m: undefined })
-        }
-      }
-    } catch (error) {
-      this.place.runtime.services.log.warn({ err: error }, 'a document cannot be followed')
-    } finally {
-      mine.isReading = false
+  wake(id: string): void {
+    const mine = this.followed.get(id)
+    if (mine === undefined) return
+    mine.work = mine.work
+      .then(() => this.send(id, mine))
+      .catch((error: unknown) => this.place.runtime.services.log.warn({ err: error }, 'a document cannot be followed'))
+  }
+
+  async send(id: string, mine: { last: number }): Promise<void> {
+    const row = await this.place.store.get(LiveDocument, id)
+    if (row === null || row.documentVersion === mine.last) return
+    if (row.documentVersion < mine.last || row.floorVersion > mine.last) {
+      mine.last = row.documentVersion
+      this.taken(id)
+      return
+    }
+    for (const edit of await editsBetween(this.place, row, mine.last, row.documentVersion)) {
+      mine.last = edit.editVersion
+      this._emit(`${collection}.${id}`, { c: collection, d: id, ...wireOp(edit), m: undefined })
     }
   }
 }
@@ -181,12 +176,12 @@ class Publisher extends ShareDB.PubSub {
 const documentOf = (channel: string): string | null => (channel.startsWith(`${collection}.`) ? channel.slice(collection.length + 1) : null)
 
 /** The documents of one tenant as ShareDB serves them. `taken` is called when one was taken back by a restore. */
-export function openDocuments(runtime: Runtime, tenantId: string, taken: (id: string) => void): ShareDB {
+export function openDocuments(runtime: Runtime, tail: Tail, { tenantId, taken }: { tenantId: string; taken(id: string): void }): ShareDB {
   const place = { runtime, store: runtime.storage.tenant(tenantId) }
   const db = new Documents(place)
   const backend = new ShareDB({
     db,
-    pubsub: new Publisher(place, taken),
+    pubsub: new Publisher(place, tail, taken),
     presence: true,
     suppressPublish: true,
     doNotForwardSendPresenceErrorsToClient: true,

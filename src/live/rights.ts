@@ -3,6 +3,7 @@ import { readVersion } from '../document/operations.ts'
 import type { Origin, Principal, Runtime } from '../kernel/context.ts'
 import { perform } from '../kernel/perform.ts'
 import type { Authenticated } from '../session/authenticate.ts'
+import type { Tail } from './tail.ts'
 import { collection, wireError } from './words.ts'
 
 /** Who is at the other end of a socket. */
@@ -33,49 +34,19 @@ const decisive = new Set([
 ])
 /** A session may end by time alone. */
 const trustedMs = 30_000
-const pageSize = 200
 
 /** The state of a tenant's rights: whoever found something allowed may rely on it until the log tells of a change that could take it. */
 export type Rights = ReturnType<typeof followRights>
 
-export function followRights({ hub, storage, services }: Runtime, tenantId: string, changed: () => void) {
-  const store = storage.tenant(tenantId)
+/** `tail` reads the tenant's log for everybody here who has to know what it tells. */
+export function followRights(tail: Tail, changed: () => void) {
   let epoch = 0
-  let sequence: number | null = null
-  let reading: Promise<void> | null = null
-  let isStale = true
-
-  async function read(): Promise<void> {
-    while (isStale) {
-      isStale = false
-      if (sequence === null) sequence = (await store.head())?.sequence ?? 0
-      const page = await store.log(null, sequence, pageSize)
-      for (const { entry } of page) {
-        sequence = entry.sequence
-        if (!entry.changes.some(({ type }) => decisive.has(type))) continue
-        epoch += 1
-        changed()
-      }
-      if (page.length === pageSize) isStale = true
-    }
-  }
-  const settled = (): Promise<void> | null => {
-    if (!isStale && reading === null) return null
-    reading ??= read()
-      .catch((error: unknown) => {
-        services.log.warn({ err: error }, 'rights cannot be followed')
-        epoch += 1
-      })
-      .finally(() => {
-        reading = null
-      })
-    return reading
-  }
-  const stop = hub.subscribe(tenantId, () => {
-    isStale = true
-    void settled()
+  tail.listen(({ changes }) => {
+    if (!changes.some(({ type }) => decisive.has(type))) return
+    epoch += 1
+    changed()
   })
-  return { epoch: () => epoch, settled, stop }
+  return { epoch: () => epoch, settled: tail.settled }
 }
 
 /** Lets a message about a document out to somebody who may read it now; else ends what they follow. */

@@ -130,7 +130,6 @@ test('the test clock stops time only where NODE_ENV is test', () => {
 
 test('a setting that does nothing is said', () => {
   expect(readConfig({ HOLDFAST_OBJECTS: 's3://files', HOLDFAST_PROT: '80', HOME: '/x' }).warnings).toEqual([
-    'HOLDFAST_OBJECTS is set, but this version keeps no objects: nothing is stored there.',
     'HOLDFAST_PROT is no setting that this version knows; it does nothing.',
   ])
   expect(readConfig({ HOLDFAST_BACKUP: 'off', HOLDFAST_HOST: '::1' }).warnings).toEqual([])

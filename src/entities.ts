@@ -14,6 +14,7 @@ import { Counter } from './kernel/change.ts'
 import type { AnyEntity } from './kernel/entity.ts'
 import { Idempotency } from './kernel/idempotency.ts'
 import { Leave, LeaveBook } from './leave/entity.ts'
+import { Media } from './media/entity.ts'
 import { OnboardingCompletion, OnboardingLink, OnboardingPassage, OnboardingVisit, OnboardingVisitor } from './onboarding/entity.ts'
 import { AttendancePolicy, Holiday } from './policy/entity.ts'
 import { Profile } from './profile/entity.ts'
@@ -52,6 +53,7 @@ export const entities: readonly AnyEntity[] = [
   LiveDocument,
   Milestone,
   Edit,
+  Media,
   ChecklistTemplate,
   WorkAssignment,
   WorkTarget,

@@ -28,6 +28,8 @@ import { addSocket } from './live/socket.ts'
 import { isWithoutKey, type MasterKeys, openMasterKeys, removeKeyFile } from './master-key.ts'
 import { writeEmf } from './metrics/emf.ts'
 import { tell } from './metrics/series.ts'
+import type { Objects } from './objects/port.ts'
+import { openObjects } from './objects.ts'
 import { backupKeys, type Mended, openStorage, type RecoveryOptions, recoverAside, toldOf } from './recovery.ts'
 import { ensureFirstTenant, type FirstOwner } from './session/first-start.ts'
 import { createHasher, type Hasher } from './session/hasher.ts'
@@ -120,6 +122,7 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
   )
   const stopEmf = config.metrics === 'emf' ? writeEmf((line) => process.stdout.write(line), Date.now) : null
   let backups: OpenBackups | null = null
+  let objects: Promise<Objects> | null = null
   try {
     const sealer = createSealer(masterKey, former)
     const keys = await openKeyRing({ storage, sealer, clock, ids, isPassing: options.isPassing ?? false })
@@ -149,6 +152,7 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
         log,
         health,
         backups: backups?.service ?? null,
+        objects: () => (objects ??= openObjects({ objects: config.objects, dataFolder: config.dataFolder, masterKey, clock, ids })),
         mac: (text) => createHmac('sha256', macKey).update(text).digest('base64url'),
         settings: {
           version,
@@ -178,6 +182,7 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
     health.ready()
     const close = async (): Promise<void> => {
       await backups?.stop()
+      await (await objects)?.close()
       await storage.close()
       stopEmf?.()
     }

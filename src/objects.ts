@@ -7,6 +7,13 @@ import type { ObjectsConfig } from './storage-config.ts'
 
 type ObjectsOptions = { objects: ObjectsConfig; dataFolder: string; masterKey: Buffer; clock: Clock; ids: IdSource }
 
+/** The object store that the settings choose, open. Errors: those of `Objects.open`. */
+export async function openObjects(options: ObjectsOptions): Promise<Objects> {
+  const objects = await createObjects(options)
+  await objects.open()
+  return objects
+}
+
 /** The object store that the settings choose, not yet opened. The driver of the other is not loaded. */
 export async function createObjects({ objects, dataFolder, masterKey, clock, ids }: ObjectsOptions): Promise<Objects> {
   if (objects.kind === 's3') {

@@ -71,6 +71,9 @@ import { getLeaveBalance } from './leave/balance.ts'
 import { decideLeave } from './leave/decide.ts'
 import { listLeave, listLeavePage, listOwnLeave } from './leave/list.ts'
 import { reportLeave } from './leave/report.ts'
+import { askMedia, listMedia, removeMedia } from './media/operations.ts'
+import { scrubMedia } from './media/scrub.ts'
+import { confirmUpload, requestUpload } from './media/upload.ts'
 import { tellMetric } from './metrics/operations.ts'
 import { completeLink, decideApproval, listApprovals } from './onboarding/complete.ts'
 import { createLink, extendLink, getLink, getLinkCode, listLinks, revokeLink } from './onboarding/links.ts'
@@ -355,6 +358,13 @@ export const operations: readonly AnyOperation[] = [
   listHolidays,
   createHoliday,
   removeHoliday,
+
+  requestUpload,
+  confirmUpload,
+  listMedia,
+  askMedia,
+  removeMedia,
+  scrubMedia,
 
   createTicket,
   getDocument,

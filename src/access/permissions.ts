@@ -148,6 +148,7 @@ export const permissions = {
   'submission:submit': { ...workers, ...staff },
   'submission:review': { ...workers, auditor: 'own', ...staff },
   'template:manage': { ...chiefs, ...staff },
+  'media:upload': { ...workers, ...staff },
   'metrics:write': { owner: 'tenant', admin: 'tenant', supervisor: 'tenant', manager: 'tenant', member: 'tenant', ...staff },
   'audit:read': { ...readers, ...staffReads },
   'event:read': { ...everyone, ...staffReads },

@@ -6,6 +6,9 @@ import { toTime } from '../kernel/clock.ts'
 import type { Context } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
 import { operation } from '../kernel/operation.ts'
+import { Media } from '../media/entity.ts'
+import { mediaOf, photosOf } from '../media/rows.ts'
+import { mediaShape, mediaView } from '../media/view.ts'
 import { listing, text } from '../profile/input.ts'
 import { assertRevision, entered, forbidden, where } from '../profile/place.ts'
 import { User } from '../user/entity.ts'
@@ -35,7 +38,7 @@ export const submissionView = z.object({
   status: z.string(),
   priority: z.string(),
   progress: z.int(),
-  mediaFiles: z.array(z.unknown()),
+  mediaFiles: z.array(mediaView),
   location: Checklist.public.shape.location,
   reviewerId: z.string().nullable(),
   reviewNotes: z.string().nullable(),
@@ -70,6 +73,12 @@ const viewOf = ({ store }: Pick<Context, 'store'>, row: ChecklistRow, document: 
 type Level = (typeof levels)[number]
 const levelOf: Partial<Record<string, number>> = { owner: 4, admin: 4, platform_admin: 4, supervisor: 3, manager: 2, member: 1 }
 const rankOf = (level: Level): number => levels.indexOf(level) + 1
+
+/** The same with its files. */
+async function withFiles(context: Context, row: ChecklistRow, document: LiveDocumentRow | null): Promise<SubmissionView> {
+  const files = await mediaOf(context, row.id)
+  return { ...viewOf(context, row, document), mediaFiles: await Promise.all(files.map((file) => mediaShape(context, file))) }
+}
 
 /** Who has to say yes, in order (contracts/prework.md section 7): above the submitter, and more for what is worth more. */
 export function stepsOf(submitter: Role, value: number | null): Level[] {
@@ -116,7 +125,8 @@ export const listSubmissions = operation({
       context.store,
       fitting.map(({ id }) => ({ type: LiveDocument, id })),
     )
-    return { output: { submissions: fitting.map((row, at) => viewOf(context, row, documents[at] ?? null)), nextCursor } }
+    const submissions = await Promise.all(fitting.map((row, at) => withFiles(context, row, documents[at] ?? null)))
+    return { output: { submissions, nextCursor } }
   },
 })
 
@@ -140,7 +150,7 @@ export const getSubmission = operation({
   async run(caller, { submissionId, ...place }) {
     const context = await entered(caller, place)
     const { row } = await readableSubmission(context, submissionId)
-    return { output: { submission: viewOf(context, row, await theDocument(context, row.id)) } }
+    return { output: { submission: await withFiles(context, row, await theDocument(context, row.id)) } }
   },
 })
 
@@ -177,7 +187,7 @@ export const updateSubmission = operation({
     const set = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
     const next = patched(Checklist, row, set, context.now)
     return {
-      output: { submission: viewOf(context, next, await theDocument(context, row.id)) },
+      output: { submission: await withFiles(context, next, await theDocument(context, row.id)) },
       changes: [update(Checklist, row, next)],
       store: context.store,
       entity: { type: 'submission', id: row.id },
@@ -203,7 +213,10 @@ export const submit = operation({
     if (row.status !== 'draft' && row.status !== 'requires_changes')
       throw wrongState('Only a draft, or what changes were asked for, can be submitted.')
     const { document, content } = await theContent(context, row.id)
-    const unready = unreadyOf(content, { createdMs: Date.parse(row.createdAt), nowMs }, () => false)
+    const photos = new Map((await photosOf(context, row.id)).map((photo) => [photo.id, photo]))
+    const unready = unreadyOf(content, { createdMs: Date.parse(row.createdAt), nowMs }, (attachments) =>
+      attachments.some((one) => photos.has(one)),
+    )
     if (unready.length > 0)
       throw new AppError('unprocessable', 'submission_incomplete', 'The checklist is not complete.', { errors: unready })
     const steps = stepsOf((actor.role ?? 'member') as Role, row.value)
@@ -233,7 +246,9 @@ export const submit = operation({
     )
     // the very document that was looked at is what is submitted
     const changes: Change[] = [update(Checklist, row, next), check(LiveDocument, document)]
-    return { output: { submission: viewOf(context, next, document) }, changes, store, entity: { type: 'submission', id: row.id } }
+    // as are the photos that it needs
+    for (const photo of photos.values()) changes.push(check(Media, photo))
+    return { output: { submission: await withFiles(context, next, document) }, changes, store, entity: { type: 'submission', id: row.id } }
   },
 })
 
@@ -293,7 +308,7 @@ export const review = operation({
       now,
     )
     return {
-      output: { submission: viewOf(context, next, await theDocument(context, row.id)) },
+      output: { submission: await withFiles(context, next, await theDocument(context, row.id)) },
       changes: [update(Checklist, row, next), ...(await stillThere(context))],
       store,
       entity: { type: 'submission', id: row.id },

@@ -4,6 +4,7 @@ import type { JobHandler } from '../job/handler.ts'
 import { type Change, checkAbsent, remove } from '../kernel/change.ts'
 import { toTime } from '../kernel/clock.ts'
 import { type Context, system } from '../kernel/context.ts'
+import { removeAllOf } from '../media/purge.ts'
 import { Edit, type EditRow, Milestone, type MilestoneRow } from './entity.ts'
 
 const kind = 'document.purge'
@@ -22,7 +23,7 @@ const purge: JobHandler = async ({ runtime, store, job, signal }) => {
     const of = { index: 'byDocument', where: { documentId: id }, limit: batch }
     const edits: EditRow[] = (await store.list(Edit, of)).items
     const milestones: MilestoneRow[] = (await store.list(Milestone, of)).items
-    if (edits.length === 0 && milestones.length === 0) return undefined
+    if (edits.length === 0 && milestones.length === 0) return { changes: await removeAllOf({ runtime, store }, id) }
     await store.commit(
       [
         checkAbsent(LiveDocument, id),

@@ -7,6 +7,7 @@ import { fail, refuseConnection } from './fail.ts'
 import { createFollow } from './follow.ts'
 import { apiHeaders } from './headers.ts'
 import { createRateLimit } from './limits.ts'
+import { addObjects, objectRoutes } from './objects.ts'
 import { addOnboardingPage, onboardingPages } from './onboarding-page.ts'
 import { type ServerParts, visitOf } from './parts.ts'
 import { addRoute, noStreams, refuseOtherMethods } from './serve.ts'
@@ -68,9 +69,10 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   })
   addDocs(app)
   addOnboardingPage(app)
+  await addObjects(app, runtime.services.objects)
   for (const surface of surfaces) refuseOtherMethods(app, surface)
   const [first] = surfaces
-  if (first !== undefined) refuseOtherMethods(app, first, [...docsRoutes, ...onboardingPages])
+  if (first !== undefined) refuseOtherMethods(app, first, [...docsRoutes, ...onboardingPages, ...objectRoutes])
   return app
 }
 

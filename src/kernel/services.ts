@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto'
+import type { Objects } from '../objects/port.ts'
 import type { Actor, Head, LogEntry, LoggedEntry } from '../storage/port.ts'
 import type { Backups } from './backups.ts'
 import type { AnyEntity } from './entity.ts'
@@ -124,6 +125,8 @@ export type Services = {
   backups: Backups | null
   /** Everything that is stored, for checks that walk it all. */
   entities: readonly AnyEntity[]
+  /** Files, opened when the first one is asked for. Errors: those of opening (objects/port.ts). */
+  objects(): Promise<Objects>
   /** Keyed digest with a key derived from the master key. */
   mac(text: string): string
 }

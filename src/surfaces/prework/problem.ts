@@ -25,6 +25,9 @@ const signIns = new Set(['pre-work.sign-in', 'session.create'])
 const codeOf = (message: string): string =>
   message === 'is required' ? 'required' : message === 'is not a known field' ? 'unknown' : 'invalid'
 
+/** Refusals of what is well-formed and cannot be done. */
+const kept = new Set(['submission_incomplete', 'media_limit', 'upload_mismatch'])
+
 /** An error in this dialect (contracts/prework.md section 1). */
 export function problem(error: AppError, asked: Parameters<Surface['problem']>[1]): Answer {
   const { code, kind } = error
@@ -33,7 +36,7 @@ export function problem(error: AppError, asked: Parameters<Surface['problem']>[1
     return { status: 401, code: 'invalid_credentials', detail: 'Invalid credentials', extra: { errors: undefined } }
   // of a document it is the document's version that has moved on
   const said = code === 'version_conflict' && error.extra !== undefined ? undefined : own[code]
-  const status = code === 'submission_incomplete' ? 422 : (said?.status ?? statuses[kind] ?? statusOf[kind])
+  const status = kept.has(code) ? 422 : (said?.status ?? statuses[kind] ?? statusOf[kind])
   const isInvalid = code === 'validation_failed' || code === 'bad_cursor' || code === 'weak_password'
   const errors = error.errors?.map(({ field, message }) => ({
     field: isSignIn ? (signInFields[field] ?? field) : field,

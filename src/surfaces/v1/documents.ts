@@ -1,5 +1,6 @@
 import { applyEdit, getDocument, listEdits } from '../../document/operations.ts'
 import { type Route, route } from '../../http/route.ts'
+import { scrubMedia } from '../../media/scrub.ts'
 import { createTicket } from '../../session/ticket.ts'
 
 const unseen = ['organization_not_found', 'checklist_not_found']
@@ -7,6 +8,7 @@ const place = { organization: null, actors: [] }
 
 /** Live documents for clients that post what they do; those that keep a socket open use `GET /v1/documents?ticket=`. */
 export const documentRoutes: readonly Route[] = [
+  route('POST', '/v1/media/scrub', scrubMedia),
   route('POST', '/v1/tickets', createTicket, { status: 201, notIdempotent: true }),
   route('GET', '/v1/documents/:entityId', getDocument, {
     problems: { 404: unseen },

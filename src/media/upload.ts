@@ -1,0 +1,245 @@
+import { z } from 'zod'
+import { Checklist } from '../checklist/entity.ts'
+import { newSystemJob } from '../job/enqueue.ts'
+import { sha256 } from '../kernel/canonical.ts'
+import { add, type Change, check, create, insert, patched, update } from '../kernel/change.ts'
+import { toTime } from '../kernel/clock.ts'
+import type { Context } from '../kernel/context.ts'
+import { AppError } from '../kernel/errors.ts'
+import { isUuid } from '../kernel/id.ts'
+import { operation } from '../kernel/operation.ts'
+import type { OpenedObject, TenantObjects } from '../objects/port.ts'
+import { entered, where } from '../profile/place.ts'
+import { Media, type MediaRow } from './entity.ts'
+import { fileNameOf } from './file-name.ts'
+import { copiesOf } from './images.ts'
+import { fitsType, headBytes, isAllowed, isText, kindOf } from './kinds.ts'
+import { expiryKind } from './purge.ts'
+import { assertMayPut, maySeeMedia, mediaNotFound, type Wanted } from './rights.ts'
+import { absolute, displayLink, type MediaView, mediaShape, mediaView, objectsOf, wireKey } from './view.ts'
+
+const mostBytes = 52_428_800
+const uploadSeconds = 15 * 60
+/** What nobody confirmed by then is taken away. */
+const unconfirmedMs = 24 * 60 * 60 * 1_000
+const filesPerSubmission = 10
+
+const folders = { submission: 'submissions', profile: 'profiles', team: 'teams', user: 'users' } as const
+
+/** Files of a submission, uploading and completed: ten at most, whoever races. */
+export const countChange = (now: string, row: Pick<MediaRow, 'place' | 'placeId'>, by: 1 | -1): Change[] =>
+  row.place === 'submission' ? [add(`media:${row.placeId}`, by, now, { min: 0, max: filesPerSubmission })] : []
+
+const name = z.string().min(1, 'is required').max(500)
+
+/** Reserves a place for a file and signs an address to which its bytes, and no others, may be put. Errors: `file_type`, `file_too_large`, `media_limit`, `checklist_not_found`, `team_not_found`, `forbidden`, `frozen`. */
+export const requestUpload = operation({
+  name: 'media.request',
+  summary: 'Get an address to upload a file to',
+  needs: 'media:upload',
+  elsewhere: true,
+  conflicts: { 'counter.media': ['media_limit', 'A submission holds ten files at most.'] },
+  input: z
+    .object({
+      ...where,
+      fileName: name,
+      fileType: z.string().max(200),
+      fileSize: z.int().min(1),
+      checksum: z
+        .string()
+        .regex(/^[0-9a-fA-F]{64}$/, 'must be a SHA-256 in hexadecimal digits')
+        .toLowerCase(),
+      submissionId: z.string().optional(),
+      itemId: z.string().max(100).optional(),
+      entityType: z.enum(['profile', 'team']).optional(),
+      entityId: z.string().optional(),
+    })
+    .strict(),
+  output: z.object({
+    uploadUrl: z.string(),
+    method: z.literal('PUT'),
+    headers: z.record(z.string(), z.string()),
+    key: z.string(),
+    fileId: z.string(),
+    expiresAt: z.string(),
+  }),
+  async run(caller, { organization, actors, ...given }) {
+    if (!isAllowed(given.fileType)) throw new AppError('invalid', 'file_type', 'File type not allowed')
+    if (given.fileSize > mostBytes) throw new AppError('too_large', 'file_too_large', 'A file is at most 50 MiB.')
+    const context = await entered(caller, { organization, actors })
+    const { store, now, newId, actor, runtime, realMs } = context
+    const wanted = wantedOf(given, actor.id ?? '')
+    const checklist = await assertMayPut(context, wanted)
+    const id = newId()
+    const fileName = fileNameOf(given.fileName)
+    const objectKey = `${folders[wanted.place]}/${wanted.placeId}/${id}-${fileName}`
+    const objects = await objectsOf(context)
+    const described = { size: given.fileSize, sha256: given.checksum, type: given.fileType }
+    const signed = await objects.signUpload(objectKey, described, { method: 'PUT', expiresInSeconds: uploadSeconds })
+    if (signed.method !== 'PUT') throw new Error('a PUT was asked for')
+    const row = create(
+      Media,
+      id,
+      {
+        ...wanted,
+        userId: actor.id ?? '',
+        itemId: given.itemId ?? null,
+        fileName,
+        originalName: given.fileName,
+        mimeType: given.fileType,
+        fileSize: given.fileSize,
+        checksum: given.checksum,
+        objectKey,
+        uploadStatus: 'uploading',
+        displayKey: null,
+        thumbnailKey: null,
+        width: null,
+        height: null,
+        uploadUntil: toTime(realMs + unconfirmedMs),
+      },
+      now,
+    )
+    const expiry = newSystemJob(runtime, { kind: expiryKind, payload: { id }, runAtMs: realMs + unconfirmedMs })
+    const { url: uploadUrl, headers, expiresAt } = signed
+    return {
+      output: {
+        uploadUrl: absolute(context, uploadUrl),
+        method: 'PUT' as const,
+        headers: { ...headers },
+        key: wireKey(context, objectKey),
+        fileId: id,
+        expiresAt,
+      },
+      changes: [
+        insert(Media, row),
+        expiry.change,
+        ...countChange(now, row, 1),
+        ...(checklist === null ? [] : [check(Checklist, checklist)]),
+      ],
+      store,
+      entity: { type: Media.name, id },
+    }
+  },
+})
+
+function wantedOf(
+  {
+    submissionId,
+    entityType,
+    entityId,
+  }: { submissionId?: string | undefined; entityType?: 'profile' | 'team' | undefined; entityId?: string | undefined },
+  actorId: string,
+): Wanted {
+  if (submissionId !== undefined) return { place: 'submission', placeId: submissionId }
+  if (entityType === undefined) return { place: 'user', placeId: actorId }
+  if (entityId === undefined) {
+    const message = 'is required'
+    throw new AppError('unprocessable', 'validation_failed', `entityId: ${message}`, { errors: [{ field: 'entityId', message }] })
+  }
+  return { place: entityType, placeId: entityId }
+}
+
+/** The row of a file by its id or key, which one may read. Errors: `media_not_found`. */
+export async function theMedia(context: Context, { id, key }: { id?: string; key?: string }): Promise<MediaRow> {
+  const { store } = context
+  const prefix = wireKey(context, '')
+  const row =
+    id !== undefined
+      ? isUuid(id)
+        ? await store.get(Media, id)
+        : null
+      : key?.startsWith(prefix) === true
+        ? await store.find(Media, 'object', [key.slice(prefix.length)])
+        : null
+  if (row === null || (key !== undefined && wireKey(context, row.objectKey) !== key) || !(await maySeeMedia(context, row)))
+    throw mediaNotFound()
+  return row
+}
+
+const missing = () => new AppError('conflict', 'upload_missing', 'The file has not been uploaded.')
+const mismatched = () =>
+  new AppError('unprocessable', 'upload_mismatch', 'The uploaded file is not the one that was announced. Upload it again.')
+
+type Checked = { problem: true } | { problem: false; copies: Awaited<ReturnType<typeof copiesOf>> }
+
+async function bytesOf({ body }: OpenedObject): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of body) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks)
+}
+
+/** Looks into a file: whether it is what its row says, and the copies of a picture. */
+async function looked(objects: TenantObjects, row: MediaRow): Promise<Checked> {
+  const stat = await objects.stat(row.objectKey)
+  if (stat === null) throw missing()
+  if (stat.size !== row.fileSize || stat.sha256 !== row.checksum) return { problem: true }
+  const isWhole = row.mimeType === 'text/plain' || kindOf(row.mimeType) === 'image'
+  const opened = await objects.open(row.objectKey, isWhole ? undefined : { start: 0, length: headBytes })
+  if (opened === null) throw missing()
+  const bytes = await bytesOf(opened)
+  if (!fitsType(row.mimeType, bytes) || (row.mimeType === 'text/plain' && !isText(bytes))) return { problem: true }
+  if (kindOf(row.mimeType) !== 'image') return { problem: false, copies: null }
+  const copies = await copiesOf(bytes, row.mimeType)
+  return copies === null ? { problem: true } : { problem: false, copies }
+}
+
+/** Takes a file in: it is there, as large as it said, with its digest, and what its type says; a picture gets its copies. Repeatable. Errors: `media_not_found`, `upload_missing`, `upload_mismatch`. */
+export const confirmUpload = operation({
+  name: 'media.confirm',
+  summary: 'Confirm an upload',
+  needs: 'media:upload',
+  elsewhere: true,
+  input: z.object({ ...where, fileId: z.string(), key: z.string().max(1_000) }).strict(),
+  output: z.object({ media: mediaView, cdnUrl: z.string().nullable() }),
+  async run(caller, { organization, actors, fileId, key }) {
+    const context = await entered(caller, { organization, actors })
+    const { store, now } = context
+    const row = await theMedia(context, { id: fileId, key })
+    const entity = { type: Media.name, id: row.id }
+    if (row.uploadStatus === 'completed') return { output: await confirmed(context, row) }
+    if (row.uploadStatus === 'failed') throw mismatched()
+    const checklist = await assertMayPut(context, row)
+    const objects = await objectsOf(context)
+    const checked = await context.once('media', () => looked(objects, row))
+    if (checked.problem) {
+      const failed = patched(Media, row, { uploadStatus: 'failed' }, now)
+      return {
+        refuse: mismatched(),
+        changes: [update(Media, row, failed), ...countChange(now, row, -1)],
+        store,
+        entity,
+        action: 'media.fail',
+        ended: () =>
+          void objects
+            .remove(row.objectKey)
+            .catch((error: unknown) => context.services.log.warn({ err: error }, 'a refused file stays for now')),
+      }
+    }
+    const next = patched(Media, row, { uploadStatus: 'completed', ...(await keptCopies(objects, row, checked.copies)) }, now)
+    return {
+      output: await confirmed(context, next),
+      changes: [update(Media, row, next), ...(checklist === null ? [] : [check(Checklist, checklist)])],
+      store,
+      entity,
+      detail: { fileName: row.fileName, fileSize: row.fileSize, ...(row.place === 'submission' ? { submissionId: row.placeId } : {}) },
+    }
+  },
+})
+
+const confirmed = async (context: Context, row: MediaRow): Promise<{ media: MediaView; cdnUrl: string | null }> => ({
+  media: await mediaShape(context, row),
+  cdnUrl: await displayLink(context, row),
+})
+
+async function keptCopies(objects: TenantObjects, row: MediaRow, copies: Extract<Checked, { problem: false }>['copies']) {
+  if (copies === null) return {}
+  const base = row.objectKey.slice(0, row.objectKey.lastIndexOf('/') + 1)
+  const [displayKey, thumbnailKey] = [`${base}${row.id}-display`, `${base}${row.id}-thumbnail.jpg`]
+  const { display, thumbnail, width, height } = copies
+  await putBytes(objects, displayKey, display, row.mimeType)
+  await putBytes(objects, thumbnailKey, thumbnail, 'image/jpeg')
+  return { displayKey, thumbnailKey, width, height }
+}
+
+const putBytes = (objects: TenantObjects, key: string, bytes: Uint8Array, type: string) =>
+  objects.put(key, bytes, { size: bytes.byteLength, sha256: sha256(Buffer.from(bytes)), type })

@@ -9,6 +9,7 @@ import { ContactImport, ContactImportChange } from './contact/import-entity.ts'
 import { Edit, Milestone } from './document/entity.ts'
 import { Employee } from './employee/entity.ts'
 import { Erasure } from './erasure/entity.ts'
+import { Export } from './export/entity.ts'
 import { Job } from './job/entity.ts'
 import { Counter } from './kernel/change.ts'
 import type { AnyEntity } from './kernel/entity.ts'
@@ -54,6 +55,7 @@ export const entities: readonly AnyEntity[] = [
   Milestone,
   Edit,
   Media,
+  Export,
   ChecklistTemplate,
   WorkAssignment,
   WorkTarget,

@@ -61,6 +61,7 @@ import { createEmployee } from './employee/create.ts'
 import { getEmployee, listEmployees } from './employee/list.ts'
 import { updateEmployee } from './employee/update.ts'
 import { eraseUser, getErasure } from './erasure/operations.ts'
+import { createExport, getExport, listExports } from './export/operations.ts'
 import { importCompanies } from './import/fsm/import.ts'
 import { importUsers } from './import/users.ts'
 import { importVantagepoint } from './import/vantagepoint/import.ts'
@@ -365,6 +366,9 @@ export const operations: readonly AnyOperation[] = [
   askMedia,
   removeMedia,
   scrubMedia,
+  createExport,
+  getExport,
+  listExports,
 
   createTicket,
   getDocument,

@@ -149,6 +149,7 @@ export const permissions = {
   'submission:review': { ...workers, auditor: 'own', ...staff },
   'template:manage': { ...chiefs, ...staff },
   'media:upload': { ...workers, ...staff },
+  'export:data': { ...chiefs, auditor: 'tenant', ...staffReads },
   'metrics:write': { owner: 'tenant', admin: 'tenant', supervisor: 'tenant', manager: 'tenant', member: 'tenant', ...staff },
   'audit:read': { ...readers, ...staffReads },
   'event:read': { ...everyone, ...staffReads },

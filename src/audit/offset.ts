@@ -54,6 +54,7 @@ const actions: Readonly<Record<string, string>> = {
   'media.confirm': 'MEDIA_UPLOAD_CONFIRMED',
   'media.fail': 'MEDIA_UPLOAD_FAILED',
   'media.remove': 'MEDIA_DELETED',
+  'export.create': 'EXPORT_CREATED',
   'access.denied': 'ACCESS_DENIED',
   'audit.read': 'AUDIT_READ',
   'audit.page': 'AUDIT_READ',

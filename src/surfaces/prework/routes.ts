@@ -1,5 +1,6 @@
 import type { Surface } from '../../http/route.ts'
 import { checklistRoutes } from './checklists.ts'
+import { exportRoutes } from './exports.ts'
 import { mediaRoutes } from './media.ts'
 import { metricRoutes } from './metrics.ts'
 import { peopleRoutes } from './people.ts'
@@ -18,5 +19,5 @@ export const prework: Surface = {
   showsRate: true,
   idempotencyKey: /^[\x20-\x7e]{1,200}$/,
   problem,
-  routes: [...peopleRoutes, ...teamRoutes, ...metricRoutes, ...checklistRoutes, ...syncRoutes, ...mediaRoutes],
+  routes: [...peopleRoutes, ...teamRoutes, ...metricRoutes, ...checklistRoutes, ...syncRoutes, ...mediaRoutes, ...exportRoutes],
 }

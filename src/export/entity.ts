@@ -1,0 +1,30 @@
+import { z } from 'zod'
+import { type Entity, entity } from '../kernel/entity.ts'
+
+export const formats = ['pdf', 'csv', 'json', 'xlsx'] as const
+export const templates = ['professional', 'minimal', 'detailed', 'executive'] as const
+export const pageSizes = ['A4', 'Letter', 'Legal'] as const
+export const orientations = ['portrait', 'landscape'] as const
+
+/** A document that was made of something: its bytes are an object until it expires. */
+export const Export = entity('export', {
+  table: 'exports',
+  fields: {
+    userId: z.string(),
+    entityType: z.enum(['checklist', 'submission']),
+    entityId: z.uuid(),
+    format: z.enum(formats),
+    template: z.enum(templates),
+    pageSize: z.enum(pageSizes),
+    orientation: z.enum(orientations),
+    fileName: z.string(),
+    contentType: z.string(),
+    byteSize: z.int(),
+    checksum: z.string(),
+    objectKey: z.string(),
+    expiresAt: z.iso.datetime({ precision: 3 }),
+  },
+  belongsTo: { entityId: 'checklist' },
+  indexes: { byEntity: ['entityId'] },
+})
+export type ExportRow = Entity<typeof Export>

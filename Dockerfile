@@ -7,9 +7,14 @@ ENV NODE_ENV=production
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev
 COPY bin bin
-COPY tools/run tools/install.mjs tools/
+COPY tools/run tools/install.mjs tools/console.mjs tools/
 COPY docs/errors.md docs/errors.md
 COPY src src
+COPY tsconfig.json ./
+COPY client client
+COPY console console
+# the pages are files once they are built: what built them stays here
+RUN node tools/console.mjs --strict && rm -rf console/node_modules
 # headers, manuals and npm of the pinned Node are half of its size
 RUN node tools/install.mjs && rm -rf node_modules/node-linux-*/include node_modules/node-linux-*/share node_modules/node-linux-*/lib
 # Nothing can be written here once it runs, so the code is compiled now: half the start time, and a third of the memory.

@@ -7,11 +7,12 @@ import type { KeyRing } from '../session/key-ring.ts'
 export async function principalOf(
   runtime: Runtime,
   keys: KeyRing,
-  headers: { authorization?: string | undefined; apiKey: string | undefined },
+  headers: { authorization?: string | undefined; apiKey: string | undefined; cookie?: string | null },
 ): Promise<Authenticated> {
   const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1]
   if (bearer !== undefined) return authenticate(runtime, keys, { bearer })
   if (headers.authorization === undefined && headers.apiKey !== undefined) return authenticate(runtime, keys, { apiKey: headers.apiKey })
+  if (headers.authorization === undefined && headers.cookie != null) return authenticate(runtime, keys, { bearer: headers.cookie })
   throw new AppError('unauthenticated', 'unauthenticated', 'Sign in first: send a bearer token or an API key.')
 }
 

@@ -38,3 +38,20 @@ export const apiHeaders: Headers = {
 
 /** On the pages that this server shows itself. */
 export const pageHeaders: Headers = helmetHeaders(pagePolicy)
+
+const consolePolicy = helmetHeaders({
+  ...pagePolicy,
+  styleSrc: ["'self'", "'nonce-NONCE'"],
+  imgSrc: ["'self'", 'data:', 'blob:'],
+  manifestSrc: ["'self'"],
+  formAction: ["'self'"],
+})
+
+/** On the console: no style and no script but those of its files, and the styles that carry this nonce. */
+export const consoleHeaders = (nonce: string): Headers => ({
+  ...consolePolicy,
+  'Content-Security-Policy': (consolePolicy['Content-Security-Policy'] ?? '').replace(
+    "'nonce-NONCE'",
+    nonce === '' ? '' : `'nonce-${nonce}'`,
+  ),
+})

@@ -18,7 +18,7 @@ export type WireRequest = {
   origin: Origin
 }
 
-export type Reply = { status?: number; body?: unknown; headers?: Record<string, string> }
+export type Reply = { status?: number; body?: unknown; headers?: Record<string, string | string[]> }
 
 /** What a stream needs after its operation was performed. `again` is the principal as it is now, or null when the credential is good no more. */
 export type StreamStart<O> = { output: O; context: Context; runtime: Runtime; again(): Promise<Principal | null> }

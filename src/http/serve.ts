@@ -10,6 +10,7 @@ import { principalOf } from './authenticate.ts'
 import { type Rate, type Share, wholeShare } from './limits.ts'
 import type { ServerParts } from './parts.ts'
 import type { Reply, Route, RouteOptions, Surface } from './route.ts'
+import { cookieCredential } from './session-cookie.ts'
 import { defaultInput, idempotencyOf, wireRequest } from './wire.ts'
 
 /** Where the answer has to be whole before it leaves, as behind AWS Lambda. */
@@ -135,9 +136,10 @@ const isOpen = ({ needs, opens }: AnyOperation, { runtime }: ServerParts): boole
 
 const hasCredential = ({ headers }: FastifyRequest): boolean => headers.authorization !== undefined || headers['x-api-key'] !== undefined
 
-const credentialsOf = ({ headers }: FastifyRequest) => {
+const credentialsOf = ({ headers, method }: FastifyRequest) => {
   const apiKey = headers['x-api-key']
-  return { authorization: headers.authorization, apiKey: Array.isArray(apiKey) ? apiKey[0] : apiKey }
+  const cookie = cookieCredential({ headers, method })
+  return { authorization: headers.authorization, apiKey: Array.isArray(apiKey) ? apiKey[0] : apiKey, cookie }
 }
 
 /** Who the same credential stands for now: null once it is revoked, expired, or the tenant may not work. */

@@ -1,6 +1,7 @@
 import compress from '@fastify/compress'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { AppError } from '../kernel/errors.ts'
+import { addConsole, consoleRoutes } from './console.ts'
 import { createCors } from './cors.ts'
 import { addDocs, docsRoutes } from './docs.ts'
 import { fail, refuseConnection } from './fail.ts'
@@ -11,6 +12,7 @@ import { addObjects, objectRoutes } from './objects.ts'
 import { addOnboardingPage, onboardingPages } from './onboarding-page.ts'
 import { type ServerParts, visitOf } from './parts.ts'
 import { addRoute, noStreams, refuseOtherMethods } from './serve.ts'
+import { endUnusedConnections } from './unused-connections.ts'
 
 /** The door: limits, request id, credentials → principal, then the surface's table. It takes no business decision. */
 export async function createServer(parts: ServerParts): Promise<FastifyInstance> {
@@ -50,6 +52,7 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     if (enter(request, reply)) return reply
     if (!settings.streams && /\bwebsocket\b/i.test(request.headers.upgrade ?? '')) throw noStreams()
   })
+  endUnusedConnections(app)
   // open streams end before the server waits for its requests
   app.addHook('preClose', async () => runtime.hub.close())
   app.setErrorHandler((error, request, reply) => fail(request, reply, error))
@@ -69,10 +72,11 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   })
   addDocs(app)
   addOnboardingPage(app)
+  addConsole(app, new URL('../../console/dist/', import.meta.url))
   await addObjects(app, runtime.services.objects)
   for (const surface of surfaces) refuseOtherMethods(app, surface)
   const [first] = surfaces
-  if (first !== undefined) refuseOtherMethods(app, first, [...docsRoutes, ...onboardingPages, ...objectRoutes])
+  if (first !== undefined) refuseOtherMethods(app, first, [...docsRoutes, ...onboardingPages, ...consoleRoutes, ...objectRoutes])
   return app
 }
 

@@ -21,7 +21,7 @@ export const Idempotency = entity('idempotency', {
 
 export type IdempotencyCall = { key: string; method: string; path: string; bodyDigest: string }
 /** An answer in its wire form. `headers` are those that belong to it, such as `Location`. */
-export type StoredReply = { status: number; body: string; headers?: Record<string, string> }
+export type StoredReply = { status: number; body: string; headers?: Record<string, string | string[]> }
 
 export const keptMs = 24 * 60 * 60 * 1000
 

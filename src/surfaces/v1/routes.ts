@@ -24,6 +24,7 @@ import { createUser, deactivateUser, getUser, updateUser } from '../../user/oper
 import { explainAccess, getOrganization } from '../../user/organization.ts'
 import { changePassword } from '../../user/password.ts'
 import { attendanceRoutes } from './attendance.ts'
+import { consoleRoutes } from './console.ts'
 import { contactRoutes } from './contacts.ts'
 import * as described from './described.ts'
 import { documentRoutes } from './documents.ts'
@@ -59,6 +60,7 @@ export const v1: Surface = {
     route('DELETE', '/v1/sessions/current', revokeCurrentSession, noContent),
     route('DELETE', '/v1/sessions/:id', revokeSession, noContent),
     route('DELETE', '/v1/sessions', revokeAllSessions, noContent),
+    ...consoleRoutes,
     route('GET', '/v1/me', getMe),
     route('GET', '/v1/second-factor', getSecondFactor),
     route('POST', '/v1/second-factor', startSecondFactor, { ...described.secondFactor.start, status: 201 }),

@@ -48,11 +48,13 @@ const at = (path: string, load: () => Promise<Record<string, unknown>>, name: st
 const lists = () => import('./pages/lists.tsx')
 const router = createRouter({
   defaultPreload: 'intent',
+  defaultErrorComponent: ({ error, reset }) => <Trouble error={error} retry={reset} />,
   routeTree: root.addChildren([
     at('/', () => import('./pages/home.tsx'), 'Home'),
     at('/console/users', () => import('./pages/users.tsx'), 'Users'),
     at('/console/organization', () => import('./pages/organization.tsx'), 'Organization'),
     at('/console/access', () => import('./pages/access.tsx'), 'Access'),
+    at('/console/checklists', () => import('./pages/checklists.tsx'), 'Checklists'),
     at('/console/audit', () => import('./pages/audit.tsx'), 'Audit'),
     at('/console/backups', () => import('./pages/backups.tsx'), 'Backups'),
     at('/console/keys', () => import('./pages/keys.tsx'), 'Keys'),

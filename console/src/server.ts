@@ -29,6 +29,10 @@ export const read = (path: string, query: Record<string, string | number | undef
     nextCursor: string | null
   }>
 
+/** A write to any path of the server. */
+export const send = (method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body: unknown) =>
+  ask((api[method] as unknown as (path: string, given: object) => Promise<{ response: Response }>)(path, { body }))
+
 export const isRefused = (error: unknown, ...codes: string[]): boolean => error instanceof Refusal && codes.includes(error.problem.code)
 
 export const queries = new QueryClient({

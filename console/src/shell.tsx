@@ -20,6 +20,7 @@ const places: readonly [string, Word, readonly string[]][] = [
   ['/console/contacts', 'nav.contacts', all],
   ['/console/attendance', 'nav.attendance', all],
   ['/console/leave', 'nav.leave', all],
+  ['/console/checklists', 'nav.checklists', all],
   ['/console/audit', 'nav.audit', [...reads, ...staff]],
   ['/console/backups', 'nav.backups', ['owner', ...staff]],
   ['/console/webhooks', 'nav.webhooks', ['owner', 'admin']],

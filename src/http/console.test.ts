@@ -210,6 +210,7 @@ describe('in a browser', () => {
       ['Kontakte', 'Kontakte'],
       ['Anwesenheit', 'Anwesenheit'],
       ['Urlaub', 'Urlaub'],
+      ['Checklisten', 'Checklisten'],
       ['Protokoll', 'Protokoll'],
       ['Webhooks', 'Webhooks'],
       ['API-Schlüssel', 'API-Schlüssel'],

@@ -1,0 +1,88 @@
+import { Badge, Checkbox, Group, Stack, Text, Textarea, Title } from '@mantine/core'
+import { useEffect, useReducer, useState } from 'react'
+import { type LiveDocument, openDocument } from '../../../client/src/live.ts'
+import { api, ask, read } from '../server.ts'
+import { useWords } from '../words.ts'
+
+type Item = { sectionId: string; position: string; text: string; notes: string; checked: boolean }
+type Checklist = { title: string; sections: Record<string, { title: string; position: string }>; items: Record<string, Item> }
+type Person = { userId: string; userName: string }
+
+const inOrder = <T extends { position: string }>(entries: Record<string, T>): [string, T][] =>
+  Object.entries(entries).sort(([a, x], [b, y]) => (x.position === y.position ? (a < b ? -1 : 1) : x.position < y.position ? -1 : 1))
+
+/** One checklist, edited with everybody who has it open. What is typed while the server is away is sent when it is back. */
+export function LiveChecklist({ id }: { id: string }) {
+  const say = useWords()
+  const [, again] = useReducer((count: number) => count + 1, 0)
+  const [document, hold] = useState<LiveDocument<Checklist> | null>(null)
+  const [people, meet] = useState<Person[]>([])
+  useEffect(() => {
+    const opened = openDocument<Checklist>({
+      baseUrl: location.origin,
+      id,
+      ticket: async () => (await ask(api.POST('/v1/tickets', { body: {} }))).ticket,
+    })
+    hold(opened)
+    const stop = opened.watch(again)
+    const look = () =>
+      void read('/api/sync', { entityId: id }).then(
+        (found) => meet((found as unknown as { sessions: Person[] }).sessions),
+        () => meet([]),
+      )
+    const timer = setTimeout(look, 500)
+    return () => {
+      clearTimeout(timer)
+      stop()
+      opened.close()
+    }
+  }, [id])
+  const content = document?.read()
+  if (document === null || content == null)
+    return (
+      <Text role="status">
+        {say(document?.state() === 'refused' ? 'live.refused' : document?.state() === 'away' ? 'app.away' : 'say.loading')}
+      </Text>
+    )
+  const state = document.state()
+  const names = [...new Set(people.map(({ userName }) => userName))]
+  return (
+    <Stack>
+      <Group>
+        <Badge role="status" color={state === 'live' ? 'harbour' : 'orange'} variant="outline">
+          {say(
+            state === 'live' ? (document.hasPending() ? 'live.saving' : 'live.saved') : state === 'refused' ? 'live.refused' : 'live.away',
+          )}
+        </Badge>
+        <Text size="sm" c="dimmed">
+          {names.join(', ')}
+        </Text>
+      </Group>
+      {inOrder(content.sections).map(([sectionId, section]) => (
+        <Stack key={sectionId} gap="xs">
+          <Title order={2} size="h4">
+            {section.title}
+          </Title>
+          {inOrder(Object.fromEntries(Object.entries(content.items).filter(([, item]) => item.sectionId === sectionId))).map(
+            ([itemId, item]) => (
+              <Stack key={itemId} gap={4}>
+                <Checkbox
+                  label={item.text}
+                  checked={item.checked}
+                  onChange={(event) => document.set(['items', itemId, 'checked'], event.currentTarget.checked)}
+                />
+                <Textarea
+                  aria-label={say('live.notes', { item: item.text })}
+                  autosize
+                  size="xs"
+                  value={item.notes}
+                  onChange={(event) => document.type(['items', itemId, 'notes'], event.currentTarget.value)}
+                />
+              </Stack>
+            ),
+          )}
+        </Stack>
+      ))}
+    </Stack>
+  )
+}

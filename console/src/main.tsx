@@ -57,6 +57,7 @@ const router = createRouter({
     at('/console/checklists', () => import('./pages/checklists.tsx'), 'Checklists'),
     at('/console/audit', () => import('./pages/audit.tsx'), 'Audit'),
     at('/console/backups', () => import('./pages/backups.tsx'), 'Backups'),
+    at('/console/jobs', () => import('./pages/jobs.tsx'), 'Jobs'),
     at('/console/keys', () => import('./pages/keys.tsx'), 'Keys'),
     at('/console/settings', () => import('./pages/settings.tsx'), 'Settings'),
     at('/console/tenants', lists, 'Tenants'),

@@ -24,6 +24,7 @@ const places: readonly [string, Word, readonly string[]][] = [
   ['/console/audit', 'nav.audit', [...reads, ...staff]],
   ['/console/backups', 'nav.backups', ['owner', ...staff]],
   ['/console/webhooks', 'nav.webhooks', ['owner', 'admin']],
+  ['/console/jobs', 'nav.jobs', ['owner', 'admin']],
   ['/console/keys', 'nav.keys', ['owner', 'admin']],
   ['/console/tenants', 'nav.tenants', staff],
   ['/console/settings', 'nav.settings', [...all, ...staff]],

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
+import { newSystemJob } from '../job/enqueue.ts'
 import { enterOwner, invite, type Person } from '../testing/people.ts'
 import { ownerPassword, startTestServer, type TestServer } from '../testing/server.ts'
 
@@ -119,6 +120,9 @@ describe('in a browser', () => {
   }
 
   async function soundly(page: Page, name: string): Promise<void> {
+    await page.evaluate(
+      'Promise.allSettled(document.getAnimations().map((one) => one instanceof CSSTransition && one.finished)).then(() => {})',
+    )
     await picture(page, name)
     const axe = await import('axe-core')
     await page.evaluate(axe.default.source)
@@ -197,6 +201,31 @@ describe('in a browser', () => {
     expect(problems).toEqual([])
   }, 120_000)
 
+  test('a job is stopped after the console said what that leaves undone, and run again', async ({ skip }) => {
+    if (executablePath === undefined) return skip()
+    const { runtime } = server.holdfast
+    const job = newSystemJob(runtime, { kind: 'test.later', payload: {}, runAtMs: Date.now() + 3_600_000 })
+    const by = { actor: { id: null, kind: 'system' as const, name: 'system' }, action: 'test.make', entity: null, requestId: null }
+    await runtime.storage.tenant(owner.tenantId).commit([job.change], { ...by, time: new Date().toISOString() })
+    const state = async () => (await server.send('GET', `/v1/jobs/${job.row.id}`, { token: owner.token })).body.state
+    const page = await open({ width: 1280, height: 800 })
+    await page.getByRole('link', { name: 'Jobs' }).click()
+    await page.getByRole('button', { name: 'Stop job' }).click()
+    const asked = page.getByRole('dialog', { name: 'Stop job' })
+    await asked.getByText('Stop the job test.later?').waitFor()
+    expect(await state()).toBe('queued')
+    await soundly(page, 'jobs-cancel')
+    await asked.getByRole('button', { name: 'Stop job' }).click()
+    await page.getByRole('button', { name: 'Run again' }).waitFor()
+    expect(await state()).toBe('cancelled')
+    await soundly(page, 'jobs')
+    await page.getByRole('button', { name: 'Run again' }).click()
+    await page.getByRole('button', { name: 'Stop job' }).waitFor()
+    expect(await state()).toBe('queued')
+    await page.close()
+    expect(problems).toEqual([])
+  }, 120_000)
+
   test('every page works on a phone, in the dark, in German, by keyboard', async ({ skip }) => {
     if (executablePath === undefined) return skip()
     const page = await open({ width: 390, height: 844 }, 'dark')
@@ -213,6 +242,7 @@ describe('in a browser', () => {
       ['Checklisten', 'Checklisten'],
       ['Protokoll', 'Protokoll'],
       ['Webhooks', 'Webhooks'],
+      ['Aufträge', 'Aufträge'],
       ['API-Schlüssel', 'API-Schlüssel'],
       ['Mein Konto', 'Mein Konto'],
     ] as const) {

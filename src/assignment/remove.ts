@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Contact } from '../contact/entity.ts'
-import { type Change, patched, update } from '../kernel/change.ts'
+import { type Change, patched, remove, update } from '../kernel/change.ts'
 import type { Context } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
 import { operation } from '../kernel/operation.ts'
@@ -71,47 +71,64 @@ async function planEndOfCampaign(
   return [...changes, ...ledger.changes()]
 }
 
-/** The end of everybody's assignment to a campaign that goes. */
+/** Everybody's assignments to a campaign that goes, those that ended too: they go with it, as SQL clients know it of a foreign key. What happened stays in the steps. */
 export async function planWithoutCampaign(context: Context, campaignId: string): Promise<Change[]> {
   const rows: CampaignAssignmentRow[] = []
   for (let cursor: string | null = null; ; ) {
     const page: Page<CampaignAssignmentRow> = await context.store.list(CampaignAssignment, {
       index: 'byCampaign',
-      where: { campaignId, status: 'active' },
+      where: { campaignId },
       cursor,
       limit: 200,
     })
     rows.push(...page.items)
-    if (page.nextCursor === null) return planEndOfCampaign(context, rows, { rule: 'removed' })
+    if (page.nextCursor === null) break
     cursor = page.nextCursor
   }
-}
-
-/** The end of everybody's assignment to a contact that goes. The contact's own row is the caller's. */
-export async function planWithoutContact(context: Context, contactId: string): Promise<Change[]> {
-  const { items } = await context.store.list(ContactAssignment, { index: 'byContact', where: { contactId, status: 'active' }, limit: 200 })
-  if (items.length === 0) return []
-  const contact = await context.store.get(Contact, contactId)
+  const active = rows.filter(({ status }) => status === 'active')
   const ledger = openLedger(context)
-  await ledger.read(items.map(({ userId }) => userId))
-  const score = contact === null ? 0 : Math.round(contact.leadScore * 100)
-  const changes = items.map((row: ContactAssignmentRow) => {
-    ledger.move(row.userId, { contacts: -1, score: -score })
-    const { id: assignmentId, userId, assignmentType: mode } = row
+  await ledger.read(active.map(({ userId }) => userId))
+  for (const { id: assignmentId, userId } of active) {
+    ledger.move(userId, { campaigns: -1 })
     ledger.step({
       at: ledger.moment(),
       action: 'unassigned',
-      kind: 'contact',
+      kind: 'campaign',
       assignmentId,
       userId,
-      contactId,
-      mode,
+      campaignId,
       reason: { rule: 'removed' },
     })
-    const ended = { status: 'inactive' as const, isPrimaryOwner: false, batchId: null, formerOwnerId: null }
-    return update(ContactAssignment, row, patched(ContactAssignment, row, ended, context.now))
-  })
-  return [...changes, ...ledger.changes()]
+  }
+  return [...rows.map((row) => remove(CampaignAssignment, row)), ...ledger.changes()]
+}
+
+/** Everybody's assignments to a contact that goes, likewise. The contact's own row is the caller's. */
+export async function planWithoutContact(context: Context, contactId: string): Promise<Change[]> {
+  const rows: ContactAssignmentRow[] = []
+  for (let cursor: string | null = null; ; ) {
+    const page: Page<ContactAssignmentRow> = await context.store.list(ContactAssignment, {
+      index: 'byContact',
+      where: { contactId },
+      cursor,
+      limit: 200,
+    })
+    rows.push(...page.items)
+    if (page.nextCursor === null) break
+    cursor = page.nextCursor
+  }
+  if (rows.length === 0) return []
+  const contact = await context.store.get(Contact, contactId)
+  const active = rows.filter(({ status }) => status === 'active')
+  const ledger = openLedger(context)
+  await ledger.read(active.map(({ userId }) => userId))
+  const score = contact === null ? 0 : Math.round(contact.leadScore * 100)
+  for (const { id: assignmentId, userId, assignmentType: mode } of active) {
+    ledger.move(userId, { contacts: -1, score: -score })
+    const about = { kind: 'contact', assignmentId, userId, contactId, mode } as const
+    ledger.step({ at: ledger.moment(), action: 'unassigned', ...about, reason: { rule: 'removed' } })
+  }
+  return [...rows.map((row) => remove(ContactAssignment, row)), ...ledger.changes()]
 }
 
 /** What another score of a contact makes of the loads of those who have it. */

@@ -161,6 +161,6 @@ export const removeCampaign = operation({
     const row = isUuid(id) ? await context.store.get(Campaign, id) : null
     if (row === null) throw notFound()
     const ends = await planWithoutCampaign(context, id)
-    return { output: null, changes: [remove(Campaign, row), ...ends], entity: { type: Campaign.name, id } }
+    return { output: null, changes: [...ends, remove(Campaign, row)], entity: { type: Campaign.name, id } }
   },
 })

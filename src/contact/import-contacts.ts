@@ -217,7 +217,7 @@ export const undoImport = operation({
           done.kept += 1
           continue
         }
-        await store.commit([remove(Contact, row), ...(await planWithoutContact(context, row.id))], meta())
+        await store.commit([...(await planWithoutContact(context, row.id)), remove(Contact, row)], meta())
         done.removed += 1
       }
       if (page.nextCursor === null) break

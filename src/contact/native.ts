@@ -229,6 +229,6 @@ export const removeContact = operation({
   async run(context, { id }) {
     const row = await reachable(context, id)
     const ends = await planWithoutContact(context, id)
-    return { output: null, changes: [remove(Contact, row), ...ends], entity: { type: Contact.name, id } }
+    return { output: null, changes: [...ends, remove(Contact, row)], entity: { type: Contact.name, id } }
   },
 })

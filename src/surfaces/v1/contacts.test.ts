@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { CampaignAssignment, ContactAssignment } from '../../assignment/entity.ts'
 import { goodPassword } from '../../testing/people.ts'
 import type { Loose } from '../../testing/server.ts'
 import { foreigner, type Sales, signedIn, startSales } from '../salesbrain/testing/sales.ts'
@@ -209,4 +210,30 @@ test('the history is found by what it is about, and never without it', async () 
   expect((await sales.get('/v1/assignment-history')).status).toBe(422)
   expect((await sales.get(`/v1/assignment-history?userId=${randomUUID()}`)).body).toEqual({ items: [], nextCursor: null })
   expect((await sales.get('/v1/assignment-history?userId=nobody')).body).toEqual({ items: [], nextCursor: null })
+})
+
+test('what goes takes its assignments along, those that ended too, and the log says so on every engine', async () => {
+  const user = await sales.server.send('POST', '/v1/users', { token: sales.owner.token, body: { username: 'takes-along' } })
+  const contact = String((await sales.post('/v1/contacts', { email: 'gone@example.org', leadScore: 2 })).body.id)
+  const campaign = String((await sales.post('/v1/campaigns', { name: 'Gone' })).body.id)
+  const path = `/api/admin/users/${user.body.id}`
+  await sales.post(`${path}/assign-contacts`, { contact_ids: [contact] })
+  await sales.post(`${path}/assign-campaigns`, { campaign_ids: [campaign] })
+  const store = sales.server.holdfast.runtime.storage.tenant(sales.owner.tenantId)
+  const rows = async () =>
+    (
+      await Promise.all([
+        store.list(ContactAssignment, { index: 'byContact', where: { contactId: contact } }),
+        store.list(CampaignAssignment, { index: 'byCampaign', where: { campaignId: campaign } }),
+      ])
+    ).map(({ items: found }) => found.length)
+  expect(await rows()).toEqual([1, 1])
+  expect((await sales.del(`${path}/contacts/${contact}`)).status).toBeLessThan(300)
+  expect(await rows()).toEqual([1, 1])
+  expect((await sales.del(`/v1/contacts/${contact}`)).status).toBe(204)
+  expect((await sales.del(`/v1/campaigns/${campaign}`)).status).toBe(204)
+  expect(await rows()).toEqual([0, 0])
+  expect((await sales.get('/v1/integrity')).body).toMatchObject({ rows: { mismatched: 0 } })
+  const steps = (await sales.get(`/v1/assignment-history?contactId=${contact}`)).body.items as unknown as Loose[]
+  expect(steps.map(({ action }) => action)).toEqual(['unassigned', 'assigned'])
 })

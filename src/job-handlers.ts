@@ -1,7 +1,8 @@
+import { submissionJobs } from './checklist/remind.ts'
 import { documentJobs } from './document/purge.ts'
 import { exportJobs } from './export/operations.ts'
 import type { JobHandlers } from './job/handler.ts'
 import { mediaJobs } from './media/purge.ts'
 
 /** What the jobs of each kind do, in one list: features that make jobs name their handlers here. */
-export const jobHandlers: JobHandlers = { ...documentJobs, ...mediaJobs, ...exportJobs }
+export const jobHandlers: JobHandlers = { ...documentJobs, ...mediaJobs, ...exportJobs, ...submissionJobs }

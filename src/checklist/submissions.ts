@@ -25,6 +25,7 @@ import {
 } from './entity.ts'
 import { pageOf, theContent, theDocument } from './operations.ts'
 import { unreadyOf } from './progress.ts'
+import { reminderOf } from './remind.ts'
 
 const threeDaysMs = 3 * 86_400_000
 
@@ -248,6 +249,7 @@ export const submit = operation({
     const changes: Change[] = [update(Checklist, row, next), check(LiveDocument, document)]
     // as are the photos that it needs
     for (const photo of photos.values()) changes.push(check(Media, photo))
+    changes.push(...reminderOf(context, next))
     return { output: { submission: await withFiles(context, next, document) }, changes, store, entity: { type: 'submission', id: row.id } }
   },
 })

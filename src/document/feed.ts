@@ -22,7 +22,7 @@ export type FeedEvent = {
 const text = (value: unknown): string => (typeof value === 'string' ? value : '')
 
 /** What one change of the log means to feeds. */
-function eventsOf({ op, type, id, fields }: LogChange, { entity, detail }: LogEntry): FeedEvent[] {
+function eventsOf({ op, type, id, fields }: LogChange, { action, entity, detail }: LogEntry): FeedEvent[] {
   switch (type) {
     case 'team': {
       if (op === 'update' && Object.keys(fields).every((field) => quiet.has(field))) return []
@@ -54,6 +54,8 @@ function eventsOf({ op, type, id, fields }: LogChange, { entity, detail }: LogEn
             },
           ]
         : []
+    case 'job':
+      return action === 'job.submission.remind' && entity !== null ? reminders(entity.id, fields.result) : []
     default:
       return []
   }
@@ -86,6 +88,12 @@ function submissionEvents(id: string, isNew: boolean, fields: LogChange['fields'
       ? [notification(text(userId), 'submission_received', id, { submissionId: id })]
       : []),
   ]
+}
+
+/** Whom a job told that a decision is due. */
+function reminders(id: string, result: Json | undefined): FeedEvent[] {
+  const to = (result as { to?: readonly string[] } | null | undefined)?.to ?? []
+  return to.map((userId) => notification(userId, 'approval_required', id, { submissionId: id }))
 }
 
 const decided: Readonly<Record<string, string>> = {

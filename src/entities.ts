@@ -10,6 +10,7 @@ import { Edit, Milestone } from './document/entity.ts'
 import { Employee } from './employee/entity.ts'
 import { Erasure } from './erasure/entity.ts'
 import { Export } from './export/entity.ts'
+import { ExportLink } from './export/links.ts'
 import { Job } from './job/entity.ts'
 import { Counter } from './kernel/change.ts'
 import type { AnyEntity } from './kernel/entity.ts'
@@ -56,6 +57,7 @@ export const entities: readonly AnyEntity[] = [
   Edit,
   Media,
   Export,
+  ExportLink,
   ChecklistTemplate,
   WorkAssignment,
   WorkTarget,

@@ -61,6 +61,7 @@ import { createEmployee } from './employee/create.ts'
 import { getEmployee, listEmployees } from './employee/list.ts'
 import { updateEmployee } from './employee/update.ts'
 import { eraseUser, getErasure } from './erasure/operations.ts'
+import { listShares, openShare, shareExport, unshareExport } from './export/links.ts'
 import { createExport, getExport, listExports } from './export/operations.ts'
 import { importCompanies } from './import/fsm/import.ts'
 import { importUsers } from './import/users.ts'
@@ -369,6 +370,10 @@ export const operations: readonly AnyOperation[] = [
   createExport,
   getExport,
   listExports,
+  shareExport,
+  listShares,
+  unshareExport,
+  openShare,
 
   createTicket,
   getDocument,

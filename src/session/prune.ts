@@ -1,4 +1,5 @@
 import { Appointment, NewestAppointment } from '../appointment/entity.ts'
+import { ExportLink } from '../export/links.ts'
 import { remove } from '../kernel/change.ts'
 import { type Clock, toTime } from '../kernel/clock.ts'
 import { type Runtime, system } from '../kernel/context.ts'
@@ -28,10 +29,9 @@ const visited: Expiry = {
 
 /** What is worth nothing once it has expired. */
 const expiring = new Map<AnyEntity, Expiry>([
-  ...[Session, RefreshToken, Throttle, PasswordReset, Idempotency, OnboardingVisitor, Ticket].map((type): [AnyEntity, Expiry] => [
-    type,
-    byExpiry,
-  ]),
+  ...[Session, RefreshToken, Throttle, PasswordReset, Idempotency, OnboardingVisitor, Ticket, ExportLink].map(
+    (type): [AnyEntity, Expiry] => [type, byExpiry],
+  ),
   [OnboardingVisit, visited],
   [Appointment, byTtl],
   [NewestAppointment, byTtl],

@@ -184,3 +184,36 @@ describe('an export', () => {
     expect((await read({ template: 'detailed' })).text).toContain('History')
   })
 })
+
+describe('a shared document', () => {
+  test('comes to whoever has the link, until it expires or is taken back; every other answer is the same', async () => {
+    const { exportId } = (await make({ format: 'csv' })).body.export as Loose
+    const share = (body: object, by = owner, of = exportId) => server.send('POST', `/v1/exports/${of}/links`, { token: by.token, body })
+    const get = (url: unknown) => server.send('GET', new URL(String(url)).pathname)
+    expect((await share({}, worker)).status).toBe(403)
+    expect((await share({ expiresInSeconds: 59 })).status).toBe(422)
+    expect((await share({}, await found(server))).status).toBe(404)
+    expect((await share({}, owner, randomUUID() as never)).body.code).toBe('export_not_found')
+    const { body } = await share({ expiresInSeconds: 60 })
+    const answer = await get(body.url)
+    expect(answer).toMatchObject({ status: 302, headers: { 'referrer-policy': 'no-referrer', 'cache-control': 'no-store' } })
+    const signed = new URL(String(answer.headers.location))
+    expect((await server.send('GET', signed.pathname + signed.search)).text).toContain('section_id')
+    const nothing = await get('http://x/v1/shared/hfd_nothing')
+    expect(nothing.status).toBe(404)
+    const links = (await server.send('GET', `/v1/exports/${exportId}/links`, { token: owner.token })).body
+    expect(links).toMatchObject({ items: [{ linkId: body.linkId }] })
+    expect(JSON.stringify(links)).not.toContain(String(body.url).split('/').at(-1))
+    expect((await server.send('DELETE', `/v1/exports/${exportId}/links/${body.linkId}`, { token: owner.token })).status).toBe(204)
+    const { requestId: _, ...taken } = (await get(body.url)).body
+    expect(taken).toMatchObject({ status: 404, code: nothing.body.code, detail: nothing.body.detail })
+
+    const late = (await share({ expiresInSeconds: 60 })).body
+    const { clock } = server.holdfast.runtime
+    const { realMs } = clock
+    clock.realMs = () => realMs() + 61_000
+    expect((await get(late.url)).status).toBe(404)
+    clock.realMs = realMs
+    expect((await get(late.url)).status).toBe(302)
+  })
+})

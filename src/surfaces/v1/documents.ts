@@ -1,4 +1,5 @@
 import { applyEdit, getDocument, listEdits } from '../../document/operations.ts'
+import { listShares, openShare, shareExport, unshareExport } from '../../export/links.ts'
 import { type Route, route } from '../../http/route.ts'
 import { scrubMedia } from '../../media/scrub.ts'
 import { createTicket } from '../../session/ticket.ts'
@@ -9,6 +10,21 @@ const place = { organization: null, actors: [] }
 /** Live documents for clients that post what they do; those that keep a socket open use `GET /v1/documents?ticket=`. */
 export const documentRoutes: readonly Route[] = [
   route('POST', '/v1/media/scrub', scrubMedia),
+  route('POST', '/v1/exports/:exportId/links', shareExport, {
+    status: 201,
+    problems: { 404: ['export_not_found'] },
+    input: ({ params, body }) => ({ ...(typeof body === 'object' ? body : {}), ...params }),
+  }),
+  route('GET', '/v1/exports/:exportId/links', listShares, { problems: { 404: ['export_not_found'] } }),
+  route('DELETE', '/v1/exports/:exportId/links/:linkId', unshareExport, {
+    status: 204,
+    problems: { 404: ['export_not_found', 'not_found'] },
+    input: ({ params }) => params,
+  }),
+  route('GET', '/v1/shared/:token', openShare, {
+    status: 302,
+    reply: ({ url }) => ({ status: 302, headers: { Location: url, 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' } }),
+  }),
   route('POST', '/v1/tickets', createTicket, { status: 201, notIdempotent: true }),
   route('GET', '/v1/documents/:entityId', getDocument, {
     problems: { 404: unseen },

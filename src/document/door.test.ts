@@ -15,7 +15,10 @@ const pairs = Number(process.env.HOLDFAST_PAIRS ?? 3_000)
 const seed = Number(process.env.HOLDFAST_SEED ?? Date.now() % 1_000_000)
 
 let ids = 0
-const newId = () => `n${(ids += 1)}`
+const newId = () => {
+  ids += 1
+  return `n${ids}`
+}
 const same = (a: unknown, b: unknown): boolean => canonical(a as Json) === canonical(b as Json)
 
 function start(random: Random): ChecklistDocument {

@@ -1,5 +1,7 @@
 import { globSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { hasDynamo } from './src/testing/dynamodb-server.ts'
 
 const shared = {
@@ -25,8 +27,22 @@ const onEngine = (name: 'postgres' | 'dynamodb') => ({
   },
 })
 
+/** Files that take half a minute and more begin first, so that the end does not wait for one of them. */
+const long = /chaos\/short|cli\/(restore|commands|serve|rotate-master)|tools\/container|dynamodb\/engine|http\/console/
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    const isLong = ({ moduleId }: TestSpecification): boolean => long.test(moduleId)
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))]
+  }
+}
+
 export default defineConfig({
   test: {
+    // much of a test is waiting for processes of its own: a worker a core, where the default leaves one idle
+    maxWorkers: availableParallelism(),
+    sequence: { sequencer: LongestFirst },
     passWithNoTests: true,
     reporters: ['dot'],
     projects: [

@@ -1,3 +1,5 @@
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import compress from '@fastify/compress'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { AppError } from '../kernel/errors.ts'
@@ -72,7 +74,7 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   })
   addDocs(app)
   addOnboardingPage(app)
-  addConsole(app, new URL('../../console/dist/', import.meta.url))
+  addConsole(app, pathToFileURL(`${join(import.meta.dirname, '../../console/dist')}/`))
   await addObjects(app, runtime.services.objects)
   for (const surface of surfaces) refuseOtherMethods(app, surface)
   const [first] = surfaces

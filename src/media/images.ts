@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { AppError } from '../kernel/errors.ts'
 import { createGate } from '../kernel/gate.ts'
 import type { ImageAnswer } from './image-worker.ts'
 
@@ -11,7 +12,7 @@ let worker: Worker | null = null
 let idle: NodeJS.Timeout | null = null
 let count = 0
 
-/** The copies of a picture, made one picture after another in a thread of their own, so that requests never wait for them. Null where the bytes are no such picture. Errors: `busy`. */
+/** The copies of a picture, made one picture after another in a thread of their own, so that requests never wait for them. Null where the bytes are no such picture. Errors: `busy`; `images_unavailable` where the thread does not work, as on AWS Lambda. */
 export const copiesOf = (bytes: Uint8Array, type: string): Promise<Exclude<ImageAnswer, { problem: string }> | null> =>
   gate({ key: 'images', width: 1, waiting }, async () => {
     if (idle !== null) clearTimeout(idle)
@@ -29,7 +30,7 @@ function ask(bytes: Uint8Array, type: string): Promise<ImageAnswer> {
   mine.unref()
   count += 1
   const id = count
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const ended = (answer: ImageAnswer) => {
       mine.off('message', told)
       mine.off('error', failed)
@@ -39,10 +40,12 @@ function ask(bytes: Uint8Array, type: string): Promise<ImageAnswer> {
     const told = (answer: ImageAnswer) => {
       if (answer.id === id) ended(answer)
     }
-    // a picture that brings the thread down is none
-    const failed = () => {
+    const failed = (cause?: unknown) => {
       worker = null
-      ended({ id, problem: 'The picture cannot be read.' })
+      mine.off('message', told)
+      reject(
+        new AppError('unavailable', 'images_unavailable', 'Pictures cannot be looked at here right now. Try again in a moment.', { cause }),
+      )
     }
     mine.on('message', told)
     mine.once('error', failed)

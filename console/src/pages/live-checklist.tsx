@@ -1,5 +1,6 @@
 import { Badge, Checkbox, Group, Stack, Text, Textarea, Title } from '@mantine/core'
-import { useEffect, useReducer, useState } from 'react'
+import { useEffect, useLayoutEffect, useReducer, useRef, useState } from 'react'
+import { flushSync } from 'react-dom'
 import { type LiveDocument, openDocument } from '../../../client/src/live.ts'
 import { api, ask, read } from '../server.ts'
 import { useWords } from '../words.ts'
@@ -10,6 +11,39 @@ type Person = { userId: string; userName: string }
 
 const inOrder = <T extends { position: string }>(entries: Record<string, T>): [string, T][] =>
   Object.entries(entries).sort(([a, x], [b, y]) => (x.position === y.position ? (a < b ? -1 : 1) : x.position < y.position ? -1 : 1))
+
+/** A text that others type in too: the caret stays with the letter it stood at. */
+function Notes({ label, text, type }: { label: string; text: string; type: (text: string) => void }) {
+  const field = useRef<HTMLTextAreaElement>(null)
+  const was = useRef({ text, caret: 0 })
+  useLayoutEffect(() => {
+    const shown = field.current
+    const { text: before, caret } = was.current
+    was.current = { text, caret }
+    if (shown === null || before === text || globalThis.document.activeElement !== shown) return
+    let head = 0
+    while (head < caret && before[head] === text[head]) head += 1
+    const moved = head === caret ? caret : Math.max(0, caret + text.length - before.length)
+    was.current.caret = moved
+    shown.setSelectionRange(moved, moved)
+  }, [text])
+  return (
+    <Textarea
+      ref={field}
+      aria-label={label}
+      autosize
+      size="xs"
+      value={text}
+      onSelect={(event) => {
+        was.current.caret = event.currentTarget.selectionStart
+      }}
+      onChange={(event) => {
+        was.current = { text: event.currentTarget.value, caret: event.currentTarget.selectionStart }
+        type(event.currentTarget.value)
+      }}
+    />
+  )
+}
 
 /** One checklist, edited with everybody who has it open. What is typed while the server is away is sent when it is back. */
 export function LiveChecklist({ id }: { id: string }) {
@@ -24,7 +58,8 @@ export function LiveChecklist({ id }: { id: string }) {
       ticket: async () => (await ask(api.POST('/v1/tickets', { body: {} }))).ticket,
     })
     hold(opened)
-    const stop = opened.watch(again)
+    // at once: what is typed next is compared with what is shown, and must not take away what came meanwhile
+    const stop = opened.watch(() => flushSync(again))
     const look = () =>
       void read('/api/sync', { entityId: id }).then(
         (found) => meet((found as unknown as { sessions: Person[] }).sessions),
@@ -71,12 +106,10 @@ export function LiveChecklist({ id }: { id: string }) {
                   checked={item.checked}
                   onChange={(event) => document.set(['items', itemId, 'checked'], event.currentTarget.checked)}
                 />
-                <Textarea
-                  aria-label={say('live.notes', { item: item.text })}
-                  autosize
-                  size="xs"
-                  value={item.notes}
-                  onChange={(event) => document.type(['items', itemId, 'notes'], event.currentTarget.value)}
+                <Notes
+                  label={say('live.notes', { item: item.text })}
+                  text={item.notes}
+                  type={(text) => document.type(['items', itemId, 'notes'], text)}
                 />
               </Stack>
             ),

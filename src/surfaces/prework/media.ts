@@ -31,7 +31,7 @@ export const mediaRoutes: readonly Route[] = [
       404: [...unseen, 'checklist_not_found', 'team_not_found'],
       409: ['frozen', 'upload_missing'],
       422: ['upload_mismatch'],
-      503: ['busy'],
+      503: ['busy', 'images_unavailable'],
     },
     input: ofBody,
   }),

@@ -51,6 +51,7 @@ import { getManagerSales, getSalesTeams, listManagers } from './contact/teams.ts
 import { updateAgent } from './contact/update-agent.ts'
 import { createLead, removeLead, updateLead } from './contact/write-leads.ts'
 import { applyEdit, getDocument, listEdits, readVersion, submitEdit } from './document/operations.ts'
+import { restoreDocument } from './document/restore.ts'
 import { followSync } from './document/stream.ts'
 import { listPresence, sync } from './document/sync.ts'
 import { changeEmployeePassword, signInEmployee } from './employee/account.ts'
@@ -380,6 +381,7 @@ export const operations: readonly AnyOperation[] = [
   listEdits,
   applyEdit,
   submitEdit,
+  restoreDocument,
   readVersion,
   sync,
   listPresence,

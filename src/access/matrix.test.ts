@@ -134,6 +134,7 @@ const matrix: Record<string, Row> = {
   'document.follow': both({ ...readers, supervisor: 'tenant', manager: 'tenant', member: 'own', ...staffReads }),
   'document.sessions': both({ ...readers, supervisor: 'tenant', manager: 'tenant', member: 'own', ...staffReads }),
   'document.edit': both({ ...administrators, supervisor: 'tenant', manager: 'tenant', member: 'own', ...staff }),
+  'document.restore': both({ ...administrators, supervisor: 'tenant', manager: 'tenant', member: 'own', ...staff }),
   'document.submit': both({ ...administrators, supervisor: 'tenant', manager: 'tenant', member: 'own', ...staff }),
   'media.list': both({ ...readers, supervisor: 'tenant', manager: 'tenant', member: 'own', ...staffReads }),
   'media.ask': both({ ...readers, supervisor: 'tenant', manager: 'tenant', member: 'own', ...staffReads }),

@@ -48,6 +48,7 @@ const actions: Readonly<Record<string, string>> = {
   'submission.review': 'SUBMISSION_REVIEWED',
   'document.edit': 'REALTIME_OPERATION_APPLIED',
   'document.submit': 'REALTIME_OPERATION_APPLIED',
+  'document.restore': 'REALTIME_OPERATION_APPLIED',
   'collaboration.join': 'COLLABORATION_SESSION_JOINED',
   'collaboration.leave': 'COLLABORATION_SESSION_LEFT',
   'media.request': 'MEDIA_UPLOAD_REQUESTED',

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { planWithoutContact } from '../assignment/remove.ts'
 import { type Change, create, insert, patched, remove, update } from '../kernel/change.ts'
 import type { Context } from '../kernel/context.ts'
 import { fold } from '../kernel/entity.ts'
@@ -115,6 +116,7 @@ export const removeLead = operation({
   async run(context, { number }) {
     const lead = await findLead(context, number)
     await assertReach(context, lead)
-    return { output: null, changes: [remove(Contact, lead)], entity: { type: Contact.name, id: lead.id } }
+    const ends = await planWithoutContact(context, lead.id)
+    return { output: null, changes: [...ends, remove(Contact, lead)], entity: { type: Contact.name, id: lead.id } }
   },
 })

@@ -47,7 +47,7 @@ const reused = () =>
   new AppError('conflict', 'operation_id_reused', 'This operationId belongs to another operation on the document. Take a new one.')
 
 /** A checklist whose document one may edit now. Errors: `checklist_not_found`, `forbidden`, `frozen`. */
-async function editable(context: Context, checklistId: string): Promise<{ row: ChecklistRow; document: LiveDocumentRow }> {
+export async function editable(context: Context, checklistId: string): Promise<{ row: ChecklistRow; document: LiveDocumentRow }> {
   const { row, access } = await readableChecklist(context, checklistId)
   if (!access.mayEdit) throw forbidden()
   assertNotFrozen(row)
@@ -60,7 +60,7 @@ async function resultOf(context: Context, document: LiveDocumentRow, edit: EditR
   return shown(edit, await contentAt(context, document, edit.editVersion))
 }
 
-const shown = ({ operationId, editVersion, op, conflicts }: EditRow, content: ChecklistDocument): EditResult => ({
+export const shown = ({ operationId, editVersion, op, conflicts }: EditRow, content: ChecklistDocument): EditResult => ({
   success: true,
   operationId,
   version: editVersion,
@@ -70,7 +70,7 @@ const shown = ({ operationId, editVersion, op, conflicts }: EditRow, content: Ch
   checksum: checksumOf(content),
 })
 
-const digestOf = (value: unknown): string => sha256(canonical(value as Json))
+export const digestOf = (value: unknown): string => sha256(canonical(value as Json))
 
 /** What an operation id did already, or null. Errors: `operation_id_reused`. */
 async function doneBefore(
@@ -150,7 +150,7 @@ export const submitEdit = operation({
   },
 })
 
-const written = (context: Context, { changes, document, content, edit, depth }: Awaited<ReturnType<typeof edited>>) => ({
+export const written = (context: Context, { changes, document, content, edit, depth }: Awaited<ReturnType<typeof edited>>) => ({
   changes,
   store: context.store,
   entity: { type: 'checklist', id: document.id },

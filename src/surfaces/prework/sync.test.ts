@@ -256,6 +256,26 @@ describe('an edit', () => {
     })
   })
 
+  test('is undone by bringing a version back, as one more version', async () => {
+    const id = await create()
+    const first = await state(id)
+    await apply(id, { ops: [update('title', 'x'), { type: 'delete', path: 'items', id: 'a' }] })
+    await apply(id, {
+      ops: [
+        { type: 'insert', path: 'items', id: 'n', afterId: null, value: { sectionId: 's', text: 'New' } },
+        update('items.b.checked', true),
+      ],
+    })
+    const restore = (version: number, by = worker) =>
+      server.send('POST', `/v1/documents/${id}/restore`, { token: by.token, body: { version } })
+    expect((await restore(4)).status).toBe(409)
+    expect((await restore(1, other)).status).toBe(404)
+    expect((await restore(1, auditor)).status).toBe(403)
+    expect((await restore(1)).body.result).toMatchObject({ version: 4, checksum: first.checksum })
+    expect(await state(id)).toMatchObject({ version: 4, data: first.data })
+    expect((await operations(id)).operations).toHaveLength(4)
+  })
+
   test('counts in the list of checklists, and in its progress', async () => {
     const id = await create()
     await apply(id, { ops: [update('title', 'Renamed'), update('items.a.checked', true)] })

@@ -1,4 +1,5 @@
 import { applyEdit, getDocument, listEdits } from '../../document/operations.ts'
+import { restoreDocument } from '../../document/restore.ts'
 import { listShares, openShare, shareExport, unshareExport } from '../../export/links.ts'
 import { type Route, route } from '../../http/route.ts'
 import { scrubMedia } from '../../media/scrub.ts'
@@ -34,6 +35,16 @@ export const documentRoutes: readonly Route[] = [
     problems: { 404: unseen },
     query: { sinceVersion: 'Those above it.', limit: '1 to 1000.' },
     input: ({ params, query }) => ({ ...query, ...params, ...place }),
+  }),
+  route('POST', '/v1/documents/:entityId/restore', restoreDocument, {
+    problems: {
+      404: ['checklist_not_found'],
+      409: ['version_mismatch', 'frozen'],
+      410: ['resync_required'],
+      413: ['document_too_large'],
+      400: ['invalid_operation'],
+    },
+    input: ({ params, body }) => ({ ...(typeof body === 'object' ? body : {}), checklistId: params.entityId }),
   }),
   route('POST', '/v1/documents/:entityId/edits', applyEdit, {
     problems: {

@@ -1,7 +1,7 @@
 import type { JobHandler } from '../job/handler.ts'
 import { add, type Change, remove } from '../kernel/change.ts'
 import { toTime } from '../kernel/clock.ts'
-import type { Runtime } from '../kernel/context.ts'
+import { type Runtime, system } from '../kernel/context.ts'
 import { Media, type MediaRow } from './entity.ts'
 import { mediaOf } from './rows.ts'
 
@@ -16,15 +16,27 @@ export async function removeObjects({ services }: Pick<Runtime, 'services'>, ten
   for (const key of rows.flatMap(keysOf)) await objects.remove(key)
 }
 
-/** An upload that nobody confirmed within a day: its bytes go first, so that a crash leaves a row that is looked at again. */
+/**
+ * An upload that nobody confirmed within a day. The row goes first and by its version, so that a file that is confirmed at this moment keeps its bytes; whatever lies under the key of a row that is gone goes then,
+ * also when a crash came between.
+ */
 const expire: JobHandler = async ({ runtime, store, job }) => {
-  const row = await store.get(Media, String((job.payload as { id?: unknown }).id))
-  if (row === null || row.uploadStatus === 'completed') return undefined
-  await removeObjects(runtime, store.tenantId, [row])
-  const now = toTime(runtime.clock.realMs())
-  const count: Change[] =
-    row.uploadStatus === 'uploading' && row.place === 'submission' ? [add(`media:${row.placeId}`, -1, now, { min: 0 })] : []
-  return { changes: [remove(Media, row), ...count], entity: { type: Media.name, id: row.id } }
+  const { id, objectKey } = job.payload as { id?: unknown; objectKey?: unknown }
+  const row = await store.get(Media, String(id))
+  if (row?.uploadStatus === 'completed') return undefined
+  if (row !== null) {
+    const now = toTime(runtime.clock.realMs())
+    const isCounted = row.uploadStatus === 'uploading' && row.place === 'submission'
+    await store.commit([remove(Media, row), ...(isCounted ? [add(`media:${row.placeId}`, -1, now, { min: 0 })] : [])], {
+      actor: { id: system.id, kind: system.kind, name: system.name },
+      action: expiryKind,
+      entity: { type: Media.name, id: row.id },
+      requestId: null,
+      time: now,
+    })
+  }
+  await (await runtime.services.objects()).tenant(store.tenantId).remove(String(objectKey))
+  return undefined
 }
 
 /** Rows and objects of a checklist that is gone. */

@@ -28,15 +28,14 @@ export async function assertMayPut(context: Context, { place, placeId }: Wanted)
   return null
 }
 
-/** Whether somebody may read a file: as its submission, as its team, else as whoever put it there. */
+/** Whether somebody may read a file: as its submission, though they put it there themselves; as its team; else as whoever put it there. */
 export async function maySeeMedia(context: Context, row: MediaRow): Promise<boolean> {
-  if (row.userId === context.actor.id) return true
   try {
     if (row.place === 'submission') await readableChecklist(context, row.placeId)
     else if (row.place === 'team') {
       const { mine } = await readableTeam(context, row.placeId)
       return mine !== null || context.scope !== 'own'
-    } else return context.scope !== 'own'
+    } else return row.userId === context.actor.id
     return true
   } catch (error) {
     if (error instanceof AppError && error.kind === 'not_found') return false

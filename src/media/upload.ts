@@ -99,7 +99,7 @@ export const requestUpload = operation({
       },
       now,
     )
-    const expiry = newSystemJob(runtime, { kind: expiryKind, payload: { id }, runAtMs: realMs + unconfirmedMs })
+    const expiry = newSystemJob(runtime, { kind: expiryKind, payload: { id, objectKey }, runAtMs: realMs + unconfirmedMs })
     const { url: uploadUrl, headers, expiresAt } = signed
     return {
       output: {
@@ -233,8 +233,9 @@ const confirmed = async (context: Context, row: MediaRow): Promise<{ media: Medi
 
 async function keptCopies(objects: TenantObjects, row: MediaRow, copies: Extract<Checked, { problem: false }>['copies']) {
   if (copies === null) return {}
+  // no file is called so: behind the id of each stands a dash
   const base = row.objectKey.slice(0, row.objectKey.lastIndexOf('/') + 1)
-  const [displayKey, thumbnailKey] = [`${base}${row.id}-display`, `${base}${row.id}-thumbnail.jpg`]
+  const [displayKey, thumbnailKey] = [`${base}${row.id}.display`, `${base}${row.id}.thumbnail.jpg`]
   const { display, thumbnail, width, height } = copies
   await putBytes(objects, displayKey, display, row.mimeType)
   await putBytes(objects, thumbnailKey, thumbnail, 'image/jpeg')

@@ -170,10 +170,13 @@ export function sqlite({ folder, entities: declared, onProblem = () => {} }: Sql
     },
     transfer: (): Transfer => transfer,
     async erase(tenantId, entries) {
-      await current().queue.erase(
+      const { queue, turn } = current()
+      await queue.erase(
         tenantId,
         erasable(entries).map(({ entry: { stream, sequence }, hash, text, secrets }) => ({ stream, sequence, hash, text, secrets })),
       )
+      // what is read next must not come from a transaction that began before
+      turn.end()
     },
     stats: () => ({ ...(running?.queue.stats ?? idle) }),
   }

@@ -1,6 +1,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { mediaJobs } from '../../media/purge.ts'
 import { enterOwner, found, join, type Person } from '../../testing/people.ts'
 import { type Answer, type Loose, startTestServer, type TestServer } from '../../testing/server.ts'
 
@@ -155,15 +156,15 @@ describe('a picture', () => {
       return Buffer.concat(await (opened?.body.toArray() ?? []))
     }
     const [display, thumbnail] = [
-      await sharp(await bytesOf('-display')).metadata(),
-      await sharp(await bytesOf('-thumbnail.jpg')).metadata(),
+      await sharp(await bytesOf('.display')).metadata(),
+      await sharp(await bytesOf('.thumbnail.jpg')).metadata(),
     ]
     expect(display).toMatchObject({ format: 'jpeg', width: 810, height: 1_080 })
     expect([display.exif, display.orientation ?? 1]).toEqual([undefined, 1])
     expect(thumbnail).toMatchObject({ format: 'jpeg', width: 225, height: 300 })
     expect(sha(await bytesOf('-pass_wd.jpg'))).toBe(sha(bytes))
     const small = (await upload(id, await picture(20, 10, 'webp'), 'image/webp', 's.webp')).body.media as Loose
-    const opened = await stored.open(`submissions/${id}/${small.mediaId}-thumbnail.jpg`)
+    const opened = await stored.open(`submissions/${id}/${small.mediaId}.thumbnail.jpg`)
     expect(await sharp(Buffer.concat(await (opened?.body.toArray() ?? []))).metadata()).toMatchObject({ width: 10, height: 20 })
 
     const altered = pathOf(body.cdnUrl).replace(/expires=\d+/, 'expires=9999999999')
@@ -224,4 +225,75 @@ test('a file of one’s own, and of a team', async () => {
     submissionId: null,
   })
   expect((await send('POST', '/media?action=download', { key: asked.key }, other)).status).toBe(404)
+})
+
+test('a picture may have any name, also that of a copy', async () => {
+  const id = await create()
+  for (const name of ['thumbnail.jpg', 'display']) expect((await upload(id, await picture(), 'image/jpeg', name)).status).toBe(200)
+})
+
+test('whoever lost the checklist lost its files, those too that they put there; nobody reads a file of somebody’s own', async () => {
+  const id = await create()
+  const work = (await send('POST', '/assignments', { checklistId: id, assignedTo: [other.id] }, owner)).body.assignment as Loose
+  const bytes = Buffer.from('mine')
+  const { body: asked } = await ask({ ...describedBy(bytes, 'text/plain', 'm.txt'), submissionId: id }, other)
+  await put(asked, bytes)
+  expect((await confirm(asked, other)).status).toBe(200)
+  const download = (by: Person, key = asked.key) => send('POST', '/media?action=download', { key }, by)
+  expect((await download(other)).status).toBe(200)
+  await send('DELETE', `/assignments/${work.assignmentId}`, undefined, owner)
+  expect((await download(other)).status).toBe(404)
+  expect((await download(worker)).status).toBe(200)
+  const { body: own } = await ask(describedBy(bytes, 'text/plain', 'own.txt'), other)
+  await put(own, bytes)
+  await confirm(own, other)
+  expect((await download(other, own.key)).status).toBe(200)
+  expect((await download(owner, own.key)).status).toBe(404)
+})
+
+describe('an upload that nobody confirmed', () => {
+  const expiring = async ({ fileId, key }: Loose, between: () => Promise<unknown> = async () => undefined) => {
+    const { runtime } = server.holdfast
+    const store = runtime.storage.tenant(owner.tenantId)
+    const objectKey = String(key).split('/').slice(2).join('/')
+    let isFirst = true
+    const watched = {
+      ...store,
+      async commit(...given: Parameters<typeof store.commit>) {
+        if (isFirst) await between()
+        isFirst = false
+        return store.commit(...given)
+      },
+    } as typeof store
+    const handler = mediaJobs['media.expire']
+    const job = { payload: { id: fileId, objectKey } } as never
+    await handler?.({ runtime, store: watched, job, signal: new AbortController().signal, progress: () => undefined })
+    return (await runtime.services.objects()).tenant(owner.tenantId).stat(objectKey)
+  }
+
+  test('goes with its bytes, and makes room', async () => {
+    const id = await create()
+    const bytes = Buffer.from('late')
+    const { body: asked } = await ask({ ...describedBy(bytes, 'text/plain', 'l.txt'), submissionId: id })
+    await put(asked, bytes)
+    expect(await expiring(asked)).toBeNull()
+    expect((await confirm(asked)).status).toBe(404)
+    const again = await Promise.all(
+      Array.from({ length: 10 }, () => ask({ ...describedBy(bytes, 'text/plain', 'l.txt'), submissionId: id })),
+    )
+    expect(again.every(({ status }) => status === 201)).toBe(true)
+  })
+
+  test('keeps its bytes when it is confirmed at that very moment, and loses those that came after it was deleted', async () => {
+    const id = await create()
+    const bytes = Buffer.from('just in time')
+    const { body: asked } = await ask({ ...describedBy(bytes, 'text/plain', 'j.txt'), submissionId: id })
+    await put(asked, bytes)
+    await expect(expiring(asked, () => confirm(asked))).rejects.toMatchObject({ code: 'version_conflict' })
+    expect(await expiring(asked)).not.toBeNull()
+    const { body: gone } = await ask({ ...describedBy(bytes, 'text/plain', 'g.txt'), submissionId: id })
+    await send('DELETE', `/media?key=${encodeURIComponent(String(gone.key))}`)
+    expect((await put(gone, bytes)).status).toBe(200)
+    expect(await expiring(gone)).toBeNull()
+  })
 })

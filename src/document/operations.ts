@@ -136,6 +136,7 @@ export const submitEdit = operation({
     /** What was sent, before it was transformed. */
     digest: z.string(),
   }),
+  serial: async ({ store }, { checklistId }) => ({ key: `document ${store.tenantId} ${checklistId}`, width: 1 }),
   output: z.object({ version: z.int(), outcome: z.enum(['made', 'repeated', 'behind']) }),
   async run(context, { checklistId, operationId, baseVersion, op, digest }) {
     const { row, document } = await editable(context, checklistId)

@@ -5,6 +5,7 @@ import { listAppointments } from './appointment/list.ts'
 import { respondToAppointment } from './appointment/respond.ts'
 import { assignCampaigns, assignContacts } from './assignment/assign.ts'
 import { bulkAssign } from './assignment/bulk.ts'
+import { handOver } from './assignment/hand-over.ts'
 import { listHistory } from './assignment/history.ts'
 import { listAssignees, listAssignments } from './assignment/list.ts'
 import { removeCampaignAssignment, removeContactAssignment } from './assignment/remove.ts'
@@ -253,6 +254,7 @@ export const operations: readonly AnyOperation[] = [
   removeContactAssignment,
   bulkAssign,
   undoHandOut,
+  handOver,
   listHistory,
   signInPerson,
   findPeople,

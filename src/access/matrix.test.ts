@@ -76,6 +76,7 @@ const matrix: Record<string, Row> = {
   'campaign.unassign': both({ ...administrators, ...staff }),
   'contact.unassign': both({ ...administrators, ...staff }),
   'contact.bulk-assign': both({ ...administrators, ...staff }),
+  'user.hand-over': both({ ...administrators, ...staff }),
   'contact.undo-bulk-assign': both({ ...administrators, ...staff }),
   'onboarding.create-link': both({ ...administrators, ...staff }),
   'onboarding.list-links': both({ ...readers, ...staffReads }),

@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import { Contact, type ContactRow } from '../contact/entity.ts'
+import { everyRow } from '../contact/visible.ts'
 import { type Change, create, insert, patched, update } from '../kernel/change.ts'
 import type { Context } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
 import { metaOf } from '../kernel/meta.ts'
 import { operation } from '../kernel/operation.ts'
-import type { Page } from '../kernel/page.ts'
 import { Conflict } from '../storage/port.ts'
 import { User } from '../user/entity.ts'
 import type { UserRow } from '../user/plan.ts'
@@ -56,43 +56,45 @@ export const bulkAssign = operation({
     failed: z.array(z.object({ id: z.string(), code: z.string(), error: z.string() })),
     batchId: z.string().nullable(),
   }),
-  async run(caller, given) {
-    const context = await placed(caller, given, 'change')
-    const { pool, inTurn } = await whoMay(context, given)
-    const contacts = await whichOf(context, given)
-    const progress = await caller.once(
-      'hand-out',
-      async (): Promise<Progress> => ({ batchId: context.newId(), row: null, created: 0, given: new Map(), failed: [] }),
-    )
-    if (contacts.length > 0 && given.mode !== 'manual' && pool.users.length === 0)
-      throw new AppError('conflict', 'no_eligible_user', 'No user is eligible')
-    const part = (from: number) => ({
-      mode: given.mode as Mode,
-      batchId: progress.batchId,
-      contacts: contacts.slice(from, from + chunkSize),
-      isReassigning: given.reassign || (given.filter !== undefined && given.filter.owner !== 'none'),
-      pool,
-      inTurn,
-    })
-    let at = 0
-    for (; at + chunkSize < contacts.length; at += chunkSize)
-      await handOutPart(context, progress, given.mode, () => planHandOut(context, part(at)))
-    const last = await planHandOut(context, part(at))
-    const given_ = merged(progress.given, last.given)
-    const created = progress.created + last.created
-    return {
-      output: {
-        created,
-        distribution: named([...pool.users, ...inTurn], given_),
-        failed: [...progress.failed, ...last.failed],
-        batchId: created === 0 ? null : progress.batchId,
-      },
-      changes: last.created === 0 ? [] : [...last.changes, batchChange(context, progress, given.mode, last.created).change],
-      store: context.store,
-      entity: { type: HandOut.name, id: progress.batchId },
-    }
-  },
+  run: async (caller, given) => handedOut(caller, await placed(caller, given, 'change'), given),
 })
+
+/** The same for other operations that hand out. `anyStatus`: contacts that one may not write to as well. */
+export async function handedOut(caller: Context, context: Context, given: Input & { anyStatus?: boolean }) {
+  const { pool, inTurn } = await whoMay(context, given)
+  const contacts = await whichOf(context, given)
+  const progress = await caller.once(
+    'hand-out',
+    async (): Promise<Progress> => ({ batchId: context.newId(), row: null, created: 0, given: new Map(), failed: [] }),
+  )
+  if (contacts.length > 0 && given.mode !== 'manual' && pool.users.length === 0)
+    throw new AppError('conflict', 'no_eligible_user', 'No user is eligible')
+  const part = (from: number) => ({
+    mode: given.mode as Mode,
+    batchId: progress.batchId,
+    contacts: contacts.slice(from, from + chunkSize),
+    isReassigning: given.reassign || (given.filter !== undefined && given.filter.owner !== 'none'),
+    pool,
+    inTurn,
+  })
+  let at = 0
+  for (; at + chunkSize < contacts.length; at += chunkSize)
+    await handOutPart(context, progress, given.mode, () => planHandOut(context, part(at)))
+  const last = await planHandOut(context, part(at))
+  const given_ = merged(progress.given, last.given)
+  const created = progress.created + last.created
+  return {
+    output: {
+      created,
+      distribution: named([...pool.users, ...inTurn], given_),
+      failed: [...progress.failed, ...last.failed],
+      batchId: created === 0 ? null : progress.batchId,
+    },
+    changes: last.created === 0 ? [] : [...last.changes, batchChange(context, progress, given.mode, last.created).change],
+    store: context.store,
+    entity: { type: HandOut.name, id: progress.batchId },
+  }
+}
 
 /** A commit of its own, run again when it loses a race. */
 async function handOutPart(context: Context, progress: Progress, mode: Mode, plan: () => Promise<HandedOut>): Promise<void> {
@@ -157,24 +159,19 @@ async function whoMay(context: Context, { mode, userIds, filter }: Input): Promi
 }
 
 /** Which contacts are meant, each once. */
-async function whichOf({ store }: Context, { mode, contactIds, filter }: Input): Promise<{ id: string; place: number }[]> {
+async function whichOf(
+  { store }: Context,
+  { mode, contactIds, filter, anyStatus = false }: Input & { anyStatus?: boolean },
+): Promise<{ id: string; place: number }[]> {
   if (filter === undefined) return [...new Set(contactIds)].map((id, place) => ({ id, place }))
   const { owner, importId, limit = 100_000 } = filter
-  const found: { id: string; createdAt: string; leadScore: number }[] = []
-  for (let cursor: string | null = null; ; ) {
-    const page: Page<ContactRow> = await store.list(Contact, {
-      filter: [
-        { field: 'ownerId', op: 'eq', value: owner === 'none' ? null : owner },
-        { field: 'status', op: 'eq', value: 'active' },
-        ...(importId === undefined ? [] : [{ field: 'importId', op: 'eq' as const, value: importId }]),
-      ],
-      cursor,
-      limit: 200,
-    })
-    for (const { id, createdAt, leadScore } of page.items) found.push({ id, createdAt, leadScore })
-    if (page.nextCursor === null) break
-    cursor = page.nextCursor
-  }
+  const found: ContactRow[] = await everyRow(store, Contact, {
+    filter: [
+      { field: 'ownerId', op: 'eq', value: owner === 'none' ? null : owner },
+      ...(anyStatus ? [] : [{ field: 'status', op: 'eq' as const, value: 'active' }]),
+      ...(importId === undefined ? [] : [{ field: 'importId', op: 'eq' as const, value: importId }]),
+    ],
+  })
   found.sort((a, b) => (a.createdAt === b.createdAt ? (a.id < b.id ? -1 : 1) : a.createdAt < b.createdAt ? -1 : 1))
   const taken = found.slice(0, limit)
   // the best first over all commits of the call, not only within each

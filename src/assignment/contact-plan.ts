@@ -97,10 +97,16 @@ export function planGive(context: Context, ledger: Ledger, give: Give): Change[]
 export function planTake(
   context: Context,
   ledger: Ledger,
-  { contact, row, reason, at }: { contact: ContactRow | null; row: ContactAssignmentRow; reason: Reason; at: string },
+  {
+    contact,
+    row,
+    reason,
+    at,
+    batchId = null,
+  }: { contact: ContactRow | null; row: ContactAssignmentRow; reason: Reason; at: string; batchId?: string | null },
 ): Change[] {
   const { now } = context
-  const ended = { status: 'inactive' as const, isPrimaryOwner: false, batchId: null, formerOwnerId: null }
+  const ended = { status: 'inactive' as const, isPrimaryOwner: false, batchId, formerOwnerId: null }
   const changes: Change[] = [update(ContactAssignment, row, patched(ContactAssignment, row, ended, now))]
   if (contact !== null && row.isPrimaryOwner && contact.ownerId === row.userId)
     changes.push(update(Contact, contact, patched(Contact, contact, { ownerId: null, assignedAt: null }, now)))
@@ -114,6 +120,7 @@ export function planTake(
     userId: row.userId,
     contactId: row.contactId,
     mode: row.assignmentType,
+    batchId,
     reason,
   })
   return changes

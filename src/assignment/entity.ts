@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { type Entity, entity } from '../kernel/entity.ts'
+import { pairId } from './moment.ts'
 
 export const campaignRoles = ['owner', 'admin', 'member', 'viewer'] as const
 export const assignmentTypes = ['manual', 'round_robin', 'lead_score', 'territory'] as const
@@ -25,6 +26,7 @@ export const CampaignAssignment = entity('campaign_assignment', {
   },
   belongsTo: { userId: 'user' },
   unique: { pair: ['userId', 'campaignId'] },
+  identity: { pair: pairId },
   indexes: { byUser: ['userId', 'status', 'assignedAt'], byCampaign: ['campaignId', 'status'] },
 })
 export type CampaignAssignmentRow = Entity<typeof CampaignAssignment>
@@ -51,6 +53,7 @@ export const ContactAssignment = entity('contact_assignment', {
   },
   belongsTo: { userId: 'user' },
   unique: { pair: ['userId', 'contactId'] },
+  identity: { pair: pairId },
   indexes: {
     byUser: ['userId', 'status', 'assignedAt'],
     byContact: ['contactId', 'status'],

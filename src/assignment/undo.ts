@@ -78,8 +78,23 @@ async function planUndo(context: Context, rows: readonly ContactAssignmentRow[])
   let undone = 0
   for (const [at, row] of rows.entries()) {
     const contact = contacts[at] ?? null
-    const isKept = row.status !== 'active' || !row.isPrimaryOwner || contact?.ownerId !== row.userId
     const left = { batchId: null, formerOwnerId: null }
+    // given to nobody: the person has it again, unless somebody has it by now or the person is gone
+    if (row.status === 'inactive' && contact !== null && contact.ownerId === null && owners[at]?.isActive === true) {
+      const user = owners[at]
+      const moment = ledger.moment()
+      const about = { at: moment, kind: 'contact' as const, contactId: contact.id, mode: row.assignmentType, batchId: row.batchId }
+      changes.push(
+        update(ContactAssignment, row, patched(ContactAssignment, row, { ...left, status: 'active', isPrimaryOwner: true }, now)),
+        update(Contact, contact, patched(Contact, contact, { ownerId: user.id, assignedAt: now }, now)),
+        check(User, user),
+      )
+      ledger.move(user.id, { contacts: 1, score: scoreOf(contact) })
+      ledger.step({ action: 'assigned', assignmentId: row.id, userId: user.id, ...about, reason: { rule: 'undo' } })
+      undone += 1
+      continue
+    }
+    const isKept = row.status !== 'active' || !row.isPrimaryOwner || contact?.ownerId !== row.userId
     if (isKept || contact === null) {
       changes.push(update(ContactAssignment, row, patched(ContactAssignment, row, left, now)))
       continue

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { planOwners } from '../assignment/own.ts'
 import { insert } from '../kernel/change.ts'
 import type { Context } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
@@ -27,7 +28,11 @@ export const createLeads = operation({
     for (const [at, lead] of leads.entries()) rows.push(await readRow(context, lead, at + 1))
     const first = await context.store.next(Contact.name, rows.length)
     const made = rows.map(({ fields, owner }, at) => newLead(context, fields, owner, first + at))
-    const changes = [...made.map((lead) => insert(Contact, lead)), ...pinned(rows.map((row) => row.owner))]
+    const owned = await planOwners(
+      context,
+      made.map((contact) => ({ contact, from: null, isFirst: true as const })),
+    )
+    const changes = [...made.map((lead) => insert(Contact, lead)), ...pinned(rows.map((row) => row.owner)), ...owned]
     return { output: { numbers: made.map((lead) => lead.number) }, changes, detail: { leads: made.length } }
   },
 })

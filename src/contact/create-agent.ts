@@ -46,13 +46,13 @@ export const createAgent = operation({
     const { manager, password, ...fields } = agent
     const passwordHash = await context.once('hash', () => context.services.hasher.hash(password))
     const { user, changes } = await planUser(context, { ...fields, passwordHash, managerId: manager?.id ?? null })
-    const handedOut = user.role === 'member' ? await handOut(context, user) : []
+    const handedOut = user.role === 'member' ? await handOut(context, user) : { leads: 0, changes: [] }
     return {
-      output: { user: { ...user, managerNumber: manager?.number ?? null }, leadsAssigned: handedOut.length },
-      changes: [...changes, ...handedOut],
+      output: { user: { ...user, managerNumber: manager?.number ?? null }, leadsAssigned: handedOut.leads },
+      changes: [...changes, ...handedOut.changes],
       entity: { type: User.name, id: user.id },
       action: 'user.create',
-      detail: { leadsAssigned: handedOut.length },
+      detail: { leadsAssigned: handedOut.leads },
     }
   },
 })

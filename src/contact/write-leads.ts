@@ -1,9 +1,11 @@
 import { z } from 'zod'
+import { planOwners } from '../assignment/own.ts'
 import { planWithoutContact } from '../assignment/remove.ts'
 import { type Change, create, insert, patched, remove, update } from '../kernel/change.ts'
 import type { Context } from '../kernel/context.ts'
 import { fold } from '../kernel/entity.ts'
 import { AppError } from '../kernel/errors.ts'
+import type { Lane } from '../kernel/gate.ts'
 import { operation } from '../kernel/operation.ts'
 import type { UserRow } from '../user/plan.ts'
 import { defaultOwner, ownedBy, pinned, readOwner } from './assignee.ts'
@@ -46,11 +48,17 @@ export function newLead(context: Context, fields: LeadFields, owner: UserRow | n
   )
 }
 
+/** Leads for the same person move one row of theirs: in one process they wait for each other instead of losing races. Who is named decides; nobody named is one line. */
+async function ownerLane({ store }: Context, { owner }: { owner?: unknown }): Promise<Lane> {
+  return { key: `owner ${store.tenantId} ${String(owner ?? '').slice(0, 20)}`, width: 1 }
+}
+
 /** Makes a lead, for an agent of one's own unless said otherwise. */
 export const createLead = operation({
   name: 'lead.create',
   summary: 'Create a lead',
   needs: 'contact:create',
+  serial: ownerLane,
   input: leadInput,
   output: z.object({ lead: leadView, ownerName: z.string().nullable() }),
   async run(context, input) {
@@ -68,7 +76,8 @@ export const createLead = operation({
       },
       ownerName: owner?.username ?? null,
     }
-    return { output, changes: [insert(Contact, lead), ...pinned([owner])], entity: { type: Contact.name, id: lead.id } }
+    const owned = await planOwners(context, [{ contact: lead, from: null, isFirst: true }])
+    return { output, changes: [insert(Contact, lead), ...pinned([owner]), ...owned], entity: { type: Contact.name, id: lead.id } }
   },
 })
 
@@ -93,7 +102,8 @@ export const updateLead = operation({
     if (owner !== undefined && isIn('closed', after.leadStatus)) throw leadClosed()
     const change = update(Contact, before, after)
     if (!changesMore(change)) return { output: await viewOf(context.store, before) }
-    const changes = [change, ...pinned([owner])]
+    const owned = await planOwners(context, [{ contact: after, from: before.ownerId }])
+    const changes = [change, ...pinned([owner]), ...owned]
     return { output: await viewOf(context.store, after), changes, entity: { type: Contact.name, id: before.id } }
   },
 })

@@ -1,6 +1,8 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ContactAssignment, Workload } from '../assignment/entity.ts'
+import { pairId } from '../assignment/moment.ts'
 import { walkChain } from '../audit/chain.ts'
 import { Contact } from '../contact/entity.ts'
 import { enter, enterOwner, goodPassword, join as hire, invite, type Person } from '../testing/people.ts'
@@ -69,6 +71,7 @@ test('leaves nothing of a person in rows and log, and all the rest as it was, st
   await server.send('POST', '/v1/backups', { token: owner.token, body: {} })
   const before = await store().log(null, 0, 1_000)
   expect(await everything()).toContain('wilhelmina')
+  expect(await store().get(Workload, person.id)).toMatchObject({ contacts: 1 })
 
   const answer = await erase(person.id, { username: 'wilhelmina', reference: 'request 2026-17' })
   expect(answer).toMatchObject({ status: 201, body: { userId: person.id, state: 'pending', reference: 'request 2026-17', proof: null } })
@@ -81,7 +84,14 @@ test('leaves nothing of a person in rows and log, and all the rest as it was, st
   expect(await everything()).toContain('somebody else')
   expect(await store().get(User, person.id)).toMatchObject({ username: `erased-${person.id}`, fullName: null, email: null })
   const { items } = await store().list(Contact, {})
-  expect(items[0]).toMatchObject({ practiceName: 'A practice', createdById: person.id, createdByName: `erased-${person.id}` })
+  expect(items[0]).toMatchObject({
+    practiceName: 'A practice',
+    createdById: person.id,
+    createdByName: `erased-${person.id}`,
+    ownerId: null,
+  })
+  expect(await store().get(ContactAssignment, pairId(person.id, items[0]?.id ?? ''))).toMatchObject({ status: 'inactive' })
+  expect(await store().get(Workload, person.id)).toMatchObject({ contacts: 0, campaigns: 0 })
   expect(await certificate()).toMatchObject({ state: 'done', rows: { user: 1 }, proof: { head: { stream: owner.tenantId } } })
   expect((await server.send('GET', '/v1/integrity', { token: owner.token })).body).toMatchObject({ status: 'ok', problems: [] })
   expect((await erase(person.id, { username: `erased-${person.id}` })).body.code).toBe('already_erased')

@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { planWithoutUser } from '../assignment/own.ts'
+import { Contact, type ContactRow } from '../contact/entity.ts'
 import { canonical, type Json, sha256 } from '../kernel/canonical.ts'
 import { type Change, create, insert, patched, remove, update } from '../kernel/change.ts'
 import type { Context } from '../kernel/context.ts'
@@ -68,10 +70,19 @@ export const eraseUser = operation({
       const left = emptied(type, id, row as never)
       changes.push(left === null ? remove(type, row as never) : update(type, row as never, patched(type, row as never, left as never, now)))
     }
+    // what was assigned ends, and contacts are nobody's: one row may be named once in a commit
+    const ends = await planWithoutUser(context, id)
+    const freed = new Map(ends.contacts.map((one) => [one.before.id, one]))
+    changes.push(...ends.changes)
     for (const { type, row } of await present(context, named)) {
-      const fields = Object.fromEntries(namesOf(type, row as never, id).map((field) => [field, erasedName(id)]))
+      const fields: Partial<ContactRow> = Object.fromEntries(namesOf(type, row as never, id).map((field) => [field, erasedName(id)]))
+      if (type === Contact && Object.keys(fields).length > 0) {
+        Object.assign(fields, freed.get(row.id)?.patch)
+        freed.delete(row.id)
+      }
       if (Object.keys(fields).length > 0) changes.push(update(type, row as never, patched(type, row as never, fields as never, now)))
     }
+    for (const { before, patch } of freed.values()) changes.push(update(Contact, before, patched(Contact, before, patch, now)))
     const tombstone = create(
       Erasure,
       id,

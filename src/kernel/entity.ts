@@ -15,6 +15,8 @@ type Options<F extends Fields> = {
   id?: 'uuid' | 'text'
   /** Keys that one tenant holds once. A row with a null in the key does not take part. The second name is the code of the refusal. */
   unique?: Record<string, readonly (keyof F & string)[]>
+  /** Unique keys whose values make the row's id: who holds the id holds the key, so that an engine without unique indexes keeps nothing beside the row. */
+  identity?: Record<string, (...values: string[]) => string>
   /** Access patterns within one tenant. A row whose value is null in a field that the list is ordered by is not in that list. `id` always ends the order. */
   indexes?: Record<string, readonly (keyof F & string)[]>
   /** Lookups over all tenants, for the platform scope alone. `unique` ones are held once over all tenants. */
@@ -65,6 +67,7 @@ export type EntityType<F extends Fields = Fields> = {
   fields: F
   columns: readonly Column[]
   unique: Readonly<Record<string, readonly string[]>>
+  identity: Readonly<Record<string, (...values: string[]) => string>>
   indexes: Readonly<Record<string, readonly string[]>>
   directory: Readonly<Record<string, { fields: readonly string[]; unique: boolean }>>
   secret: ReadonlySet<string>
@@ -110,6 +113,7 @@ export function entity<F extends Fields>(name: string, options: Options<F>): Ent
     fields: options.fields,
     columns,
     unique: options.unique ?? {},
+    identity: options.identity ?? {},
     indexes: options.indexes ?? {},
     directory: Object.fromEntries(
       Object.entries(options.directory ?? {}).map(([key, d]) => [key, { fields: d.fields, unique: d.unique ?? false }]),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { planOwners } from '../assignment/own.ts'
 import { blankContact, Contact, type ContactRow } from '../contact/entity.ts'
 import { type LeadStatus, withStatus } from '../contact/rules.ts'
 import { type Change, create, insert } from '../kernel/change.ts'
@@ -124,11 +125,16 @@ async function userChanges(
 
 async function leadChanges(context: Context, agent: UserRow): Promise<Change[]> {
   const first = await context.store.next(Contact.name, practices.length)
-  return practices.map((practice, at) => {
+  const leads = practices.map((practice, at) => {
     const status = agentStatuses[at] ?? 'new'
     const owner = at < agentStatuses.length ? agent : null
-    return insert(Contact, leadRow(context, { practice, at, status, owner, number: first + at }))
+    return leadRow(context, { practice, at, status, owner, number: first + at })
   })
+  const owned = await planOwners(
+    context,
+    leads.map((contact) => ({ contact, from: null, isFirst: true as const })),
+  )
+  return [...leads.map((lead) => insert(Contact, lead)), ...owned]
 }
 
 type Lead = { practice: (typeof practices)[number]; at: number; status: LeadStatus; owner: UserRow | null; number: number }

@@ -1,7 +1,8 @@
+import { planOwners } from '../../assignment/own.ts'
 import { pinned } from '../../contact/assignee.ts'
 import { blankContact, Contact, type ContactRow } from '../../contact/entity.ts'
 import { usersById } from '../../contact/view.ts'
-import { type Change, create, insert } from '../../kernel/change.ts'
+import { create, insert } from '../../kernel/change.ts'
 import type { Context } from '../../kernel/context.ts'
 import { fold } from '../../kernel/entity.ts'
 import { User } from '../../user/entity.ts'
@@ -17,13 +18,17 @@ export function writeLeads(context: Context, planned: readonly PlannedLead[], { 
     type: Contact,
     action: 'lead.import',
     async changesOf(batch) {
-      const rows: Change[] = []
-      for (const lead of batch) rows.push(insert(Contact, rowOf(lead, run.importId, await creators(lead.old.createdByName))))
+      const rows: ContactRow[] = []
+      for (const lead of batch) rows.push(rowOf(lead, run.importId, await creators(lead.old.createdByName)))
+      const owned = await planOwners(
+        context,
+        rows.map((contact) => ({ contact, from: null, isFirst: true as const })),
+      )
       const users = await usersById(
         context.store,
         batch.flatMap(({ owner, closer }) => [owner?.id ?? null, closer?.id ?? null]),
       )
-      return [...rows, ...pinned(users.values())]
+      return [...rows.map((row) => insert(Contact, row)), ...pinned(users.values()), ...owned]
     },
   })
 }

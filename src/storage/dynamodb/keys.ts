@@ -98,7 +98,7 @@ export function keyItemsOf(type: AnyEntity, tenantId: string, row: Row): KeyItem
     if (seconds !== null) item.ttl = { N: String(seconds) }
     items.push({ pk, sk, key, item })
   }
-  for (const [key, fields] of Object.entries(type.unique)) {
+  for (const [key, fields] of guardedKeys(type)) {
     const values = valuesOf(row, fields)
     if (values !== null) put(key, findPlace(tenantId, type, key, values))
   }
@@ -113,11 +113,14 @@ export function keyItemsOf(type: AnyEntity, tenantId: string, row: Row): KeyItem
   return items
 }
 
-export const hasKeys = (type: AnyEntity): boolean => Object.keys(type.unique).length + Object.keys(type.directory).length > 0
+/** Unique keys that need an item of their own. */
+const guardedKeys = (type: AnyEntity) => Object.entries(type.unique).filter(([key]) => type.identity[key] === undefined)
+
+export const hasKeys = (type: AnyEntity): boolean => guardedKeys(type).length + Object.keys(type.directory).length > 0
 
 /** True when a change of these fields moves an item that stands beside the row. */
 export function movesKeys(type: AnyEntity, fields: readonly string[]): boolean {
-  const keyed = [...Object.values(type.unique), ...Object.values(type.directory).map((one) => one.fields)].flat()
+  const keyed = [...guardedKeys(type).map(([, fields]) => fields), ...Object.values(type.directory).map((one) => one.fields)].flat()
   // the items expire with their row
   return fields.some((field) => keyed.includes(field) || (hasKeys(type) && (field === 'expiresAt' || field === 'ttl')))
 }

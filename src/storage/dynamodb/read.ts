@@ -45,6 +45,11 @@ export function reader(db: Database, forms: Forms, rows: Rows) {
   async function find(tenantId: string, type: AnyEntity, key: string, values: readonly Value[]): Promise<Row | null> {
     const fields = keyFields(type, type.unique[key], key, values)
     if (values.includes(null)) return null
+    const identity = type.identity[key]
+    if (identity !== undefined) {
+      const row = await get(tenantId, type, identity(...values.map(String)))
+      return holds(row, fields, values) ? row : null
+    }
     const { pk, sk } = findPlace(tenantId, type, key, values)
     if (!isKey(sk)) return null
     for (let attempt = 1; attempt <= follows; attempt += 1) {

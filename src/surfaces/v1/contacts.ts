@@ -1,4 +1,6 @@
+import { handOver } from '../../assignment/hand-over.ts'
 import { listHistory } from '../../assignment/history.ts'
+import { undoHandOut } from '../../assignment/undo.ts'
 import { createCampaign, getCampaign, listCampaigns, removeCampaign, updateCampaign } from '../../campaign/operations.ts'
 import { exportContacts, importContacts, undoImport } from '../../contact/import-contacts.ts'
 import { createContact, getContact, listContacts, removeContact, updateContact } from '../../contact/native.ts'
@@ -47,6 +49,21 @@ export const contactRoutes: readonly Route[] = [
   route('PATCH', '/v1/contacts/:id', updateContact, { example: { request: { version: 1, phone: '+1 555 0100' } } }),
   route('DELETE', '/v1/contacts/:id', removeContact, { status: 204 }),
 
+  route('POST', '/v1/users/:id/hand-over', handOver, {
+    example: { request: { to: 'manager' } },
+    problems: {
+      403: ['actor_mismatch', 'tenant_mismatch'],
+      404: ['organization_not_found', 'user_not_found'],
+      409: ['no_manager', 'no_eligible_user', 'user_not_active'],
+    },
+  }),
+  route('POST', '/v1/hand-outs/:batchId/undo', undoHandOut, {
+    problems: {
+      403: ['actor_mismatch', 'tenant_mismatch'],
+      404: ['organization_not_found', 'hand_out_not_found'],
+      409: ['already_undone'],
+    },
+  }),
   route('GET', '/v1/assignment-history', listHistory, list),
   route('GET', '/v1/onboarding/approvals', listApprovals, list),
   route('POST', '/v1/onboarding/approvals/:id', decideApproval, { problems: { 409: ['already_decided'] } }),

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { type BackupConfig, readBackup } from './backup-config.ts'
 import { AppError } from './kernel/errors.ts'
-import type { FsmSettings, PreserveSettings, TrustProxy } from './kernel/services.ts'
+import type { FsmSettings, MailSettings, PreserveSettings, TrustProxy } from './kernel/services.ts'
 import { type KeyConfig, readKeys } from './key-config.ts'
 import { type ObjectsConfig, readObjects, readStorage, type StorageConfig } from './storage-config.ts'
 
@@ -33,6 +33,8 @@ export type Config = KeyConfig & {
   fsm: FsmSettings
   preserve: PreserveSettings
   webhooks: { allowPrivate: boolean }
+  /** Null: no mail is sent. */
+  mail: MailSettings | null
   onboardingMissesPerMinute: number
   /** `emf`: business metrics go to standard output too, in CloudWatch's embedded metric format. */
   metrics: 'off' | 'emf'
@@ -100,6 +102,7 @@ export function readConfig(environment: Environment): Config {
     },
     metrics: oneOf('HOLDFAST_METRICS', text('HOLDFAST_METRICS'), ['off', 'emf']) === 'emf' ? 'emf' : 'off',
     onboardingMissesPerMinute: number('HOLDFAST_ONBOARDING_MISSES_PER_MINUTE', 20, [1, 100_000]),
+    mail: mailOf(text('HOLDFAST_SMTP_URL'), text('HOLDFAST_MAIL_FROM')),
     webhooks: { allowPrivate: oneOf('HOLDFAST_WEBHOOK_PRIVATE', text('HOLDFAST_WEBHOOK_PRIVATE'), ['off', 'on']) === 'on' },
     testClockMs: environment.NODE_ENV === 'test' ? timeOf(text('HOLDFAST_TEST_CLOCK')) : null,
     warnings: [...Object.keys(environment).flatMap((name) => warningOf(name, environment[name] ?? '')), ...clockWarning(environment)],
@@ -107,7 +110,7 @@ export function readConfig(environment: Environment): Config {
 }
 
 const known = new Set(
-  'HOST PORT DATA KEY KEY_FORMER KMS_KEY KEY_WRAPPED KEY_WRAPPED_FORMER TENANT OWNER_USERNAME OWNER_PASSWORD STORAGE SURFACES CORS_ORIGINS TRUST_PROXY RATE_LIMIT ACCESS_TOKEN_SECONDS PUBLIC_URL HASH_MEMORY_KIB HASH_ITERATIONS BACKUP BACKUP_MODE BACKUP_SCHEDULE BACKUP_KEEP LOG_LEVEL TEST_CLOCK VANTAGEPOINT_TENANT VANTAGEPOINT_DOCS_URL VANTAGEPOINT_DOCS_TOKEN FSM_OPEN_SETUP FSM_SETUP_PER_HOUR FSM_TOKEN_MISSES_PER_MINUTE FSM_TOKEN_URL PERSISTENT_FILE MONITOR_SECONDS WEBHOOK_PRIVATE ONBOARDING_MISSES_PER_MINUTE METRICS OBJECTS'
+  'HOST PORT DATA KEY KEY_FORMER KMS_KEY KEY_WRAPPED KEY_WRAPPED_FORMER TENANT OWNER_USERNAME OWNER_PASSWORD STORAGE SURFACES CORS_ORIGINS TRUST_PROXY RATE_LIMIT ACCESS_TOKEN_SECONDS PUBLIC_URL HASH_MEMORY_KIB HASH_ITERATIONS BACKUP BACKUP_MODE BACKUP_SCHEDULE BACKUP_KEEP LOG_LEVEL TEST_CLOCK VANTAGEPOINT_TENANT VANTAGEPOINT_DOCS_URL VANTAGEPOINT_DOCS_TOKEN FSM_OPEN_SETUP FSM_SETUP_PER_HOUR FSM_TOKEN_MISSES_PER_MINUTE FSM_TOKEN_URL PERSISTENT_FILE MONITOR_SECONDS WEBHOOK_PRIVATE SMTP_URL MAIL_FROM ONBOARDING_MISSES_PER_MINUTE METRICS OBJECTS'
     .split(' ')
     .map((name) => `HOLDFAST_${name}`),
 )
@@ -144,6 +147,20 @@ function originOf(given: string): string {
 function urlOf(name: string, given: string | null): string | null {
   if (given === null || (URL.canParse(given) && /^https?:$/.test(new URL(given).protocol))) return given
   throw badSetting(name, given, 'an http or https address')
+}
+
+/** Both or neither. The address may hold a password, so it is never shown. */
+function mailOf(url: string | null, from: string | null): MailSettings | null {
+  if (url === null && from === null) return null
+  if (url === null || !URL.canParse(url) || !/^smtps?:$/.test(new URL(url).protocol) || new URL(url).hostname === '')
+    throw badSetting('HOLDFAST_SMTP_URL', '(not shown)', 'an address such as smtps://user:password@mail.example.org')
+  if (from === null || !/^[^\r\n]*[^\s@]@[^\s@]+$/.test(from.replace(/>$/, '')))
+    throw badSetting(
+      'HOLDFAST_MAIL_FROM',
+      from ?? '',
+      'the sender, such as Holdfast <holdfast@example.org>, where HOLDFAST_SMTP_URL is set',
+    )
+  return { url, from }
 }
 
 /** Paths are put after it. */

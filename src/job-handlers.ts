@@ -3,6 +3,7 @@ import { documentJobs } from './document/purge.ts'
 import { exportJobs } from './export/operations.ts'
 import type { JobHandlers } from './job/handler.ts'
 import { mediaJobs } from './media/purge.ts'
+import { onboardingJobs } from './onboarding/mail.ts'
 
 /** What the jobs of each kind do, in one list: features that make jobs name their handlers here. */
-export const jobHandlers: JobHandlers = { ...documentJobs, ...mediaJobs, ...exportJobs, ...submissionJobs }
+export const jobHandlers: JobHandlers = { ...documentJobs, ...mediaJobs, ...exportJobs, ...submissionJobs, ...onboardingJobs }

@@ -25,6 +25,7 @@ import { idSource } from './kernel/id.ts'
 import { createSealer } from './kernel/seal.ts'
 import type { Logger } from './kernel/services.ts'
 import { addSocket } from './live/socket.ts'
+import { smtpMailer } from './mail/smtp.ts'
 import { isWithoutKey, type MasterKeys, openMasterKeys, removeKeyFile } from './master-key.ts'
 import { writeEmf } from './metrics/emf.ts'
 import { tell } from './metrics/series.ts'
@@ -152,6 +153,7 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
         log,
         health,
         backups: backups?.service ?? null,
+        mailer: smtpMailer(config.mail),
         objects: () => (objects ??= openObjects({ objects: config.objects, dataFolder: config.dataFolder, masterKey, clock, ids })),
         mac: (text) => createHmac('sha256', macKey).update(text).digest('base64url'),
         settings: {

@@ -81,6 +81,7 @@ import { confirmUpload, requestUpload } from './media/upload.ts'
 import { tellMetric } from './metrics/operations.ts'
 import { completeLink, decideApproval, listApprovals } from './onboarding/complete.ts'
 import { createLink, extendLink, getLink, getLinkCode, listLinks, revokeLink } from './onboarding/links.ts'
+import { mailLink } from './onboarding/mail.ts'
 import { openLink, reportProgress } from './onboarding/public.ts'
 import { listCompletions, listVisits } from './onboarding/view.ts'
 import { createHoliday, listHolidays, removeHoliday } from './policy/holidays.ts'
@@ -314,6 +315,7 @@ export const operations: readonly AnyOperation[] = [
   reportProgress,
   completeLink,
   listApprovals,
+  mailLink,
   decideApproval,
 
   signInEmployee,

@@ -83,6 +83,7 @@ const matrix: Record<string, Row> = {
   'onboarding.get-link': both({ ...readers, ...staffReads }),
   'onboarding.revoke-link': both({ ...administrators, ...staff }),
   'onboarding.extend-link': both({ ...administrators, ...staff }),
+  'onboarding.mail-link': both({ ...administrators, ...staff }),
   'onboarding.qr': both({ ...administrators, ...staff }),
   'onboarding.visits': both({ ...readers, ...staffReads }),
   'onboarding.completions': both({ ...readers, ...staffReads }),

@@ -59,6 +59,15 @@ export interface SigningKeys {
   rotate(by: { actor: Actor; requestId: string | null }): Promise<void>
 }
 
+/** `HOLDFAST_SMTP_URL` and `HOLDFAST_MAIL_FROM`. */
+export type MailSettings = { url: string; from: string }
+
+/** Sends mail. Rejects when the server did not take it. */
+export interface Mailer {
+  /** `id`: names the letter, and stays the same when it is sent again. */
+  send(letter: { to: string; subject: string; text: string; id: string }): Promise<void>
+}
+
 export interface Logger {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
@@ -123,6 +132,8 @@ export type Services = {
   health: HealthReport
   /** Null while the settings say that none are made. */
   backups: Backups | null
+  /** Null where no mail server is set. */
+  mailer: Mailer | null
   /** Everything that is stored, for checks that walk it all. */
   entities: readonly AnyEntity[]
   /** Files, opened when the first one is asked for. Errors: those of opening (objects/port.ts). */

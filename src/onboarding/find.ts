@@ -13,7 +13,7 @@ export async function theLink({ store }: Context, id: string, text = `Onboarding
 }
 
 /** The link's token in the clear; null where it was made without the server, or its seal is broken: the link works all the same. */
-export function tokenOf({ services, store }: Context, { id, tokenSealed }: LinkRow): string | null {
+export function tokenOf({ services, store }: Pick<Context, 'services' | 'store'>, { id, tokenSealed }: LinkRow): string | null {
   if (tokenSealed === null) return null
   try {
     return services.sealer.open(tokenSealed, sealedAt(store.tenantId, id))

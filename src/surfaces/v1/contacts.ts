@@ -6,6 +6,7 @@ import { exportContacts, importContacts, undoImport } from '../../contact/import
 import { createContact, getContact, listContacts, removeContact, updateContact } from '../../contact/native.ts'
 import { type Route, type RouteOptions, route } from '../../http/route.ts'
 import { decideApproval, listApprovals } from '../../onboarding/complete.ts'
+import { mailLink } from '../../onboarding/mail.ts'
 
 const created = (base: string) => ({ status: 201, headers: ({ id }: { id: string }) => ({ Location: `${base}/${id}` }) })
 const list: RouteOptions<never> = { problems: { 422: ['bad_cursor'] } }
@@ -65,6 +66,15 @@ export const contactRoutes: readonly Route[] = [
     },
   }),
   route('GET', '/v1/assignment-history', listHistory, list),
+  route('POST', '/v1/onboarding/links/:linkId/mail', mailLink, {
+    status: 202,
+    example: { request: { to: ['new.hire@example.org'] } },
+    problems: {
+      403: ['actor_mismatch', 'tenant_mismatch'],
+      404: ['organization_not_found', 'link_not_found'],
+      409: ['link_not_sendable', 'link_without_token', 'mail_not_set'],
+    },
+  }),
   route('GET', '/v1/onboarding/approvals', listApprovals, list),
   route('POST', '/v1/onboarding/approvals/:id', decideApproval, { problems: { 409: ['already_decided'] } }),
 ]

@@ -1,0 +1,198 @@
+// npm run bench:assignment: hand-outs, lists and links at the sizes of issue 5, on SQLite and on PostgreSQL, through a real server (docs/results.md).
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { freshDatabase, startPostgres } from '../src/testing/postgres-server.ts'
+import { createReport, type Report } from './report.ts'
+import { fillFolder, type Server, startHoldfast } from './servers.ts'
+
+const { values } = parseArgs({
+  options: {
+    engines: { type: 'string', default: 'sqlite,postgres' },
+    contacts: { type: 'string', default: '100000' },
+    users: { type: 'string', default: '5000' },
+    rounds: { type: 'string', default: '10' },
+    only: { type: 'string', default: '' },
+  },
+})
+const contacts = Number(values.contacts)
+const users = Number(values.users)
+const rounds = Number(values.rounds)
+const wanted = (part: string): boolean => values.only === '' || values.only.split(',').includes(part)
+const percentile = (times: readonly number[], share: number): number =>
+  times.toSorted((a, b) => a - b)[Math.min(times.length - 1, Math.floor(times.length * share))] ?? Number.NaN
+
+type Body = Record<string, unknown>
+
+const caller =
+  ({ url, token }: Server) =>
+  async <T = Body>(method: string, path: string, body?: unknown, type = 'application/json'): Promise<T> => {
+    const response = await fetch(`${url}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': type }) },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    })
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`)
+    return (response.status === 204 ? null : await response.json()) as T
+  }
+type Call = ReturnType<typeof caller>
+
+async function timed<T>(work: () => Promise<T>): Promise<{ ms: number; result: T }> {
+  const startedMs = performance.now()
+  const result = await work()
+  return { ms: performance.now() - startedMs, result }
+}
+
+async function importContacts(call: Call, count: number, prefix: string): Promise<string> {
+  let importId = ''
+  for (let from = 0; from < count; from += 100_000) {
+    const lines = ['first_name,email,lead_score']
+    for (let n = from; n < Math.min(count, from + 100_000); n += 1) lines.push(`${prefix} ${n},${prefix}${n}@example.org,${n % 100}`)
+    importId = String((await call('POST', '/v1/contacts/import', lines.join('\n'), 'text/csv')).importId)
+  }
+  return importId
+}
+
+/** `parallel` single hand-outs at once over five equal people, so often: whether every round came out even. */
+async function fairness(report: Report, call: Call, ids: readonly string[], parallel: number): Promise<void> {
+  let even = 0
+  const times: number[] = []
+  for (let round = 0; round < rounds; round += 1) {
+    const prefix = `fair${parallel}r${round}x`
+    const importId = await importContacts(call, parallel, prefix)
+    const five = ids.slice(round * 5, round * 5 + 5)
+    const found: string[] = []
+    for (let cursor = ''; ; ) {
+      const page = await call<{ items: { id: string }[]; nextCursor: string | null }>(
+        'GET',
+        `/v1/contacts?importId=${importId}&limit=200${cursor}`,
+      )
+      found.push(...page.items.map(({ id }) => id))
+      if (page.nextCursor === null) break
+      cursor = `&cursor=${page.nextCursor}`
+    }
+    const before = await loads(call, five)
+    const { ms } = await timed(() =>
+      Promise.all(
+        found.map((id) =>
+          call('POST', '/api/admin/contacts/bulk-assign', { assignment_mode: 'round_robin', contact_ids: [id], user_ids: five }),
+        ),
+      ),
+    )
+    times.push(ms)
+    const after = await loads(call, five)
+    const given = five.map((_, at) => (after[at] ?? 0) - (before[at] ?? 0))
+    const spread = Math.max(...given) - Math.min(...given)
+    if (given.reduce((sum, n) => sum + n, 0) === parallel && spread <= (parallel % 5 === 0 ? 0 : 1)) even += 1
+  }
+  report.plain(`${parallel} parallel hand-outs over 5 people: even rounds of ${rounds}`, even, '', { min: rounds })
+  report.plain('one round of them, median', percentile(times, 0.5), 'ms')
+}
+
+const loads = (call: Call, ids: readonly string[]): Promise<number[]> =>
+  Promise.all(
+    ids.map(async (id) =>
+      Number((await call<{ data: { contacts_count: number } }>('GET', `/api/admin/users/${id}/assignments`)).data.contacts_count),
+    ),
+  )
+
+async function bulk(report: Report, call: Call, ids: readonly string[]): Promise<void> {
+  const importId = await importContacts(call, contacts, 'bulk')
+  const fifty = ids.slice(0, 50)
+  const body = { assignment_mode: 'round_robin', filter: { owner: 'none', import_id: importId }, user_ids: fifty }
+  const { ms, result } = await timed(() => call('POST', '/api/admin/contacts/bulk-assign', body))
+  const counts = Object.values(result.distribution as Record<string, number>)
+  report.plain(`${contacts} contacts over 50 people in one call`, ms / 1_000, 's', { max: 2 })
+  report.plain('most less fewest', Math.max(...counts) - Math.min(...counts), '', { max: 1 })
+}
+
+async function thousand(report: Report, call: Call, ids: readonly string[]): Promise<void> {
+  const times: number[] = []
+  for (let round = 0; round < 7; round += 1) {
+    const importId = await importContacts(call, 1_000, `thousand${round}x`)
+    const found: string[] = []
+    for (let cursor = ''; ; ) {
+      const page = await call<{ items: { id: string }[]; nextCursor: string | null }>(
+        'GET',
+        `/v1/contacts?importId=${importId}&limit=200${cursor}`,
+      )
+      found.push(...page.items.map(({ id }) => id))
+      if (page.nextCursor === null) break
+      cursor = `&cursor=${page.nextCursor}`
+    }
+    times.push((await timed(() => call('POST', `/api/admin/users/${ids[round]}/assign-contacts`, { contact_ids: found }))).ms)
+  }
+  report.plain('1,000 contacts to one person, median of 7', percentile(times, 0.5), 'ms', { max: 300 })
+}
+
+async function list(report: Report, call: Call): Promise<void> {
+  const page: number[] = []
+  const whole: number[] = []
+  for (let n = 0; n < 60; n += 1) page.push((await timed(() => call('GET', '/api/admin/users?limit=100'))).ms)
+  for (let n = 0; n < 25; n += 1) whole.push((await timed(() => call('GET', '/api/admin/users'))).ms)
+  report.plain(`a page of 100 of ${users} users with counts, p95`, percentile(page, 0.95), 'ms', { max: 100 })
+  report.plain(`all ${users} users with counts, p95`, percentile(whole, 0.95), 'ms', { max: 100 })
+}
+
+/** Opens at a steady 500 a second, each of another visitor, over ten links. */
+async function links(report: Report, server: Server, call: Call): Promise<void> {
+  const tokens: string[] = []
+  for (let n = 0; n < 10; n += 1) {
+    const made = await call<{ data: { link_token: string } }>('POST', '/api/admin/onboarding/create-link', { max_uses: null })
+    tokens.push(made.data.link_token)
+  }
+  const times: number[] = []
+  const failed: number[] = []
+  const open = async (n: number) => {
+    const startedMs = performance.now()
+    const response = await fetch(`${server.url}/api/admin/onboarding/o/${tokens[n % tokens.length]}`, {
+      headers: { 'user-agent': `visitor ${n}` },
+    })
+    await response.arrayBuffer()
+    if (response.status === 200) times.push(performance.now() - startedMs)
+    else failed.push(response.status)
+  }
+  for (const seconds of [2, 8]) {
+    times.length = 0
+    const all: Promise<void>[] = []
+    const startedMs = performance.now()
+    for (let n = 0; n < seconds * 500; n += 1) {
+      const dueMs = startedMs + n * 2
+      while (performance.now() < dueMs) await new Promise((resolve) => setTimeout(resolve, Math.max(0, dueMs - performance.now())))
+      all.push(open(seconds * 100_000 + n))
+    }
+    await Promise.all(all)
+  }
+  report.plain('opening a link at 500/s, p50', percentile(times, 0.5), 'ms')
+  report.plain('opening a link at 500/s, p95', percentile(times, 0.95), 'ms', { max: 10 })
+  report.plain('refused or failed', failed.length, '', { max: 0 })
+}
+
+let port = 18_480
+for (const engine of values.engines.split(',')) {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-assignment-'))
+  // PostgreSQL runs as another user where this is root
+  chmodSync(folder, 0o755)
+  const postgres = engine === 'postgres' ? await startPostgres({ own: true, folder }) : null
+  if (postgres !== null) process.env.HOLDFAST_STORAGE = (await freshDatabase(postgres.adminUrl)).url
+  else delete process.env.HOLDFAST_STORAGE
+  const data = join(folder, 'data')
+  console.log(`\n${engine}`)
+  await fillFolder(data, users)
+  const server = await startHoldfast(data, port++, users)
+  const report = createReport()
+  try {
+    const call = caller(server)
+    const others = server.ids.slice(1)
+    if (wanted('fair')) for (const parallel of [100, 103]) await fairness(report, call, others, parallel)
+    if (wanted('bulk')) await bulk(report, call, others)
+    if (wanted('thousand')) await thousand(report, call, others.slice(60))
+    if (wanted('list')) await list(report, call)
+    if (wanted('links')) await links(report, server, call)
+  } finally {
+    await server.stop()
+    await postgres?.stop()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}

@@ -48,6 +48,7 @@ import { createContact, getContact, listContacts, removeContact, updateContact }
 import { listLeads, searchLeads } from './contact/read-leads.ts'
 import { sendDocs } from './contact/send-docs.ts'
 import { getSummary } from './contact/summary.ts'
+import { getTags, setTags, tagContacts } from './contact/tags.ts'
 import { getManagerSales, getSalesTeams, listManagers } from './contact/teams.ts'
 import { updateAgent } from './contact/update-agent.ts'
 import { createLead, removeLead, updateLead } from './contact/write-leads.ts'
@@ -247,6 +248,9 @@ export const operations: readonly AnyOperation[] = [
   importContacts,
   undoImport,
   exportContacts,
+  getTags,
+  setTags,
+  tagContacts,
   listAssignees,
   listAssignments,
   assignCampaigns,

@@ -59,6 +59,8 @@ export const Contact = entity('contact', {
     createdById: z.uuid().nullable(),
     createdByName: text,
     importId: z.uuid().nullable(),
+    /** Tags, each between two `searchBreak`s (tags.ts). */
+    tags: text,
     /** Where an imported row came from, `vantagepoint:17`, so that a second import passes it over. */
     legacyId: text,
     emailFold: text,
@@ -89,7 +91,7 @@ export const Contact = entity('contact', {
   },
   belongsTo: { ownerId: 'user' },
   names: { createdByName: 'createdById', closedByName: 'closedById' },
-  internal: ['docsClaimedAt', 'createdById', 'legacyId'],
+  internal: ['docsClaimedAt', 'createdById', 'legacyId', 'tags'],
   derived: {
     emailFold: (row) => (row.email === null ? null : fold(row.email)),
     searchText: (row) => searchable([row.email, row.firstName, row.lastName, row.company, row.practiceName, row.ownerName]),
@@ -148,5 +150,6 @@ export const blankContact = {
   createdById: null,
   createdByName: null,
   importId: null,
+  tags: null,
   legacyId: null,
 } as const

@@ -13,7 +13,7 @@ import { operation } from '../kernel/operation.ts'
 import { decodeCursor, encodeCursor, type Page, pageInput, pageOf } from '../kernel/page.ts'
 import type { Filter, Query } from '../storage/port.ts'
 import { stale } from '../user/operations.ts'
-import { blankContact, Contact, type ContactRow } from './entity.ts'
+import { blankContact, Contact, type ContactRow, searchBreak } from './entity.ts'
 import { contactFields, hasName } from './native-input.ts'
 import { contactStatuses } from './rules.ts'
 
@@ -101,6 +101,7 @@ const wanted = {
   status: z.enum(contactStatuses).optional(),
   email: z.string().max(254).optional(),
   q: z.string().max(200).optional(),
+  tag: z.string().min(1).max(50).optional(),
 }
 type Wanted = z.output<z.ZodObject<typeof wanted>>
 
@@ -138,21 +139,26 @@ function selectionOf({ email, importId }: Wanted): Query {
   return importId === undefined ? {} : { index: 'byImport', where: { importId } }
 }
 
-function filtersOf({ ownerId, importId, status, q }: Wanted): Filter[] {
+/** As tags.ts keeps it: between breaks, lower-case. */
+const marked = (tag: string): string => searchBreak + tag.trim().toLowerCase() + searchBreak
+
+function filtersOf({ ownerId, importId, status, q, tag }: Wanted): Filter[] {
   const filters: Filter[] = []
   if (ownerId !== undefined) filters.push({ field: 'ownerId', op: 'eq', value: ownerId === 'none' ? null : ownerId })
   if (importId !== undefined) filters.push({ field: 'importId', op: 'eq', value: importId })
   if (status !== undefined) filters.push({ field: 'status', op: 'eq', value: status })
   if (q !== undefined && q.trim() !== '') filters.push({ field: 'searchText', op: 'contains', value: fold(q.trim()) })
+  if (tag !== undefined) filters.push({ field: 'tags', op: 'contains', value: marked(tag) })
   return filters
 }
 
-const fits = (row: ContactRow, { ownerId, importId, status, email, q }: Wanted): boolean =>
+const fits = (row: ContactRow, { ownerId, importId, status, email, q, tag }: Wanted): boolean =>
   (ownerId === undefined || row.ownerId === (ownerId === 'none' ? null : ownerId)) &&
   (importId === undefined || row.importId === importId) &&
   (status === undefined || row.status === status) &&
   (email === undefined || row.emailFold === fold(email)) &&
-  (q === undefined || row.searchText.includes(fold(q.trim())))
+  (q === undefined || row.searchText.includes(fold(q.trim()))) &&
+  (tag === undefined || row.tags?.includes(marked(tag)) === true)
 
 /** Contacts actively assigned to any of these people, and leads that are theirs. */
 async function assignedTo({ store }: Context, ids: ReadonlySet<string>): Promise<Set<string>> {
@@ -179,7 +185,7 @@ async function assignedTo({ store }: Context, ids: ReadonlySet<string>): Promise
 }
 
 /** Errors: `not_found`, alike for absent, foreign and out of reach. */
-async function reachable(context: Context, id: string): Promise<ContactRow> {
+export async function reachable(context: Context, id: string): Promise<ContactRow> {
   const { store } = context
   const row = isUuid(id) ? await store.get(Contact, id) : null
   if (row === null) throw notFound()
@@ -188,6 +194,20 @@ async function reachable(context: Context, id: string): Promise<ContactRow> {
   const { items } = await store.list(ContactAssignment, { index: 'byContact', where: { contactId: id, status: 'active' }, limit: 200 })
   if (!items.some(({ userId }) => reach.ids.has(userId))) throw notFound()
   return row
+}
+
+/** All of these, in order. Errors: `not_found` when one is not there or out of reach. */
+export async function reachables(context: Context, ids: readonly string[]): Promise<ContactRow[]> {
+  const rows = await readAll<ContactRow>(
+    context.store,
+    ids.map((id) => ({ type: Contact, id })),
+  )
+  const reach = await reachOf(context)
+  const mine = reach.everyone ? null : await assignedTo(context, reach.ids)
+  return rows.map((row) => {
+    if (row === null || (mine !== null && !mine.has(row.id))) throw notFound()
+    return row
+  })
 }
 
 export const getContact = operation({

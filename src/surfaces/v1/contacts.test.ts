@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CampaignAssignment, ContactAssignment } from '../../assignment/entity.ts'
-import { goodPassword } from '../../testing/people.ts'
+import { goodPassword, join } from '../../testing/people.ts'
 import type { Loose } from '../../testing/server.ts'
 import { foreigner, type Sales, signedIn, startSales } from '../salesbrain/testing/sales.ts'
 
@@ -236,4 +236,42 @@ test('what goes takes its assignments along, those that ended too, and the log s
   expect((await sales.get('/v1/integrity')).body).toMatchObject({ rows: { mismatched: 0 } })
   const steps = (await sales.get(`/v1/assignment-history?contactId=${contact}`)).body.items as unknown as Loose[]
   expect(steps.map(({ action }) => action)).toEqual(['unassigned', 'assigned'])
+})
+
+test('tags: lower-case, each once, found by the list of everyone and of one, changed for many at once or for none', async () => {
+  const first = String((await sales.post('/v1/contacts', { firstName: 'Tagged' })).body.id)
+  const second = String((await sales.post('/v1/contacts', { firstName: 'Tagged too' })).body.id)
+  const put = (id: string, tags: unknown, token = sales.owner.token) =>
+    sales.server.send('PUT', `/v1/contacts/${id}/tags`, { token, body: { tags } })
+  for (const bad of [['a\nb'], [''], ['x'.repeat(51)], Array.from({ length: 51 }, (_, n) => `t${n}`), 'vip', ['a\u001fb']])
+    expect((await put(first, bad)).status, JSON.stringify(bad)).toBe(422)
+  expect((await put(randomUUID(), ['vip'])).status).toBe(404)
+  expect((await put(first, [' VIP ', 'trade fair', 'vip'])).body).toEqual({ tags: ['trade fair', 'vip'] })
+  const version = (await sales.get(`/v1/contacts/${first}`)).body.version
+  await put(first, ['vip', 'Trade fair'])
+  expect((await sales.get(`/v1/contacts/${first}`)).body.version).toBe(version)
+  expect(await sales.get(`/v1/contacts/${first}/tags`)).toMatchObject({ body: { tags: ['trade fair', 'vip'] } })
+  const found = async (tag: string, token?: string) =>
+    ((await sales.get(`/v1/contacts?tag=${encodeURIComponent(tag)}`, token)).body.items as unknown as Loose[]).map(({ id }) => id)
+  expect(await found('VIP')).toEqual([first])
+  expect([await found('vi'), await found('trade')]).toEqual([[], []])
+
+  const many = (body: object, token?: string) => sales.post('/v1/contacts/tags', body, token)
+  expect((await many({ contactIds: [first, randomUUID()], add: ['new'] })).status).toBe(404)
+  expect(await found('new')).toEqual([])
+  expect((await many({ contactIds: [first, second, first], add: ['new'], remove: ['vip'] })).body).toEqual({ changed: 2 })
+  expect([await found('new'), await found('vip')]).toEqual([[first, second].sort(), []])
+  await put(
+    second,
+    Array.from({ length: 50 }, (_, n) => `t${n}`),
+  )
+  expect((await many({ contactIds: [second], add: ['one more'] })).body.code).toBe('too_many_tags')
+
+  const member = await join(sales.server, sales.owner)
+  expect(await found('new', member.token)).toEqual([])
+  expect((await put(first, ['mine'], member.token)).status).toBe(404)
+  await sales.post(`/api/admin/users/${member.id}/assign-contacts`, { contact_ids: [first] })
+  expect(await found('new', member.token)).toEqual([first])
+  expect((await put(first, ['mine'], member.token)).status).toBe(200)
+  expect((await many({ contactIds: [first, second], add: ['x'] }, member.token)).status).toBe(404)
 })

@@ -4,6 +4,7 @@ import { undoHandOut } from '../../assignment/undo.ts'
 import { createCampaign, getCampaign, listCampaigns, removeCampaign, updateCampaign } from '../../campaign/operations.ts'
 import { exportContacts, importContacts, undoImport } from '../../contact/import-contacts.ts'
 import { createContact, getContact, listContacts, removeContact, updateContact } from '../../contact/native.ts'
+import { getTags, setTags, tagContacts } from '../../contact/tags.ts'
 import { type Route, type RouteOptions, route } from '../../http/route.ts'
 import { decideApproval, listApprovals } from '../../onboarding/complete.ts'
 import { mailLink } from '../../onboarding/mail.ts'
@@ -44,6 +45,13 @@ export const contactRoutes: readonly Route[] = [
       headers: { 'content-type': 'text/csv; charset=utf-8', 'content-disposition': 'attachment; filename="contacts.csv"' },
     }),
   }),
+  route('POST', '/v1/contacts/tags', tagContacts, {
+    bodyLimit: 1024 * 1024,
+    example: { request: { contactIds: ['01a21a9c-b2f7-7496-8853-71a57e593475'], add: ['trade fair'] } },
+    problems: { 422: ['too_many_tags'] },
+  }),
+  route('GET', '/v1/contacts/:id/tags', getTags),
+  route('PUT', '/v1/contacts/:id/tags', setTags, { example: { request: { tags: ['trade fair', 'vip'] } } }),
   route('POST', '/v1/contacts', createContact, { ...created('/v1/contacts'), example: { request: contact } }),
   route('GET', '/v1/contacts', listContacts, list),
   route('GET', '/v1/contacts/:id', getContact),

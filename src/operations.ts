@@ -3,13 +3,6 @@ import { createAppointments } from './appointment/create.ts'
 import { bookAppointment, getOfferedAppointment } from './appointment/link.ts'
 import { listAppointments } from './appointment/list.ts'
 import { respondToAppointment } from './appointment/respond.ts'
-import { assignCampaigns, assignContacts } from './assignment/assign.ts'
-import { bulkAssign } from './assignment/bulk.ts'
-import { handOver } from './assignment/hand-over.ts'
-import { listHistory } from './assignment/history.ts'
-import { listAssignees, listAssignments } from './assignment/list.ts'
-import { removeCampaignAssignment, removeContactAssignment } from './assignment/remove.ts'
-import { undoHandOut } from './assignment/undo.ts'
 import { listActivity } from './attendance/activity.ts'
 import { approveAttendance } from './attendance/approve.ts'
 import { checkOut } from './attendance/check-out.ts'
@@ -25,7 +18,6 @@ import { pageAudit } from './audit/offset.ts'
 import { checkIntegrity, exportAudit, listAudit, verifyAudit } from './audit/operations.ts'
 import { createBackup, listBackups, proveBackup, pruneBackups, verifyBackup } from './backup/operations.ts'
 import { createRestore, restoreTenant, undoRestore } from './backup/restore.ts'
-import { createCampaign, getCampaign, listCampaigns, removeCampaign, updateCampaign } from './campaign/operations.ts'
 import {
   createChecklist,
   getChecklist,
@@ -37,21 +29,6 @@ import {
 import { getSubmission, listSubmissions, review, submit, updateSubmission } from './checklist/submissions.ts'
 import { createTemplate, getTemplate, listTemplates, removeTemplate, updateTemplate } from './checklist/templates.ts'
 import { createWork, getTeamAnalytics, getWork, listWork, removeWork, updateWork } from './checklist/work.ts'
-import { changeOwnPassword, getAgent, signIn } from './contact/account.ts'
-import { createLeads } from './contact/bulk.ts'
-import { getCommission } from './contact/commission.ts'
-import { createAgent } from './contact/create-agent.ts'
-import { getDashboard } from './contact/dashboard.ts'
-import { exportContacts, importContacts, undoImport } from './contact/import-contacts.ts'
-import { listAgents } from './contact/list-agents.ts'
-import { createContact, getContact, listContacts, removeContact, updateContact } from './contact/native.ts'
-import { listLeads, searchLeads } from './contact/read-leads.ts'
-import { sendDocs } from './contact/send-docs.ts'
-import { getSummary } from './contact/summary.ts'
-import { getTags, setTags, tagContacts } from './contact/tags.ts'
-import { getManagerSales, getSalesTeams, listManagers } from './contact/teams.ts'
-import { updateAgent } from './contact/update-agent.ts'
-import { createLead, removeLead, updateLead } from './contact/write-leads.ts'
 import { applyEdit, getDocument, listEdits, readVersion, submitEdit } from './document/operations.ts'
 import { restoreDocument } from './document/restore.ts'
 import { followSync } from './document/stream.ts'
@@ -80,16 +57,12 @@ import { askMedia, listMedia, removeMedia } from './media/operations.ts'
 import { scrubMedia } from './media/scrub.ts'
 import { confirmUpload, requestUpload } from './media/upload.ts'
 import { tellMetric } from './metrics/operations.ts'
-import { completeLink, decideApproval, listApprovals } from './onboarding/complete.ts'
-import { createLink, extendLink, getLink, getLinkCode, listLinks, revokeLink } from './onboarding/links.ts'
-import { mailLink } from './onboarding/mail.ts'
-import { openLink, reportProgress } from './onboarding/public.ts'
-import { listCompletions, listVisits } from './onboarding/view.ts'
 import { createHoliday, listHolidays, removeHoliday } from './policy/holidays.ts'
 import { getPolicy, updatePolicy } from './policy/operations.ts'
 import { runPreserve } from './preserve/operations.ts'
 import { createPerson, createProfile, deactivatePerson, findPeople, findProfiles, updatePerson, updateProfile } from './profile/people.ts'
 import { signInPerson } from './profile/sign-in.ts'
+import { salesOperations } from './sales-operations.ts'
 import { seedSatshine } from './seed/satshine.ts'
 import { seedUsers } from './seed/users.ts'
 import { seedVantagepoint } from './seed/vantagepoint.ts'
@@ -129,6 +102,7 @@ import {
 
 /** Every operation there is, in one list: the command line finds them here by name, tests and descriptions walk it. Each route of each surface names one of these. */
 export const operations: readonly AnyOperation[] = [
+  ...salesOperations,
   createSession,
   refreshSession,
   listSessions,
@@ -213,54 +187,9 @@ export const operations: readonly AnyOperation[] = [
   undoRestore,
   restoreTenant,
 
-  signIn,
-  getAgent,
-  changeOwnPassword,
-  createAgent,
-  listAgents,
-  updateAgent,
-  listLeads,
-  searchLeads,
-  createLead,
-  createLeads,
-  updateLead,
-  removeLead,
-  sendDocs,
-  getSummary,
-  getDashboard,
-  getSalesTeams,
-  listManagers,
-  getManagerSales,
-  getCommission,
   importVantagepoint,
   seedVantagepoint,
 
-  createCampaign,
-  listCampaigns,
-  getCampaign,
-  updateCampaign,
-  removeCampaign,
-  createContact,
-  listContacts,
-  getContact,
-  updateContact,
-  removeContact,
-  importContacts,
-  undoImport,
-  exportContacts,
-  getTags,
-  setTags,
-  tagContacts,
-  listAssignees,
-  listAssignments,
-  assignCampaigns,
-  assignContacts,
-  removeCampaignAssignment,
-  removeContactAssignment,
-  bulkAssign,
-  undoHandOut,
-  handOver,
-  listHistory,
   signInPerson,
   findPeople,
   createPerson,
@@ -307,20 +236,6 @@ export const operations: readonly AnyOperation[] = [
   updateSubmission,
   submit,
   review,
-  createLink,
-  listLinks,
-  getLink,
-  revokeLink,
-  extendLink,
-  getLinkCode,
-  listVisits,
-  listCompletions,
-  openLink,
-  reportProgress,
-  completeLink,
-  listApprovals,
-  mailLink,
-  decideApproval,
 
   signInEmployee,
   changeEmployeePassword,

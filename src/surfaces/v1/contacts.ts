@@ -48,7 +48,7 @@ export const contactRoutes: readonly Route[] = [
   route('POST', '/v1/contacts/tags', tagContacts, {
     bodyLimit: 1024 * 1024,
     example: { request: { contactIds: ['01a21a9c-b2f7-7496-8853-71a57e593475'], add: ['trade fair'] } },
-    problems: { 422: ['too_many_tags'] },
+    problems: { 404: ['not_found'], 422: ['too_many_tags'] },
   }),
   route('GET', '/v1/contacts/:id/tags', getTags),
   route('PUT', '/v1/contacts/:id/tags', setTags, { example: { request: { tags: ['trade fair', 'vip'] } } }),

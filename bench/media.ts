@@ -28,7 +28,7 @@ const noise = await sharp({ create: { width, height, channels: 3, background: '#
   .blur(2)
   .jpeg({ quality: 88 })
   .toBuffer()
-const picture = await timed(7, () => copiesOf(noise, 'image/jpeg'))
+const picture = await timed(7, () => copiesOf(async () => new Uint8Array(noise), 'image/jpeg'))
 report.plain(
   `display copy and thumbnail of ${width} × ${height} (${(noise.byteLength / 1e6).toFixed(1)} MB), median of 7`,
   picture.ms,
@@ -36,6 +36,16 @@ report.plain(
   { max: 400 },
 )
 report.plain('longest stall of the event loop meanwhile', picture.stallMs, 'ms', { max: 50 })
+
+const huge = await sharp({
+  create: { width: 7_600, height: 7_000, channels: 3, background: '#777', noise: { type: 'gaussian', mean: 128, sigma: 60 } },
+})
+  .jpeg({ quality: 92 })
+  .toBuffer()
+const copies = [1, 2, 3, 4].map(() => new Uint8Array(huge))
+const largest = await timed(3, async () => copiesOf(async () => copies.pop() ?? new Uint8Array(), 'image/jpeg'))
+report.plain(`the same of a picture of ${(huge.byteLength / 1e6).toFixed(0)} MB`, largest.ms, 'ms')
+report.plain('longest stall of the event loop meanwhile', largest.stallMs, 'ms', { max: 50 })
 
 const small = await sharp(noise).resize(300, 300, { fit: 'inside' }).jpeg().toBuffer()
 const items = Object.fromEntries(

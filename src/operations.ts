@@ -43,6 +43,7 @@ import { updateEmployee } from './employee/update.ts'
 import { eraseUser, getErasure } from './erasure/operations.ts'
 import { listShares, openShare, shareExport, unshareExport } from './export/links.ts'
 import { createExport, getExport, listExports } from './export/operations.ts'
+import { getReport, listReports, startAttendanceReport, startAuditReport } from './export/reports.ts'
 import { importCompanies } from './import/fsm/import.ts'
 import { importUsers } from './import/users.ts'
 import { importVantagepoint } from './import/vantagepoint/import.ts'
@@ -294,6 +295,10 @@ export const operations: readonly AnyOperation[] = [
   createExport,
   getExport,
   listExports,
+  startAttendanceReport,
+  startAuditReport,
+  getReport,
+  listReports,
   shareExport,
   listShares,
   unshareExport,

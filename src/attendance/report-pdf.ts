@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import { AppError } from '../kernel/errors.ts'
 import { cellsOf, type Table } from './report-table.ts'
 
@@ -5,8 +6,20 @@ const margin = 36
 const fontSize = 7
 const padding = 2
 
-/** Characters that the fonts which every reader has know (WinAnsi); others become a question mark. */
-const printable = (text: string): string => text.replace(/[^\u0020-\u007e\u00a0-\u00ff]/g, '?')
+/** DejaVu where it is at hand, which is everywhere but in a bundle: Latin, Greek, Cyrillic and more. */
+const embedded = ((): { plain: string; bold: string } | null => {
+  try {
+    const { resolve } = createRequire(import.meta.url)
+    return { plain: resolve('dejavu-fonts-ttf/ttf/DejaVuSans.ttf'), bold: resolve('dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf') }
+  } catch {
+    return null
+  }
+})()
+const [plain, bold] = embedded === null ? ['Helvetica', 'Helvetica-Bold'] : ['plain', 'bold']
+
+/** Without DejaVu, characters that the fonts which every reader has know (WinAnsi); others become a question mark. */
+const printable = (text: string): string =>
+  embedded === null ? text.replace(/[^\u0020-\u007e\u00a0-\u00ff]/g, '?') : text.replace(/[\p{Cc}\p{Cs}]/gu, ' ')
 
 type Pdf = PDFKit.PDFDocument
 
@@ -37,22 +50,24 @@ export async function pdfOf(table: Table, nowMs: number): Promise<Buffer> {
 async function newDocument({ title }: Table, nowMs: number): Promise<Pdf> {
   try {
     const { default: PDFDocument } = await import('pdfkit')
-    return new PDFDocument({
+    const doc = new PDFDocument({
       size: 'A4',
       layout: 'landscape',
       margin,
       bufferPages: true,
       info: { Title: title, CreationDate: new Date(nowMs) },
     })
+    if (embedded !== null) doc.registerFont('plain', embedded.plain).registerFont('bold', embedded.bold)
+    return doc
   } catch (error) {
     throw new AppError('unsupported', 'pdf_unavailable', 'This server makes no PDF. Ask for the same report as CSV.', { cause: error })
   }
 }
 
 function heading(doc: Pdf, table: Table, widths: readonly number[]): number {
-  doc.font('Helvetica-Bold').fontSize(14).text(printable(table.title), margin, margin)
+  doc.font(bold).fontSize(14).text(printable(table.title), margin, margin)
   doc
-    .font('Helvetica')
+    .font(plain)
     .fontSize(9)
     .text(printable(table.about), margin, margin + 18)
   return columnNames(doc, table, { widths, y: margin + 36 })
@@ -62,14 +77,14 @@ type Place = { widths: readonly number[]; y: number }
 
 function columnNames(doc: Pdf, { columns }: Table, { widths, y }: Place): number {
   const cells = columns.map(({ name }) => name)
-  doc.font('Helvetica-Bold').fontSize(fontSize)
+  doc.font(bold).fontSize(fontSize)
   const below = line(doc, cells, { widths, y, height: heightOf(doc, cells, widths) })
   doc
     .moveTo(margin, below - padding / 2)
     .lineTo(doc.page.width - margin, below - padding / 2)
     .lineWidth(0.5)
     .stroke()
-  doc.font('Helvetica').fontSize(fontSize)
+  doc.font(plain).fontSize(fontSize)
   return below
 }
 

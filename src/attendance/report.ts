@@ -11,7 +11,7 @@ import { Attendance } from './entity.ts'
 import { date, selectionOf, wanted } from './read.ts'
 import { pdfOf } from './report-pdf.ts'
 import { csvOf, type Table } from './report-table.ts'
-import { viewsOf } from './view.ts'
+import { type AttendanceView, viewsOf } from './view.ts'
 
 const mostDays = 366
 const mostRows = { csv: 100_000, pdf: 5_000 } as const
@@ -63,7 +63,7 @@ export const formed = async (table: Table, format: Format, nowMs: number): Promi
   content: format === 'csv' ? csvOf(table) : (await pdfOf(table, nowMs)).toString('base64'),
 })
 
-const columns = [
+export const attendanceColumns = [
   { name: 'Date', share: 0.07 },
   { name: 'Employee ID', share: 0.08 },
   { name: 'Name', share: 0.14 },
@@ -79,6 +79,23 @@ const columns = [
   { name: 'Remarks', share: 0.09 },
 ] as const
 
+/** A day as a line of a report. */
+export const attendanceCells = (view: AttendanceView): Table['rows'][number] => [
+  view.date,
+  view.employeeId,
+  view.name,
+  view.designation,
+  view.dccb,
+  view.status,
+  view.timingStatus,
+  view.checkInTime,
+  view.checkOutTime,
+  view.isLeaveDay,
+  view.confirmedByDc,
+  view.approvedByAdmin,
+  view.remarks,
+]
+
 /** Attendance within one's reach as a table to keep or print. Errors: those of `daysOf`; `report_too_large`, `pdf_unavailable`. */
 export const reportAttendance = operation({
   name: 'attendance.report',
@@ -91,22 +108,8 @@ export const reportAttendance = operation({
     const days = await daysOf(context, given)
     const selection = await selectionOf(context, { ...given, ...days })
     const views = await viewsOf(context.store, await rowsFor(context.store, Attendance, selection, format))
-    const rows = views.map((view) => [
-      view.date,
-      view.employeeId,
-      view.name,
-      view.designation,
-      view.dccb,
-      view.status,
-      view.timingStatus,
-      view.checkInTime,
-      view.checkOutTime,
-      view.isLeaveDay,
-      view.confirmedByDc,
-      view.approvedByAdmin,
-      view.remarks,
-    ])
-    const table = { title: 'Attendance', about: `${days.from} to ${days.to}, ${rows.length} days`, columns, rows }
+    const rows = views.map(attendanceCells)
+    const table = { title: 'Attendance', about: `${days.from} to ${days.to}, ${rows.length} days`, columns: attendanceColumns, rows }
     return { output: await formed(table, format, context.nowMs) }
   },
 })

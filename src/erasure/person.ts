@@ -20,7 +20,8 @@ export const isOf = (type: AnyEntity, row: Fields & { id?: Json }, userId: strin
   type.erased !== null &&
   (type.name === 'user'
     ? row.id === userId
-    : Object.entries(type.belongsTo).some(([field, parent]) => parent === 'user' && row[field] === userId))
+    : Object.entries(type.belongsTo).some(([field, parent]) => parent === 'user' && row[field] === userId) ||
+      (type.erasedWith !== null && row[type.erasedWith.field] === userId && type.erasedWith.fits(row)))
 
 /** The fields in which somebody else's row repeats the person's name. */
 export const namesOf = (type: AnyEntity, row: Fields, userId: string): string[] =>

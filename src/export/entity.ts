@@ -11,8 +11,9 @@ export const Export = entity('export', {
   table: 'exports',
   fields: {
     userId: z.string(),
-    entityType: z.enum(['checklist', 'submission']),
-    entityId: z.uuid(),
+    entityType: z.enum(['checklist', 'submission', 'attendance', 'audit']),
+    /** Null: of the whole tenant. */
+    entityId: z.uuid().nullable(),
     format: z.enum(formats),
     template: z.enum(templates),
     pageSize: z.enum(pageSizes),
@@ -23,8 +24,13 @@ export const Export = entity('export', {
     checksum: z.string(),
     objectKey: z.string(),
     expiresAt: z.iso.datetime({ precision: 3 }),
+    /** What is made by a job is running until its bytes are there. */
+    state: z.enum(['running', 'completed']).default('completed'),
+    jobId: z.uuid().nullable(),
+    /** What was asked for, beside the form. */
+    criteria: z.record(z.string(), z.string()).default({}),
   },
   belongsTo: { entityId: 'checklist' },
-  indexes: { byEntity: ['entityId'] },
+  indexes: { byEntity: ['entityId'], byUser: ['userId', 'expiresAt'] },
 })
 export type ExportRow = Entity<typeof Export>

@@ -1,10 +1,8 @@
 import { z } from 'zod'
 import { readableChecklist } from '../checklist/access.ts'
 import { viewOf as checklistViewOf, checksumOf, theContent } from '../checklist/operations.ts'
-import { newSystemJob } from '../job/enqueue.ts'
-import type { JobHandler } from '../job/handler.ts'
 import { sha256 } from '../kernel/canonical.ts'
-import { create, insert, remove } from '../kernel/change.ts'
+import { create, insert } from '../kernel/change.ts'
 import { toTime } from '../kernel/clock.ts'
 import type { Context } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
@@ -17,17 +15,10 @@ import { entered, where } from '../profile/place.ts'
 import { Tenant } from '../tenant/entity.ts'
 import { type Content, columns, csvOf, rowsOf } from './content.ts'
 import { Export, type ExportRow, formats, orientations, pageSizes, templates } from './entity.ts'
+import { expiryJob, keptMs, types } from './kept.ts'
 import { askedOf, pdfOf } from './pdf.ts'
 
-const keptMs = 7 * 24 * 60 * 60 * 1_000
 const mostPhotos = 300
-const types = {
-  pdf: 'application/pdf',
-  csv: 'text/csv',
-  json: 'application/json',
-  xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
-} as const
-
 export const exportView = z.object({
   exportId: z.string(),
   entityType: z.string(),
@@ -46,7 +37,13 @@ export const exportView = z.object({
   expiresAt: z.string(),
 })
 
-const viewOf = (row: ExportRow): z.input<typeof exportView> => ({ ...row, exportId: row.id, status: 'completed', createdBy: row.userId })
+const viewOf = (row: ExportRow): z.input<typeof exportView> => ({
+  ...row,
+  exportId: row.id,
+  entityId: row.entityId ?? '',
+  status: 'completed',
+  createdBy: row.userId,
+})
 const notFound = () => new AppError('not_found', 'export_not_found', 'Export not found')
 
 async function contentFor(context: Context, entityId: string): Promise<Content> {
@@ -169,13 +166,15 @@ export const createExport = operation({
         checksum,
         objectKey,
         expiresAt: toTime(realMs + keptMs),
+        state: 'completed',
+        jobId: null,
+        criteria: {},
       },
       now,
     )
-    const expiry = newSystemJob(runtime, { kind: expiryKind, payload: { id }, runAtMs: realMs + keptMs })
     return {
       output: { export: viewOf(row), downloadUrl: await linkOf(context, row) },
-      changes: [insert(Export, row), expiry.change],
+      changes: [insert(Export, row), expiryJob(runtime, id, realMs)],
       store,
       entity: { type: Export.name, id },
     }
@@ -196,10 +195,13 @@ export const getExport = operation({
   async run(caller, { exportId, ...place }) {
     const context = await entered(caller, place)
     const row = isUuid(exportId) ? await context.store.get(Export, exportId) : null
-    if (row === null || Date.parse(row.expiresAt) <= context.realMs) throw notFound()
-    await readableChecklist(context, row.entityId).catch((error: unknown) => {
-      throw error instanceof AppError && error.kind === 'not_found' ? notFound() : error
-    })
+    if (row === null || row.state !== 'completed' || Date.parse(row.expiresAt) <= context.realMs) throw notFound()
+    // a report of the whole tenant is for whoever asked for it, and for those with whom they share it
+    if (row.entityId === null && row.userId !== context.actor.id) throw notFound()
+    if (row.entityId !== null)
+      await readableChecklist(context, row.entityId).catch((error: unknown) => {
+        throw error instanceof AppError && error.kind === 'not_found' ? notFound() : error
+      })
     return { output: { export: viewOf(row), downloadUrl: await linkOf(context, row) } }
   },
 })
@@ -219,14 +221,3 @@ export const listExports = operation({
     return { output: { exports: page.items.map(viewOf), nextCursor: page.nextCursor } }
   },
 })
-
-const expiryKind = 'export.expire'
-
-const expire: JobHandler = async ({ runtime, store, job }) => {
-  const row = await store.get(Export, String((job.payload as { id?: unknown }).id))
-  if (row === null) return undefined
-  await (await runtime.services.objects()).tenant(store.tenantId).remove(row.objectKey)
-  return { changes: [remove(Export, row)], entity: { type: Export.name, id: row.id } }
-}
-
-export const exportJobs = { [expiryKind]: expire }

@@ -44,6 +44,8 @@ type Options<F extends Fields> = {
    * but an id (src/erasure).
    */
   erased?: 'remove' | { [K in keyof F]?: (id: string) => z.output<F[K]> }
+  /** Whose a row is for an erasure alone, where it belongs to something else: `field` holds the person, and only rows that fit go. */
+  erasedWith?: { field: keyof F & string; fits: (row: { [P in keyof F]: z.output<F[P]> }) => boolean }
   /** Fields of anybody's row that repeat a person's name, and the field that says whose: an erasure empties them too. */
   names?: { [K in keyof F]?: keyof F & string }
   /** A field that is not null when the row was deleted on purpose: a restore leaves it deleted unless asked. */
@@ -78,6 +80,7 @@ export type EntityType<F extends Fields = Fields> = {
   onward: readonly string[]
   belongsTo: Readonly<Record<string, string>>
   erased: 'remove' | Readonly<Record<string, (id: string) => unknown>> | null
+  erasedWith: { field: string; fits: (row: object) => boolean } | null
   names: Readonly<Record<string, string>>
   deletedBy: string | null
   sequence: string | null
@@ -126,6 +129,7 @@ export function entity<F extends Fields>(name: string, options: Options<F>): Ent
     onward: options.onward ?? [],
     belongsTo: (options.belongsTo ?? {}) as Record<string, string>,
     erased: (options.erased ?? null) as EntityType['erased'],
+    erasedWith: (options.erasedWith ?? null) as EntityType['erasedWith'],
     names: (options.names ?? {}) as Record<string, string>,
     deletedBy: options.deletedBy ?? null,
     sequence: options.sequence ?? null,

@@ -34,6 +34,9 @@ export const Media = entity('media', {
   unique: { object: ['objectKey'] },
   indexes: { byPlace: ['placeId'] },
   belongsTo: { placeId: 'checklist' },
+  // what was put to a submission or a team is work, and stays; the rest is the person's own
+  erased: 'remove',
+  erasedWith: { field: 'userId', fits: ({ place }) => place === 'user' || place === 'profile' },
   names: { originalName: 'userId' },
 })
 export type MediaRow = Entity<typeof Media>

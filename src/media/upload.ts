@@ -173,13 +173,15 @@ async function looked(objects: TenantObjects, row: MediaRow): Promise<Checked> {
   const stat = await objects.stat(row.objectKey)
   if (stat === null) throw missing()
   if (stat.size !== row.fileSize || stat.sha256 !== row.checksum) return { problem: true }
-  const isWhole = row.mimeType === 'text/plain' || kindOf(row.mimeType) === 'image'
-  const opened = await objects.open(row.objectKey, isWhole ? undefined : { start: 0, length: headBytes })
-  if (opened === null) throw missing()
-  const bytes = await bytesOf(opened)
+  const read = async (range?: { start: number; length: number }): Promise<Buffer> => {
+    const opened = await objects.open(row.objectKey, range)
+    if (opened === null) throw missing()
+    return bytesOf(opened)
+  }
+  const bytes = await read(row.mimeType === 'text/plain' ? undefined : { start: 0, length: headBytes })
   if (!fitsType(row.mimeType, bytes) || (row.mimeType === 'text/plain' && !isText(bytes))) return { problem: true }
   if (kindOf(row.mimeType) !== 'image') return { problem: false, copies: null }
-  const copies = await copiesOf(bytes, row.mimeType)
+  const copies = await copiesOf(read, row.mimeType)
   return copies === null ? { problem: true } : { problem: false, copies }
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { asked, uuid } from '../assignment/input.ts'
+import { asked } from '../assignment/input.ts'
 import { placed } from '../assignment/place.ts'
 import { newSystemJob } from '../job/enqueue.ts'
 import type { JobHandler } from '../job/handler.ts'
@@ -27,7 +27,7 @@ export const mailLink = operation({
   summary: 'Send an onboarding link by mail',
   needs: 'onboarding:manage',
   elsewhere: true,
-  input: z.strictObject({ ...asked, linkId: uuid, to: z.array(email).min(1).max(most) }),
+  input: z.strictObject({ ...asked, linkId: z.string(), to: z.array(email).min(1).max(most) }),
   output: z.object({ jobs: z.array(z.object({ to: z.string(), jobId: z.string() })) }),
   async run(caller, { linkId, to, ...where }) {
     const context = await placed(caller, where, 'change')

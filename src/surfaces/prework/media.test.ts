@@ -1,6 +1,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Media } from '../../media/entity.ts'
 import { mediaJobs } from '../../media/purge.ts'
 import { enterOwner, found, join, type Person } from '../../testing/people.ts'
 import { type Answer, type Loose, startTestServer, type TestServer } from '../../testing/server.ts'
@@ -296,4 +297,35 @@ describe('an upload that nobody confirmed', () => {
     expect((await put(gone, bytes)).status).toBe(200)
     expect(await expiring(gone)).toBeNull()
   })
+})
+
+test('whoever is erased takes their own files along, and leaves what they put to the work of others', async () => {
+  const gone = await join(server, owner)
+  const uploaded = async (more: object) => {
+    const bytes = Buffer.concat([Buffer.from('%PDF-1.7\n'), randomBytes(40)])
+    const { body: asked } = await ask({ ...describedBy(bytes, 'application/pdf', 'life-story.pdf'), ...more }, gone)
+    await put(asked, bytes)
+    return (await confirm(asked, gone)).body.media as Loose
+  }
+  const id = String((await send('POST', '/checklists', { checklistData: { title: 'Work', sections: [] } }, owner)).body.checklistId)
+  await send('POST', '/assignments', { checklistId: id, assignedTo: [gone.id] }, owner)
+  const mine = await uploaded({ entityType: 'profile', entityId: gone.id })
+  const work = await uploaded({ submissionId: id })
+  const { services, storage } = server.holdfast.runtime
+  const objects = (await services.objects()).tenant(owner.tenantId)
+  const store = storage.tenant(owner.tenantId)
+  const keys = new Map<Loose, string>()
+  for (const media of [mine, work]) keys.set(media, (await store.get(Media, String(media.mediaId)))?.objectKey ?? '')
+  const there = async (media: Loose) => (await objects.stat(keys.get(media) ?? '')) !== null
+  expect([await there(mine), await there(work)]).toEqual([true, true])
+  await server.send('DELETE', `/v1/users/${gone.id}`, { token: owner.token })
+  const { status, text } = await server.send('POST', `/v1/users/${gone.id}/erasure`, {
+    token: owner.token,
+    body: { username: gone.username },
+  })
+  expect(status, text).toBe(201)
+  await expect.poll(() => there(mine), { timeout: 10_000 }).toBe(false)
+  expect(await there(work)).toBe(true)
+  expect(await store.get(Media, String(mine.mediaId))).toBeNull()
+  expect(await store.get(Media, String(work.mediaId))).toMatchObject({ originalName: `erased-${gone.id}` })
 })

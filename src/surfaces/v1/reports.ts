@@ -1,4 +1,5 @@
 import { reportAttendance } from '../../attendance/report.ts'
+import { getReport, listReports, startAttendanceReport, startAuditReport } from '../../export/reports.ts'
 import { type Route, route, type WireRequest } from '../../http/route.ts'
 import { reportLeave } from '../../leave/report.ts'
 
@@ -33,3 +34,20 @@ export const reportRoutes: readonly Route[] = (['csv', 'pdf'] as const).flatMap(
   report('attendance', reportAttendance, format),
   report('leave', reportLeave, format),
 ])
+
+/** Reports of the whole tenant, made in the background; shared like every other document (`/v1/exports/{id}/links`). */
+export const backgroundReportRoutes: readonly Route[] = [
+  route('POST', '/v1/reports/attendance', startAttendanceReport, {
+    status: 202,
+    headers: ({ id }: { id: string }) => ({ Location: `/v1/reports/${id}` }),
+    example: { request: { format: 'xlsx', from: '2026-11-01', to: '2026-11-30' } },
+    problems: { 422: ['range_reversed', 'report_too_long'] },
+  }),
+  route('POST', '/v1/reports/audit', startAuditReport, {
+    status: 202,
+    headers: ({ id }: { id: string }) => ({ Location: `/v1/reports/${id}` }),
+    example: { request: { format: 'csv', from: '2026-11-01T00:00:00Z' } },
+  }),
+  route('GET', '/v1/reports', listReports, { problems: { 422: ['bad_cursor'] } }),
+  route('GET', '/v1/reports/:id', getReport, { problems: { 404: ['export_not_found'] } }),
+]

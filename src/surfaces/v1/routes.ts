@@ -30,7 +30,7 @@ import * as described from './described.ts'
 import { documentRoutes } from './documents.ts'
 import { jobRoutes } from './jobs.ts'
 import { policyRoutes } from './policy.ts'
-import { reportRoutes } from './reports.ts'
+import { backgroundReportRoutes, reportRoutes } from './reports.ts'
 import { webhookRoutes } from './webhooks.ts'
 
 const created = (base: string) => ({ status: 201, headers: ({ id }: { id: string }) => ({ Location: `${base}/${id}` }) })
@@ -110,6 +110,7 @@ export const v1: Surface = {
     ...policyRoutes,
     ...attendanceRoutes,
     ...reportRoutes,
+    ...backgroundReportRoutes,
 
     route('POST', '/v1/tenants', createTenant, { ...described.tenantCreate, ...created('/v1/tenants') }),
     route('GET', '/v1/tenants', listTenants, described.list),

@@ -1,0 +1,31 @@
+import { newSystemJob } from '../job/enqueue.ts'
+import type { JobHandler } from '../job/handler.ts'
+import { type Change, remove } from '../kernel/change.ts'
+import type { Runtime } from '../kernel/context.ts'
+import { Export } from './entity.ts'
+
+/** A document is kept for a week (contracts/prework.md, section 10). */
+export const keptMs = 7 * 24 * 60 * 60 * 1_000
+
+/** Media types by form (IANA). */
+export const types = {
+  pdf: 'application/pdf',
+  csv: 'text/csv',
+  json: 'application/json',
+  xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
+} as const
+
+const expiryKind = 'export.expire'
+
+/** What removes a document and its bytes when its week is over. */
+export const expiryJob = (runtime: Runtime, id: string, realMs: number): Change =>
+  newSystemJob(runtime, { kind: expiryKind, payload: { id }, runAtMs: realMs + keptMs }).change
+
+const expire: JobHandler = async ({ runtime, store, job }) => {
+  const row = await store.get(Export, String((job.payload as { id?: unknown }).id))
+  if (row === null) return undefined
+  await (await runtime.services.objects()).tenant(store.tenantId).remove(row.objectKey)
+  return { changes: [remove(Export, row)], entity: { type: Export.name, id: row.id } }
+}
+
+export const exportJobs = { [expiryKind]: expire }

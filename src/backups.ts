@@ -67,6 +67,7 @@ export async function openBackups({ config, masterKeys, keys, storage, logKeys, 
     targets,
     openingOf: opening,
     kit: keys.current.identity,
+    recipient: keys.current.recipient,
     async another(url) {
       const made = parseTarget('--from', url, process.env)
       const target = await createTarget(made)

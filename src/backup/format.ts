@@ -103,6 +103,23 @@ export async function unpackText(bytes: Uint8Array, identities: readonly string[
   }
 }
 
+/** Bytes as an age file, without compression, as they are produced. */
+export async function* packBytes(bytes: AsyncIterable<Uint8Array>, recipients: readonly string[]): AsyncGenerator<Uint8Array> {
+  const encrypter = await encrypterFor(recipients)
+  yield* await encrypter.encrypt(webStream(Readable.from(bytes, { objectMode: false })))
+}
+
+/** What `packBytes` packed. Errors: as `unpackLines`. */
+export async function unpackBytes(body: AsyncIterable<Uint8Array>, identities: readonly string[], name: string): Promise<Buffer> {
+  const decrypter = await decrypterFor(identities)
+  const packed = Readable.from(body, { objectMode: false })
+  try {
+    return Buffer.concat(await Array.fromAsync(await decrypter.decrypt(webStream(packed))))
+  } catch (error) {
+    throw packed.errored ?? openingFailed(name, error)
+  }
+}
+
 /** Loaded when something is packed: ten megabytes that an idle server does without. */
 async function encrypterFor(recipients: readonly string[]): Promise<Encrypter> {
   const { Encrypter } = await import('age-encryption')

@@ -41,3 +41,7 @@ export function parseHeadName(name: string): { stream: string; sequence: number 
 
 /** The snapshot that a file belongs to, or null. */
 export const snapshotOf = (name: string): string | null => /^snapshots\/([A-Za-z0-9_-][A-Za-z0-9._-]*)\//.exec(name)?.[1] ?? null
+
+/** Copies of objects: `objects/<tenant>/<key>.age`. */
+export const objectCopiesPrefix = 'objects/'
+export const objectCopyName = (tenantId: string, key: string): string => `${objectCopiesPrefix}${tenantId}/${key}.age`

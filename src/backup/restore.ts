@@ -6,6 +6,8 @@ import type { AnyEntity } from '../kernel/entity.ts'
 import { AppError, notFound } from '../kernel/errors.ts'
 import { operation } from '../kernel/operation.ts'
 import { perform } from '../kernel/perform.ts'
+import { Media } from '../media/entity.ts'
+import { healFiles } from '../media/heal.ts'
 import { platformTenant } from '../storage/port.ts'
 import { Tenant } from '../tenant/entity.ts'
 import { resolveTenant } from '../tenant/resolve.ts'
@@ -69,6 +71,7 @@ export const createRestore = operation({
           entity: { type: 'restore', id: done.id },
           detail: { scope: given.scope, at: done.at, changes: changes.counts, kept: plan.kept },
           ended: closure.open,
+          after: () => filesBack(context, changes.list, tenantId),
         }
       } finally {
         await plan.dispose()
@@ -113,6 +116,7 @@ export const restoreTenant = operation({
             ...(given.reason === undefined ? {} : { reason: given.reason }),
           },
           ended: closure.open,
+          after: () => filesBack(context, list, context.store.tenantId),
         }
       } finally {
         await plan.dispose()
@@ -123,6 +127,14 @@ export const restoreTenant = operation({
     }
   },
 })
+
+/** Rows of files that came back have their bytes again, from the backups; nobody waits for it. */
+function filesBack({ runtime, services }: Context, changes: readonly Change[], tenantId: string): void {
+  if (!changes.some(({ op, entity }) => entity === Media && (op === 'insert' || op === 'update'))) return
+  void healFiles(runtime, tenantId).catch((error: unknown) =>
+    services.log.error({ err: error, tenantId }, 'the bytes of restored files are not all back: the next start, or scrubbing, goes on'),
+  )
+}
 
 /** Every tenant, one commit each, the platform's own last: whoever is interrupted runs it again. */
 async function restoreAll(context: Context, given: Input) {

@@ -13,6 +13,7 @@ import { kitProblem } from './kit.ts'
 import { type Manifest, readManifest } from './manifest.ts'
 import type { Moment } from './materialise.ts'
 import { provenName, snapshotOf, snapshotsPrefix } from './names.ts'
+import { objectCopies } from './object-copies.ts'
 import type { PlanInput } from './plan.ts'
 import { beyondNewest, type Dated, type Keep, superfluous } from './retention.ts'
 import type { Shipper } from './ship.ts'
@@ -35,8 +36,9 @@ type Parts = {
   shipper: Shipper
   targets: readonly Target[]
   openingOf(target: Target): Promise<Trusted>
-  /** The identity that the recovery kit has. */
+  /** The identity that the recovery kit has, and what new files are encrypted to. */
   kit: string
+  recipient: string
   /** A target that the settings do not name, for a restore: one that holds this instance's backups. Errors: `target_foreign`, `bad_setting`, those of `openSource`. */
   another(url: string): Promise<Target>
   workers: Workers
@@ -167,6 +169,7 @@ export function createBackups(parts: Parts): Backups {
   }
 
   return {
+    objects: objectCopies(parts),
     async create(progress) {
       if (isRunning) throw new AppError('conflict', 'backup_running', 'A backup is being made already. Wait until it is done.')
       isRunning = true

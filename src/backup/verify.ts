@@ -5,7 +5,7 @@ import type { FileProblem, Verified } from '../kernel/backups.ts'
 import { AppError } from '../kernel/errors.ts'
 import type { Head } from '../storage/port.ts'
 import { covering, listSegments } from './coverage.ts'
-import { unpackLines } from './format.ts'
+import { unpackBytes, unpackLines } from './format.ts'
 import { type Instance, readInstance } from './instance.ts'
 import { readFormerKey } from './keys.ts'
 import { digestOf, type Manifest, manifestBytes, type Opening, openManifest } from './manifest.ts'
@@ -14,6 +14,7 @@ import {
   instanceName,
   keysPrefix,
   manifestName,
+  objectCopiesPrefix,
   parseHeadName,
   parseSegmentName,
   provenName,
@@ -58,11 +59,18 @@ export async function verifyTarget({ target, opening, progress = () => {} }: Ver
   for (const snapshot of id === null ? finishedIn(files) : [id]) await checkSnapshot(check, snapshot)
   for (const name of files.keys())
     if (name.startsWith(keysPrefix)) await guarded(check, name, async () => void (await readFormerKey(target, name, opening)))
+  for (const name of files.keys()) if (name.startsWith(objectCopiesPrefix)) await guarded(check, name, () => checkObject(check, name))
   const keys = await checkHeads(check)
   await checkLog(check, keys)
   for (const name of files.keys()) if (!isKnown(name)) check.tell(name, 'foreign', 'This file is no part of a backup.')
   const bytes = [...read].reduce((sum, name) => sum + (files.get(name) ?? 0), 0)
   return { ok: problems.length === 0, files: read.size, bytes, problems: problems.sort((a, b) => (a.file < b.file ? -1 : 1)) }
+}
+
+/** age tells every changed byte. That it is the object which its row means, scrubbing and restoring compare by digest. */
+async function checkObject({ target, opening }: Check, name: string): Promise<void> {
+  const body = await target.read(name)
+  if (body !== null) await unpackBytes(body, opening.identities, name)
 }
 
 /** Without a manifest and a note of its proof a snapshot was never finished, or is being removed: that is no damage. */
@@ -74,6 +82,7 @@ const finishedIn = (files: ReadonlyMap<string, number>): string[] =>
 const isKnown = (name: string): boolean =>
   name === instanceName ||
   name.startsWith(keysPrefix) ||
+  name.startsWith(objectCopiesPrefix) ||
   parseSegmentName(name) !== null ||
   parseHeadName(name) !== null ||
   snapshotOf(name) !== null

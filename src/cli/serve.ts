@@ -4,6 +4,7 @@ import { startJobs } from '../job/work.ts'
 import { jobHandlers } from '../job-handlers.ts'
 import { AppError } from '../kernel/errors.ts'
 import { buildServer, type Holdfast, openLog, version } from '../main.ts'
+import { healLost } from '../media/heal.ts'
 import { type Keeper, startKeeping } from '../preserve/keeper.ts'
 import { startWebhooks } from '../webhook/deliver.ts'
 import { say } from './command.ts'
@@ -53,6 +54,7 @@ export async function serve(config: Config): Promise<void> {
       startJobs(holdfast.runtime, jobHandlers),
     ]
     holdfast.backups?.start(() => backUp(holdfast))
+    void healLost(holdfast.runtime)
     stop = () => stopAll({ app, control, rounds, keeper, holdfast, log })
     const url = await listen(app, config)
     say(`Holdfast ${version} listens at ${url}, data in ${config.dataFolder}. Ctrl-C ends it.`)

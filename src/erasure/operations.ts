@@ -8,8 +8,8 @@ import type { AnyEntity, BaseRow } from '../kernel/entity.ts'
 import { AppError, notFound } from '../kernel/errors.ts'
 import { isUuid } from '../kernel/id.ts'
 import { operation } from '../kernel/operation.ts'
+import { forgetCopyJob } from '../media/copies.ts'
 import { Media, type MediaRow } from '../media/entity.ts'
-import { removeObjects } from '../media/purge.ts'
 import { User } from '../user/entity.ts'
 import { Erasure, type ErasureRow } from './entity.ts'
 import { finishErasure } from './finish.ts'
@@ -55,7 +55,7 @@ export const eraseUser = operation({
   output: certificate,
   conflicts: { 'erasure.exists': ['already_erased', 'This person was erased already.'] },
   async run(context, { id, username, reference }) {
-    const { store, services, now, actor } = context
+    const { store, services, now, actor, runtime } = context
     const user = isUuid(id) ? await store.get(User, id) : null
     if (user === null) throw notFound()
     if ((await store.get(Erasure, id)) !== null) throw new AppError('conflict', 'already_erased', 'This person was erased already.')
@@ -67,9 +67,9 @@ export const eraseUser = operation({
     const { own, named } = await rowsOf(store, services.entities, id)
     const changes: Change[] = []
     const rows: Record<string, number> = {}
-    const files: MediaRow[] = []
     for (const { type, row } of await present(context, own)) {
-      if (type === Media) files.push(row as MediaRow)
+      // the bytes of the person's own files, and their copies in the backups, go by a job that is tried until they are gone
+      if (type === Media) changes.push(forgetCopyJob(runtime, row as MediaRow, { atOnce: true }))
       rows[type.name] = (rows[type.name] ?? 0) + 1
       const left = emptied(type, id, row as never)
       changes.push(left === null ? remove(type, row as never) : update(type, row as never, patched(type, row as never, left as never, now)))
@@ -106,7 +106,7 @@ export const eraseUser = operation({
       entity: { type: User.name, id },
       detail: { rows },
       after: () =>
-        void forgotten(context, id, files).catch((error: unknown) =>
+        void finishErasure(runtime, store.tenantId, id).catch((error: unknown) =>
           services.log.error(
             { err: error, tenantId: store.tenantId, userId: id },
             'an erasure is not finished: it goes on at the next start',
@@ -115,12 +115,6 @@ export const eraseUser = operation({
     }
   },
 })
-
-/** The bytes of the person's own files go, and then what the log tells. A crash in between leaves bytes that no row knows, which scrubbing removes. */
-async function forgotten({ runtime, services, store }: Context, id: string, files: readonly MediaRow[]): Promise<void> {
-  if (files.length > 0) await removeObjects({ services }, store.tenantId, files)
-  await finishErasure(runtime, store.tenantId, id)
-}
 
 /** The rows of those that are still there. */
 async function present(

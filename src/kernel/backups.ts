@@ -71,7 +71,18 @@ export type Anchors = {
   head(stream: string, sequence: number): Promise<Head | null>
 }
 
+/** Copies of objects in every target (objects/port.ts). A key never holds other bytes, so a copy that is there is the right one. */
+export type ObjectCopies = {
+  /** Resolves when every target has it. `open` is called once a target. Errors: those of a target; the others have it all the same. */
+  put(tenantId: string, key: string, open: () => Promise<AsyncIterable<Uint8Array>>): Promise<void>
+  /** The bytes, from the first target that has them undamaged; null when none has. Errors: those of a target. */
+  read(tenantId: string, key: string): Promise<Uint8Array | null>
+  /** Whatever begins with this, out of every target. Errors: `target_locked`, those of a target. */
+  remove(tenantId: string, stem: string): Promise<void>
+}
+
 export type Backups = {
+  objects: ObjectCopies
   /** Takes a snapshot, copies it to every target, and proves it in each. Resolves to that of the first target which has a proven one. Errors: `backup_running`, `backup_failed`. */
   create(progress?: Progress): Promise<Backup>
   /** Newest first, of every target or one. Errors: those of a target. */

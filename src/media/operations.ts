@@ -6,6 +6,7 @@ import { AppError } from '../kernel/errors.ts'
 import { operation } from '../kernel/operation.ts'
 import { listing } from '../profile/input.ts'
 import { entered, where } from '../profile/place.ts'
+import { forgetCopyJob } from './copies.ts'
 import { Media, type MediaRow } from './entity.ts'
 import { removeObjects } from './purge.ts'
 import { assertMayRemove } from './rights.ts'
@@ -121,6 +122,7 @@ export const removeMedia = operation({
       output: null,
       changes: [
         remove(Media, row),
+        ...(row.uploadStatus === 'completed' ? [forgetCopyJob(runtime, row)] : []),
         ...(row.uploadStatus === 'failed' ? [] : countChange(now, row, -1)),
         ...(checklist === null ? [] : [check(Checklist, checklist)]),
       ],

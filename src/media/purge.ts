@@ -2,8 +2,10 @@ import type { JobHandler } from '../job/handler.ts'
 import { add, type Change, remove } from '../kernel/change.ts'
 import { toTime } from '../kernel/clock.ts'
 import { type Runtime, system } from '../kernel/context.ts'
+import { copyJobs, forgetCopyJob } from './copies.ts'
 import { Media, type MediaRow } from './entity.ts'
 import { mediaOf } from './rows.ts'
+import { removeStem } from './stem.ts'
 
 export const expiryKind = 'media.expire'
 
@@ -21,7 +23,7 @@ export async function removeObjects({ services }: Pick<Runtime, 'services'>, ten
  * also when a crash came between.
  */
 const expire: JobHandler = async ({ runtime, store, job }) => {
-  const { id, objectKey } = job.payload as { id?: unknown; objectKey?: unknown }
+  const { id, stem } = job.payload as { id?: unknown; stem?: unknown }
   const row = await store.get(Media, String(id))
   if (row?.uploadStatus === 'completed') return undefined
   if (row !== null) {
@@ -35,7 +37,7 @@ const expire: JobHandler = async ({ runtime, store, job }) => {
       time: now,
     })
   }
-  await (await runtime.services.objects()).tenant(store.tenantId).remove(String(objectKey))
+  await removeStem(runtime, store.tenantId, String(stem))
   return undefined
 }
 
@@ -46,7 +48,8 @@ export async function removeAllOf(
 ): Promise<Change[]> {
   const rows = await mediaOf({ store }, placeId)
   await removeObjects(runtime, store.tenantId, rows)
-  return rows.map((row) => remove(Media, row))
+  const completed = rows.filter(({ uploadStatus }) => uploadStatus === 'completed')
+  return [...rows.map((row) => remove(Media, row)), ...completed.map((row) => forgetCopyJob(runtime, row))]
 }
 
-export const mediaJobs = { [expiryKind]: expire }
+export const mediaJobs = { [expiryKind]: expire, ...copyJobs }

@@ -4,6 +4,7 @@ import { operation } from '../kernel/operation.ts'
 import type { Page } from '../kernel/page.ts'
 import type { ListedObject } from '../objects/port.ts'
 import { Media, type MediaRow } from './entity.ts'
+import { healFile } from './heal.ts'
 import { keysOf } from './purge.ts'
 import { objectsOf } from './view.ts'
 
@@ -28,13 +29,13 @@ async function everyRow({ store }: Pick<Context, 'store'>): Promise<MediaRow[]> 
   }
 }
 
-/** Compares the files that are stored with the rows that tell of them, both ways. With `repair` objects that no row knows, and that are older than a day, are removed; a row without its bytes is told, and needs a backup. */
+/** Compares the files that are stored with the rows that tell of them, both ways. With `repair` objects that no row knows, and that are older than a day, are removed, and a row without its bytes gets them back from the backups; what none has is told as missing. */
 export const scrubMedia = operation({
   name: 'media.scrub',
   summary: 'Compare stored files with their rows',
   needs: 'backup:create',
   input: z.strictObject({ repair: z.boolean().default(false) }),
-  output: z.object({ rows: z.int(), objects: z.int(), removed: z.int(), findings: z.array(finding) }),
+  output: z.object({ rows: z.int(), objects: z.int(), removed: z.int(), healed: z.int(), findings: z.array(finding) }),
   async run(context, { repair }) {
     const objects = await objectsOf(context)
     const stored = new Map<string, ListedObject>()
@@ -49,11 +50,14 @@ export const scrubMedia = operation({
     const rows = await everyRow(context)
     const known = new Map(rows.flatMap((row) => keysOf(row).map((key) => [key, row] as const)))
     const findings: z.output<typeof finding>[] = []
+    const healed = new Set<string>()
     for (const [key, row] of known) {
       if (row.uploadStatus !== 'completed' || Date.parse(row.updatedAt) > context.realMs - youngMs) continue
       const found = stored.get(key)
-      if (found === undefined) findings.push({ key, mediaId: row.id, problem: 'row_without_object' })
-      else if (key === row.objectKey && found.size !== row.fileSize) findings.push({ key, mediaId: row.id, problem: 'object_differs' })
+      if (found === undefined) {
+        if (repair && (await healFile(context.runtime, objects, row))) healed.add(row.id)
+        else findings.push({ key, mediaId: row.id, problem: 'row_without_object' })
+      } else if (key === row.objectKey && found.size !== row.fileSize) findings.push({ key, mediaId: row.id, problem: 'object_differs' })
     }
     let removed = 0
     for (const { key, storedAt } of stored.values()) {
@@ -65,7 +69,11 @@ export const scrubMedia = operation({
       await objects.remove(key)
       removed += 1
     }
-    const output = { rows: rows.length, objects: stored.size, removed, findings: findings.slice(0, shownMost) }
-    return { output, logged: true, detail: { rows: rows.length, objects: stored.size, removed, found: findings.length } }
+    const output = { rows: rows.length, objects: stored.size, removed, healed: healed.size, findings: findings.slice(0, shownMost) }
+    return {
+      output,
+      logged: true,
+      detail: { rows: rows.length, objects: stored.size, removed, healed: healed.size, found: findings.length },
+    }
   },
 })

@@ -10,12 +10,14 @@ import { isUuid } from '../kernel/id.ts'
 import { operation } from '../kernel/operation.ts'
 import type { OpenedObject, TenantObjects } from '../objects/port.ts'
 import { entered, where } from '../profile/place.ts'
+import { copyJob } from './copies.ts'
 import { Media, type MediaRow } from './entity.ts'
 import { fileNameOf } from './file-name.ts'
 import { copiesOf } from './images.ts'
 import { fitsType, headBytes, isAllowed, isText, kindOf } from './kinds.ts'
 import { expiryKind } from './purge.ts'
 import { assertMayPut, maySeeMedia, mediaNotFound, type Wanted } from './rights.ts'
+import { stemOf } from './stem.ts'
 import { absolute, displayLink, type MediaView, mediaShape, mediaView, objectsOf, wireKey } from './view.ts'
 
 const mostBytes = 52_428_800
@@ -99,7 +101,7 @@ export const requestUpload = operation({
       },
       now,
     )
-    const expiry = newSystemJob(runtime, { kind: expiryKind, payload: { id, objectKey }, runAtMs: realMs + unconfirmedMs })
+    const expiry = newSystemJob(runtime, { kind: expiryKind, payload: { id, stem: stemOf(row) }, runAtMs: realMs + unconfirmedMs })
     const { url: uploadUrl, headers, expiresAt } = signed
     return {
       output: {
@@ -220,7 +222,7 @@ export const confirmUpload = operation({
     const next = patched(Media, row, { uploadStatus: 'completed', ...(await keptCopies(objects, row, checked.copies)) }, now)
     return {
       output: await confirmed(context, next),
-      changes: [update(Media, row, next), ...(checklist === null ? [] : [check(Checklist, checklist)])],
+      changes: [update(Media, row, next), ...copyJob(context.runtime, row), ...(checklist === null ? [] : [check(Checklist, checklist)])],
       store,
       entity,
       detail: { fileName: row.fileName, fileSize: row.fileSize, ...(row.place === 'submission' ? { submissionId: row.placeId } : {}) },

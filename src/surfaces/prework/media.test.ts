@@ -1,6 +1,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startJobs } from '../../job/work.ts'
 import { Media } from '../../media/entity.ts'
 import { mediaJobs } from '../../media/purge.ts'
 import { enterOwner, found, join, type Person } from '../../testing/people.ts'
@@ -267,7 +268,8 @@ describe('an upload that nobody confirmed', () => {
       },
     } as typeof store
     const handler = mediaJobs['media.expire']
-    const job = { payload: { id: fileId, objectKey } } as never
+    const stem = objectKey.slice(0, objectKey.indexOf(String(fileId)) + 36)
+    const job = { payload: { id: fileId, stem } } as never
     await handler?.({ runtime, store: watched, job, signal: new AbortController().signal, progress: () => undefined })
     return (await runtime.services.objects()).tenant(owner.tenantId).stat(objectKey)
   }
@@ -324,7 +326,9 @@ test('whoever is erased takes their own files along, and leaves what they put to
     body: { username: gone.username },
   })
   expect(status, text).toBe(201)
+  const jobs = startJobs(server.holdfast.runtime, mediaJobs)
   await expect.poll(() => there(mine), { timeout: 10_000 }).toBe(false)
+  await jobs.stop()
   expect(await there(work)).toBe(true)
   expect(await store.get(Media, String(mine.mediaId))).toBeNull()
   expect(await store.get(Media, String(work.mediaId))).toMatchObject({ originalName: `erased-${gone.id}` })

@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
+import { openBrowser } from '../src/testing/browser.ts'
 import { plainFolder } from './disks.ts'
 import { sleep } from './random.ts'
 import { ownerPassword, type Server, startServer } from './server-process.ts'
@@ -15,18 +15,12 @@ async function freePort(): Promise<number> {
 }
 
 test('two browsers edit one checklist while the server is killed and started again, and both end the same', async ({ skip }) => {
-  const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((path) => existsSync(path))
-  if (executablePath === undefined) {
-    if (process.env.CI === 'true') throw new Error('There is no chromium: apt-get install chromium')
-    process.stderr.write('There is no chromium here: no two browsers edited one checklist.\n')
-    return skip()
-  }
+  const browser = await openBrowser()
+  if (browser === null) return skip()
   const { folder, close } = plainFolder()
   const environment = { HOLDFAST_PORT: String(await freePort()), HOLDFAST_BACKUP: 'off' }
   let server: Server = await startServer({ folder, environment })
   const { base } = server
-  const { chromium } = await import('playwright-core')
-  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
   try {
     const problems: string[] = []
     const enter = async (): Promise<Page> => {

@@ -1,10 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { newSystemJob } from '../job/enqueue.ts'
+import { openBrowser, picture, seriousFindings } from '../testing/browser.ts'
 import { enterOwner, invite, type Person } from '../testing/people.ts'
 import { ownerPassword, startTestServer, type TestServer } from '../testing/server.ts'
 
@@ -82,24 +82,17 @@ test('the page lets no script in but its own, and its files are kept for ever', 
   expect(bytes).toBeLessThan(300 * 1024)
 })
 
-const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((path) => existsSync(path))
-
 describe('in a browser', () => {
-  let browser: Browser
+  let browser: Browser | null = null
   const problems: string[] = []
 
   beforeAll(async () => {
-    if (executablePath === undefined) {
-      if (process.env.CI === 'true') throw new Error('There is no chromium: apt-get install chromium')
-      process.stderr.write('There is no chromium here: the console was not opened in a browser.\n')
-      return
-    }
-    const { chromium } = await import('playwright-core')
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
+    browser = await openBrowser()
   })
   afterAll(async () => browser?.close())
 
   async function open(size: { width: number; height: number }, colorScheme: 'light' | 'dark' = 'light'): Promise<Page> {
+    if (browser === null) throw new Error('no browser')
     const page = await browser.newPage({ viewport: size, colorScheme, locale: 'en-GB', reducedMotion: 'reduce' })
     page.on('console', (said) => said.type() === 'error' && !/status of (401|409|422)/.test(said.text()) && problems.push(said.text()))
     page.on('pageerror', (error) => problems.push(error.message))
@@ -111,36 +104,13 @@ describe('in a browser', () => {
     return page
   }
 
-  /** A picture for whoever wants to look, where `HOLDFAST_SCREENSHOTS` names a folder. */
-  async function picture(page: Page, name: string): Promise<void> {
-    const folder = process.env.HOLDFAST_SCREENSHOTS
-    if (folder === undefined) return
-    mkdirSync(folder, { recursive: true })
-    await page.screenshot({ path: join(folder, `${name}.png`) })
-  }
-
   async function soundly(page: Page, name: string): Promise<void> {
-    await page.evaluate(
-      'Promise.allSettled(document.getAnimations().map((one) => one instanceof CSSTransition && one.finished)).then(() => {})',
-    )
     await picture(page, name)
-    const axe = await import('axe-core')
-    await page.evaluate(axe.default.source)
-    const serious = await page.evaluate(async () => {
-      const { violations } = await (
-        globalThis as unknown as {
-          axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string; failureSummary?: string }[] }[] }> }
-        }
-      ).axe.run()
-      return violations
-        .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-        .map(({ id, nodes }) => `${id}: ${nodes[0]?.html} ${nodes[0]?.failureSummary}`)
-    })
-    expect(serious, name).toEqual([])
+    expect(await seriousFindings(page), name).toEqual([])
   }
 
   test('an administrator makes, finds and deactivates a user, proves a backup, restores it and reads the audit', async ({ skip }) => {
-    if (executablePath === undefined) return skip()
+    if (browser === null) return skip()
     const page = await open({ width: 1280, height: 800 })
     await soundly(page, 'home')
     await page.getByRole('link', { name: 'Users' }).click()
@@ -202,7 +172,7 @@ describe('in a browser', () => {
   }, 120_000)
 
   test('a job is stopped after the console said what that leaves undone, and run again', async ({ skip }) => {
-    if (executablePath === undefined) return skip()
+    if (browser === null) return skip()
     const { runtime } = server.holdfast
     const job = newSystemJob(runtime, { kind: 'test.later', payload: {}, runAtMs: Date.now() + 3_600_000 })
     const by = { actor: { id: null, kind: 'system' as const, name: 'system' }, action: 'test.make', entity: null, requestId: null }
@@ -227,7 +197,7 @@ describe('in a browser', () => {
   }, 120_000)
 
   test('every page works on a phone, in the dark, in German, by keyboard', async ({ skip }) => {
-    if (executablePath === undefined) return skip()
+    if (browser === null) return skip()
     const page = await open({ width: 390, height: 844 }, 'dark')
     await picture(page, 'phone-home')
     await page.getByRole('button', { name: 'Deutsch' }).click()
@@ -257,7 +227,7 @@ describe('in a browser', () => {
   }, 120_000)
 
   test('a hundred thousand users would be asked for as one scrolls; a stale edit is told, and nothing typed is lost', async ({ skip }) => {
-    if (executablePath === undefined) return skip()
+    if (browser === null) return skip()
     for (let n = 0; n < 150; n += 1) await invite(server, owner, { username: `scroll-${String(n).padStart(3, '0')}` })
     const page = await open({ width: 1000, height: 700 })
     await page.getByRole('link', { name: 'Users' }).click()

@@ -11,8 +11,8 @@ import { createFollow } from './follow.ts'
 import { apiHeaders } from './headers.ts'
 import { createRateLimit } from './limits.ts'
 import { addObjects, objectRoutes } from './objects.ts'
-import { addOnboardingPage, onboardingPages } from './onboarding-page.ts'
 import { type ServerParts, visitOf } from './parts.ts'
+import { addPublicPages, publicPages } from './public-pages.ts'
 import { addRoute, noStreams, refuseOtherMethods } from './serve.ts'
 import { endUnusedConnections } from './unused-connections.ts'
 
@@ -73,12 +73,12 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     done()
   })
   addDocs(app)
-  addOnboardingPage(app)
+  addPublicPages(app)
   addConsole(app, pathToFileURL(`${join(import.meta.dirname, '../../console/dist')}/`))
   await addObjects(app, runtime.services.objects)
   for (const surface of surfaces) refuseOtherMethods(app, surface)
   const [first] = surfaces
-  if (first !== undefined) refuseOtherMethods(app, first, [...docsRoutes, ...onboardingPages, ...consoleRoutes, ...objectRoutes])
+  if (first !== undefined) refuseOtherMethods(app, first, [...docsRoutes, ...publicPages, ...consoleRoutes, ...objectRoutes])
   return app
 }
 

@@ -1,4 +1,6 @@
 // The page behind an onboarding link: steps, progress, completion. Plain JavaScript, nothing from elsewhere.
+import { element, german, show, token } from './page.js'
+
 const words = {
   en: {
     welcome: (name) => `Welcome to ${name}`,
@@ -38,11 +40,7 @@ const words = {
   },
 }
 
-const language = navigator.language.toLowerCase().startsWith('de') ? 'de' : 'en'
-const text = words[language]
-document.documentElement.lang = language
-const main = document.getElementById('page')
-const token = location.pathname.split('/').filter(Boolean).at(-1)
+const text = german ? words.de : words.en
 const address = `/api/admin/onboarding/o/${encodeURIComponent(token)}`
 
 /** A name for this browser's way through a link that many use. */
@@ -64,23 +62,6 @@ async function ask(method, path = '', body = undefined, headers = {}) {
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })
   return { ok: answer.ok, status: answer.status, body: await answer.json() }
-}
-
-function element(name, fields = {}, ...children) {
-  const made = document.createElement(name)
-  for (const [key, value] of Object.entries(fields)) {
-    if (key === 'text') made.textContent = value
-    else if (key.startsWith('on')) made.addEventListener(key.slice(2), value)
-    else made.setAttribute(key, value)
-  }
-  made.append(...children)
-  return made
-}
-
-function show(...children) {
-  main.replaceChildren(element('section', {}, ...children))
-  main.querySelector('h1')?.setAttribute('tabindex', '-1')
-  main.querySelector('h1')?.focus()
 }
 
 const sorry = (detail) => show(element('h1', { text: text.sorry }), element('p', { text: detail }), element('p', { text: text.ask }))

@@ -5,22 +5,24 @@ import { pageHeaders } from './headers.ts'
 
 const files: Readonly<Record<string, string>> = {
   'onboarding.js': 'text/javascript; charset=utf-8',
-  'onboarding.css': 'text/css; charset=utf-8',
+  'booking.js': 'text/javascript; charset=utf-8',
+  'page.js': 'text/javascript; charset=utf-8',
+  'public.css': 'text/css; charset=utf-8',
 }
 
-export const onboardingPages = ['/o/:token', '/o/assets/:file'].map((path) => ({ method: 'GET' as const, path }))
+export const publicPages = ['/o/:token', '/booking/:token', '/o/assets/:file'].map((path) => ({ method: 'GET' as const, path }))
 
 /** The same for every token: it looks up and counts nothing. What it loads asks, once a person is there. */
-const page = `<!doctype html>
+const pageOf = (script: string, title: string): string => `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
-<title>Welcome</title>
+<title>${title}</title>
 <link rel="icon" type="image/png" href="/docs/assets/favicon.png">
-<link rel="stylesheet" href="/o/assets/onboarding.css">
-<script defer src="/o/assets/onboarding.js"></script>
+<link rel="stylesheet" href="/o/assets/public.css">
+<script type="module" src="/o/assets/${script}"></script>
 </head>
 <body>
 <main id="page" aria-live="polite"><noscript>This page needs JavaScript.</noscript></main>
@@ -28,10 +30,13 @@ const page = `<!doctype html>
 </html>
 `
 
-/** The page behind an onboarding link (contracts/salesbrain.md section 6). */
-export function addOnboardingPage(app: FastifyInstance): void {
+const pages = { '/o/:token': pageOf('onboarding.js', 'Welcome'), '/booking/:token': pageOf('booking.js', 'Your appointment') }
+
+/** The pages behind an onboarding link (contracts/salesbrain.md section 6) and behind a customer's appointment (contracts/fsm.md section 7). */
+export function addPublicPages(app: FastifyInstance): void {
   const headers = { ...pageHeaders, 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' }
-  app.get('/o/:token', async (_request, reply) => reply.headers(headers).header('Content-Type', 'text/html; charset=utf-8').send(page))
+  for (const [path, page] of Object.entries(pages))
+    app.get(path, async (_request, reply) => reply.headers(headers).header('Content-Type', 'text/html; charset=utf-8').send(page))
   app.get('/o/assets/:file', async (request, reply) => {
     const { file } = request.params as { file: string }
     const type = Object.hasOwn(files, file) ? files[file] : undefined

@@ -92,7 +92,7 @@ test('a customer books, is answered, and may then change nothing more', async ({
     await page.getByRole('button', { name: 'Send' }).click()
     await page.getByText('We will answer soon').waitFor()
     await picture(page, 'booking-phone')
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360)
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360)
     expect(await seriousFindings(page)).toEqual([])
     const read = async () =>
       (await server.send('GET', `/fsm/appointments/token/${instance.customerAccessToken}`)).body.data as unknown as Record<string, unknown>

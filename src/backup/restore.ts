@@ -59,7 +59,7 @@ export const createRestore = operation({
     try {
       const plan = await planOf(context, given, tenantId, scope)
       try {
-        if (!plan.isFound) throw notFound()
+        if (!plan.isFound) throw absentThen(given)
         const done = { id: context.newId(), scope: given.scope, at: given.at ?? { sequence: plan.sequence }, changes: countsOf(plan) }
         if (closure === null) return { output: { ...done, state: 'preview' as const } }
         const changes = await changesOf(context, plan, scope)
@@ -127,6 +127,13 @@ export const restoreTenant = operation({
     }
   },
 })
+
+const absentThen = ({ scope, type }: Input): AppError =>
+  new AppError(
+    'not_found',
+    'not_found',
+    `There was no such ${scope === 'user' ? 'user' : (type ?? 'record')} at that moment. Name an earlier or a later one.`,
+  )
 
 /** Rows of files that came back have their bytes again, from the backups; nobody waits for it. */
 function filesBack({ runtime, services }: Context, changes: readonly Change[], tenantId: string): void {

@@ -54,7 +54,9 @@ export async function serve(config: Config): Promise<void> {
       startJobs(holdfast.runtime, jobHandlers),
     ]
     holdfast.backups?.start(() => backUp(holdfast))
-    void healLost(holdfast.runtime)
+    void healLost(holdfast.runtime).catch((error: unknown) =>
+      log.warn({ err: error }, 'whether files are lost was not looked at to the end'),
+    )
     stop = () => stopAll({ app, control, rounds, keeper, holdfast, log })
     const url = await listen(app, config)
     say(`Holdfast ${version} listens at ${url}, data in ${config.dataFolder}. Ctrl-C ends it.`)

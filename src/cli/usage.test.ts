@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
 import { AppError } from '../kernel/errors.ts'
 import { exitCodeOf } from './exit-codes.ts'
 import { program } from './program.ts'
+import { cliReference } from './reference.ts'
 import { facts, table } from './table.ts'
 import { holdfast } from './testing/process.ts'
 
@@ -84,4 +86,9 @@ describe('a table', () => {
   test('shows control characters of stored texts as what they are not', () => {
     expect(facts({ name: 'a\u001b[2Jb\u202ec\nd' })).toBe('name  a\ufffd[2Jb\ufffdc\ufffdd')
   })
+})
+
+test('the handbook has what --help says', () => {
+  const page = readFileSync(new URL('../../docs/reference/cli.md', import.meta.url), 'utf8')
+  expect(page, 'write it anew: node tools/cli-reference.ts').toBe(cliReference())
 })

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { system } from '../kernel/context.ts'
 import { perform } from '../kernel/perform.ts'
@@ -139,5 +140,26 @@ describe('tenants', () => {
     const { status, text } = await read(staff)
     expect(status).toBe(200)
     expect(new Set([...text.matchAll(/tenant="([^"]+)"/g)].map(([, id]) => id))).toEqual(new Set([tenantId, otherId, 'platform']))
+  })
+})
+
+describe('what an operator is given', () => {
+  const file = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8')
+  const named = (text: string) =>
+    new Set([...text.matchAll(/\bholdfast_[a-z0-9_]+/g)].map(([name]) => name.replace(/_(bucket|sum|count)$/, '')))
+
+  test('alerts and dashboard ask for metrics that there are, and the handbook names every one', async () => {
+    const { text } = await server.send('GET', '/metrics', { token: staff })
+    const there = new Set([...text.matchAll(/^# HELP (holdfast_\w+)/gm)].map(([, name]) => name))
+    const said = new Set([...file('monitoring.md').matchAll(/`(holdfast_\w+)`/g)].map(([, name]) => name))
+    expect([...there].filter((name) => !said.has(name))).toEqual([])
+    expect([...said].filter((name) => !there.has(name))).toEqual([])
+    for (const name of ['monitoring/alerts.yml', 'monitoring/grafana-dashboard.json'])
+      expect(
+        [...named(file(name))].filter((metric) => !there.has(metric)),
+        name,
+      ).toEqual([])
+    const { panels } = JSON.parse(file('monitoring/grafana-dashboard.json')) as { panels: { id: number; targets: unknown[] }[] }
+    expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length)
   })
 })

@@ -41,6 +41,7 @@ import { Conflict, type Storage } from './storage/port.ts'
 import { networkFileSystem } from './storage/sqlite/folder.ts'
 import { type Committed, timed } from './storage/timed.ts'
 import type { StorageConfig } from './storage-config.ts'
+import { picturesOf } from './storage-config.ts'
 import { surfaces } from './surfaces.ts'
 
 export type { Mended, RecoveryOptions } from './recovery.ts'
@@ -252,11 +253,12 @@ export async function buildServer(
 ): Promise<FastifyInstance> {
   const { runtime, keys, health, metrics } = holdfast
   const { corsOrigins, trustProxy, requestsPerMinute } = config
+  const settings = { corsOrigins, trustProxy, requestsPerMinute, streams, pictures: picturesOf(config.objects) }
   const app = await createServer({
     runtime,
     keys,
     surfaces: surfacesOf(config, holdfast),
-    settings: { corsOrigins, trustProxy, requestsPerMinute, streams },
+    settings,
     unready: health.unready,
     answered(request) {
       metrics.answered(request)
@@ -265,7 +267,7 @@ export async function buildServer(
     },
   })
   app.addHook('preClose', async () => health.stopping())
-  if (streams) addSocket(app, { runtime, settings: { corsOrigins, trustProxy, requestsPerMinute, streams }, unready: health.unready })
+  if (streams) addSocket(app, { runtime, settings, unready: health.unready })
   if (config.fsm.openSetup)
     runtime.services.log.warn(
       {},

@@ -150,3 +150,10 @@ export function tableOf(setting: string): string | null {
   const entity = /^DYNAMODB_([A-Z_]+)_TABLE$/.exec(setting)?.[1]
   return entity === undefined ? null : entity.toLowerCase().replaceAll('_', '-')
 }
+
+/** Where signed addresses of a bucket lead (origin); null where this server shows files itself. */
+export function picturesOf(objects: ObjectsConfig): string | null {
+  if (objects.kind === 'folder') return null
+  const { endpoint, bucket, region } = objects
+  return endpoint === null ? `https://${bucket}.s3.${region}.amazonaws.com` : new URL(endpoint).origin
+}

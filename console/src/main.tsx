@@ -45,7 +45,6 @@ function Start() {
 const root = createRootRoute({ component: Start })
 const at = (path: string, load: () => Promise<Record<string, unknown>>, name: string) =>
   createRoute({ getParentRoute: () => root, path, component: lazyRouteComponent(load as never, name as never) })
-const lists = () => import('./pages/lists.tsx')
 const router = createRouter({
   defaultPreload: 'intent',
   defaultErrorComponent: ({ error, reset }) => <Trouble error={error} retry={reset} />,
@@ -60,12 +59,16 @@ const router = createRouter({
     at('/console/jobs', () => import('./pages/jobs.tsx'), 'Jobs'),
     at('/console/keys', () => import('./pages/keys.tsx'), 'Keys'),
     at('/console/settings', () => import('./pages/settings.tsx'), 'Settings'),
-    at('/console/tenants', lists, 'Tenants'),
-    at('/console/attendance', lists, 'Attendance'),
-    at('/console/leave', lists, 'Leave'),
-    at('/console/campaigns', lists, 'Campaigns'),
-    at('/console/contacts', lists, 'Contacts'),
-    at('/console/webhooks', lists, 'Webhooks'),
+    at('/console/leave', () => import('./pages/leave.tsx'), 'Leave'),
+    at('/console/tenants', () => import('./pages/tenants.tsx'), 'Tenants'),
+    at('/console/attendance', () => import('./pages/attendance.tsx'), 'Attendance'),
+    at('/console/campaigns', () => import('./pages/sales.tsx'), 'Campaigns'),
+    at('/console/contacts', () => import('./pages/sales.tsx'), 'Contacts'),
+    at('/console/assignments', () => import('./pages/assignments.tsx'), 'Assignments'),
+    at('/console/links', () => import('./pages/links.tsx'), 'Links'),
+    at('/console/teams', () => import('./pages/teams.tsx'), 'Teams'),
+    at('/console/media', () => import('./pages/media.tsx'), 'Media'),
+    at('/console/webhooks', () => import('./pages/webhooks.tsx'), 'Webhooks'),
   ]),
 })
 

@@ -28,7 +28,7 @@ export const consoleRoutes = ['/', '/console/*'].map((path) => ({ method: 'GET' 
  * The console at `/`, its other pages under `/console/`, as Vite built them into `folder`. The page itself is made anew for every visit, with a nonce for the styles that its components write;
  * all else has its digest in its name and is kept by browsers for ever.
  */
-export function addConsole(app: FastifyInstance, folder: URL): void {
+export function addConsole(app: FastifyInstance, folder: URL, pictures: string | null): void {
   const isBuilt = statSync(new URL('index.html', folder), { throwIfNoEntry: false }) !== undefined
   const page = isBuilt ? readFileSync(new URL('index.html', folder), 'utf8') : absent
   const kept = new Map<string, Promise<{ plain: Buffer; packed: Buffer }>>()
@@ -38,7 +38,10 @@ export function addConsole(app: FastifyInstance, folder: URL): void {
   }
   const show = () => {
     const nonce = randomBytes(18).toString('base64')
-    return { headers: { ...consoleHeaders(nonce), 'Content-Type': 'text/html; charset=utf-8' }, body: page.replaceAll('__NONCE__', nonce) }
+    return {
+      headers: { ...consoleHeaders(nonce, pictures), 'Content-Type': 'text/html; charset=utf-8' },
+      body: page.replaceAll('__NONCE__', nonce),
+    }
   }
   app.get('/', async (_request, reply) => {
     const { headers, body } = show()
@@ -66,7 +69,7 @@ export function addConsole(app: FastifyInstance, folder: URL): void {
       throw notFound()
     }
     reply.headers({
-      ...consoleHeaders(''),
+      ...consoleHeaders('', pictures),
       'Content-Type': type,
       'Cache-Control': 'public, max-age=31536000, immutable',
       Vary: 'Accept-Encoding',

@@ -47,11 +47,10 @@ const consolePolicy = helmetHeaders({
   formAction: ["'self'"],
 })
 
-/** On the console: no style and no script but those of its files, and the styles that carry this nonce. */
-export const consoleHeaders = (nonce: string): Headers => ({
+/** On the console: no style and no script but those of its files, and the styles that carry this nonce. `pictures` is the origin that pictures come from beside our own, where files lie in a bucket. */
+export const consoleHeaders = (nonce: string, pictures: string | null): Headers => ({
   ...consolePolicy,
-  'Content-Security-Policy': (consolePolicy['Content-Security-Policy'] ?? '').replace(
-    "'nonce-NONCE'",
-    nonce === '' ? '' : `'nonce-${nonce}'`,
-  ),
+  'Content-Security-Policy': (consolePolicy['Content-Security-Policy'] ?? '')
+    .replace("'nonce-NONCE'", nonce === '' ? '' : `'nonce-${nonce}'`)
+    .replace("img-src 'self'", pictures === null ? "img-src 'self'" : `img-src 'self' ${pictures}`),
 })

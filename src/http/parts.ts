@@ -13,6 +13,8 @@ export type HttpSettings = {
   trustProxy: TrustProxy
   requestsPerMinute: number | null /** Whether an answer can stay open. */
   streams: boolean
+  /** The origin that files are shown from beside our own: their bucket's, or null. */
+  pictures: string | null
 }
 
 /** What an observer learns of every answered request: for metrics and the log. `path` is the route's pattern. */

@@ -74,7 +74,7 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   })
   addDocs(app)
   addPublicPages(app)
-  addConsole(app, pathToFileURL(`${join(import.meta.dirname, '../../console/dist')}/`))
+  addConsole(app, pathToFileURL(`${join(import.meta.dirname, '../../console/dist')}/`), settings.pictures)
   await addObjects(app, runtime.services.objects)
   for (const surface of surfaces) refuseOtherMethods(app, surface)
   const [first] = surfaces

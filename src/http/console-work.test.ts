@@ -1,0 +1,200 @@
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import type { Browser, Page } from 'playwright-core'
+import sharp from 'sharp'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { here, setTime, startWorkday, type Workday } from '../attendance/testing/workday.ts'
+import { openBrowser, picture, seriousFindings } from '../testing/browser.ts'
+import { ownerPassword } from '../testing/server.ts'
+
+const root = join(import.meta.dirname, '../..')
+let day: Workday
+let url: string
+let browser: Browser | null = null
+const problems: string[] = []
+
+beforeAll(async () => {
+  const { status, stderr } = spawnSync(process.execPath, [join(root, 'tools/console.mjs'), '--strict'], { encoding: 'utf8' })
+  expect(status, stderr).toBe(0)
+  day = await startWorkday()
+  url = await day.server.listen()
+  browser = await openBrowser()
+}, 180_000)
+afterAll(async () => {
+  await browser?.close()
+  await day.server.close()
+})
+
+async function open(place: string, size = { width: 1280, height: 800 }): Promise<Page> {
+  if (browser === null) throw new Error('no browser')
+  const page = await browser.newPage({ viewport: size, locale: 'en-GB', reducedMotion: 'reduce' })
+  page.on('console', (said) => said.type() === 'error' && !/status of (401|409|422)/.test(said.text()) && problems.push(said.text()))
+  page.on('pageerror', (error) => problems.push(error.message))
+  await page.goto(`${url}${place}`)
+  await page.getByLabel('Username or email').fill('owner')
+  await page.getByLabel('Password').first().fill(ownerPassword)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByRole('button', { name: 'Sign out' }).waitFor()
+  return page
+}
+async function soundly(page: Page, name: string): Promise<void> {
+  await picture(page, name)
+  expect(await seriousFindings(page), name).toEqual([])
+}
+const send = (method: string, path: string, body?: unknown) => day.send(method, path, day.owner.token, body)
+
+test('contacts are imported after a trial, handed out evenly, taken back, and handed over', async ({ skip }) => {
+  if (browser === null) return skip()
+  for (const name of ['ann', 'bob', 'cem'])
+    await send('POST', '/v1/users', { username: name, fullName: name.toUpperCase(), role: 'member' })
+  const page = await open('/console/contacts')
+  const csv = [
+    'first_name,email,lead_score',
+    ...Array.from({ length: 12 }, (_, n) => `Contact ${n},c${n}@example.org,${n}`),
+    'Bad,no-address,1',
+  ]
+  await page.locator('input[type=file]').setInputFiles({ name: 'contacts.csv', mimeType: 'text/csv', buffer: Buffer.from(csv.join('\n')) })
+  await page.getByText('12 would be created, 0 are there already, 1 cannot be read.').waitFor()
+  await soundly(page, 'contacts-trial')
+  await page.getByRole('button', { name: 'Import 12 contacts' }).click()
+  await page.getByText('12 contacts imported.').waitFor()
+  await page.getByRole('button', { name: 'Contact 3' }).click()
+  await page.getByLabel('Company').fill('Vale & Sons')
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByText('Saved.').waitFor()
+
+  await page.getByRole('link', { name: 'Assignments' }).click()
+  await page.getByRole('button', { name: 'Hand out' }).click()
+  await page.getByText('12 contacts handed out.').waitFor()
+  await soundly(page, 'assignments')
+  const loads = async () =>
+    ((await send('GET', '/api/admin/users')).body.data as unknown as { contacts_count: number; assignable: boolean }[]).map(
+      ({ contacts_count }) => contacts_count,
+    )
+  const given = (await loads()).filter((n) => n > 0)
+  expect(given.reduce((sum, n) => sum + n, 0)).toBe(12)
+  expect(Math.max(...given) - Math.min(...given)).toBeLessThanOrEqual(1)
+  await page.getByRole('button', { name: 'Undo the last hand-out' }).click()
+  await page.getByText('12 contacts are back.').waitFor()
+  expect((await loads()).every((n) => n === 0)).toBe(true)
+  await page.close()
+  expect(problems).toEqual([])
+}, 90_000)
+
+test('a link is made, shown as a QR code that says its address, sent nowhere without a mail server, and ended', async ({ skip }) => {
+  if (browser === null) return skip()
+  const page = await open('/console/links')
+  await page.getByLabel('Name').fill('Poster in the hall')
+  await page.getByLabel('For how many people').fill('20')
+  await page.getByRole('button', { name: 'Create' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Poster in the hall' })
+  await dialog.getByRole('img', { name: 'QR code of the link' }).waitFor()
+  const link = await dialog.locator('code').textContent()
+  expect(link).toMatch(/\/o\/[A-Za-z0-9]{32}$/)
+  await soundly(page, 'link')
+  await dialog.getByLabel('Send to').fill('new.hire@example.org')
+  await dialog.getByRole('button', { name: 'Send by mail' }).click()
+  await dialog.getByText('No mail server is set.').waitFor()
+  await dialog.getByRole('button', { name: 'End link' }).click()
+  await page.getByRole('dialog', { name: 'End link' }).getByRole('button', { name: 'End link' }).click()
+  await dialog.getByText('Revoked · used 0 / 20').waitFor()
+  const { body } = await send('GET', '/api/admin/onboarding/links')
+  expect((body.data as unknown as { links: object[] }).links).toMatchObject([{ status: 'revoked', max_uses: 20, creates_user: true }])
+  await page.close()
+  expect(problems).toEqual([])
+}, 60_000)
+
+test('a team is made, gets somebody, and loses them after a question', async ({ skip }) => {
+  if (browser === null) return skip()
+  await send('POST', '/v1/users', { username: 'mira', fullName: 'Mira Member', role: 'member' })
+  const page = await open('/console/teams')
+  await page.getByLabel('Name').fill('North')
+  await page.getByRole('button', { name: 'New team' }).click()
+  await page.getByRole('button', { name: 'North' }).click()
+  const dialog = page.getByRole('dialog', { name: 'North' })
+  await dialog.getByRole('combobox', { name: 'Add a person' }).fill('mira')
+  await page.getByRole('option', { name: 'Mira Member' }).click()
+  await dialog.getByRole('button', { name: 'Add', exact: true }).click()
+  const row = dialog.getByRole('listitem').filter({ hasText: /mira|Mira/ })
+  await row.waitFor()
+  await soundly(page, 'team')
+  await row.getByRole('button', { name: 'Remove' }).click()
+  await page.getByRole('dialog', { name: 'Remove' }).getByRole('button', { name: 'Remove' }).click()
+  await row.waitFor({ state: 'detached' })
+  await page.close()
+  expect(problems).toEqual([])
+}, 60_000)
+
+test('attendance of a month, and where a day began, on a phone too', async ({ skip }) => {
+  if (browser === null) return skip()
+  const now = new Date()
+  const today = `${now.getUTCFullYear()}-${String(now.getUTCMonth() + 1).padStart(2, '0')}-${String(now.getUTCDate()).padStart(2, '0')}`
+  setTime(day.server, `${today}T09:30:00+05:30`)
+  // a day off may be marked nowhere: whatever weekday it is
+  await send('PUT', '/v1/settings/attendance', {
+    ...(await send('GET', '/v1/settings/attendance')).body,
+    workingDays: [0, 1, 2, 3, 4, 5, 6],
+  })
+  for (const [at, worker] of [day.mt, day.mt2, day.support].entries()) {
+    const place = { latitude: here.lat + at / 500, longitude: here.lng + at / 400, accuracy: here.accuracy }
+    const { status, text } = await day.send('POST', '/v1/attendance', worker.token, place)
+    expect(status, text).toBe(201)
+  }
+  const page = await open('/console/attendance')
+  await page.getByRole('rowheader').first().waitFor()
+  expect(await page.getByRole('rowheader').count()).toBe(3)
+  await page.getByRole('button', { name: new RegExp(today) }).click()
+  await page.getByRole('img', { name: /Where 3 people began/ }).waitFor()
+  await soundly(page, 'attendance')
+  await page.setViewportSize({ width: 390, height: 844 })
+  await soundly(page, 'attendance-phone')
+  expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390)
+  await page.close()
+  expect(problems).toEqual([])
+}, 60_000)
+
+test('photos of a checklist are shown, and removed after a question', async ({ skip }) => {
+  if (browser === null) return skip()
+  const made = await send('POST', '/api/checklists', { checklistData: { title: 'Kitchen', sections: [] } })
+  const bytes = await sharp({ create: { width: 300, height: 200, channels: 3, background: '#377' } })
+    .png()
+    .toBuffer()
+  const { body: asked } = await send('POST', '/api/media/upload-url', {
+    fileName: 'kitchen.png',
+    fileType: 'image/png',
+    fileSize: bytes.byteLength,
+    checksum: createHash('sha256').update(bytes).digest('hex'),
+    submissionId: made.body.checklistId,
+  })
+  const at = new URL(String(asked.uploadUrl))
+  await day.server.send('PUT', at.pathname + at.search, { raw: bytes, headers: asked.headers as unknown as Record<string, string> })
+  expect((await send('POST', '/api/media/confirm-upload', { fileId: asked.fileId, key: asked.key })).status).toBe(200)
+  const page = await open('/console/media')
+  await page.getByRole('button', { name: 'kitchen.png' }).click()
+  const dialog = page.getByRole('dialog', { name: 'kitchen.png' })
+  await dialog.getByRole('img', { name: 'kitchen.png' }).waitFor()
+  await soundly(page, 'media')
+  await dialog.getByRole('button', { name: 'Remove' }).click()
+  await page.getByRole('dialog', { name: 'Remove' }).getByRole('button', { name: 'Remove' }).click()
+  await page.getByText('No file here yet.').waitFor()
+  await page.close()
+  expect(problems).toEqual([])
+}, 60_000)
+
+test('a webhook shows its secret once, is switched off, and goes', async ({ skip }) => {
+  if (browser === null) return skip()
+  const page = await open('/console/webhooks')
+  await page.getByLabel('Name').fill('Payroll')
+  await page.getByLabel('Address').fill('https://hooks.example.org/holdfast')
+  await page.getByRole('button', { name: 'New webhook' }).click()
+  await page.getByText('Copy this secret now').waitFor()
+  await page.getByRole('switch', { name: 'Active: Payroll' }).click({ force: true })
+  await page.getByText('Saved.').waitFor()
+  await soundly(page, 'webhooks')
+  await page.getByRole('button', { name: 'Remove' }).click()
+  await page.getByRole('dialog', { name: 'Remove' }).getByRole('button', { name: 'Remove' }).click()
+  await page.getByText('No webhook.').waitFor()
+  await page.close()
+  expect(problems).toEqual([])
+}, 60_000)

@@ -25,8 +25,10 @@ const [listeners, rate, seconds, idle] = [values.listeners, values.rate, values.
   number,
 ]
 const writers = 10
-/** Whoever parses each of 50,000 messages a second measures itself: so many listeners look, the others only take. */
+/** Whoever parses each of 50,000 messages a second measures itself: so many listeners look, evenly among those that are sent to first and last; the others only take. */
 const looking = 20
+const looks = (n: number): boolean =>
+  n % Math.max(1, Math.floor(listeners / looking)) === 0 && n < looking * Math.max(1, Math.floor(listeners / looking))
 const report = createReport()
 
 type Place = { pid: number; open(n: number): Promise<WebSocket>; id: string; stop(): Promise<void> }
@@ -78,7 +80,7 @@ async function measured({ pid, open, id }: Place) {
   for (const [n, socket] of ears.entries()) {
     await hello(socket)
     await follow(socket, id)
-    if (n < looking)
+    if (looks(n))
       socket.on('message', (data) => {
         const { a, src, seq } = JSON.parse(String(data)) as Message
         const sent = a === 'op' ? sentMs.get(`${src}:${seq}`) : undefined

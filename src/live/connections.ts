@@ -8,7 +8,7 @@ import { AppError } from '../kernel/errors.ts'
 import { isUuid } from '../kernel/id.ts'
 import type { Redeemed } from '../session/ticket.ts'
 import { openDocuments } from './documents.ts'
-import { type Caller, followRights, judge, type Rights, refreshed } from './rights.ts'
+import { admitted, type Caller, followRights, judge, type Rights, refreshed } from './rights.ts'
 import { SocketStream } from './stream.ts'
 import { followLog, type Tail } from './tail.ts'
 import { collection, refusedKind, wireError } from './words.ts'
@@ -133,7 +133,7 @@ async function admit(agent: Agent<Caller>, message: Message): Promise<void> {
   if (a === 'p' || a === 'ps' || a === 'pr') {
     const id = documentOfChannel(ch)
     if (id === null || c !== undefined) throw refusedKind()
-    await judge(agent.custom, id)
+    await (a === 'p' ? admitted(agent.custom, id) : judge(agent.custom, id))
     if (a === 'p') await present(agent, id, message)
     return
   }
@@ -142,7 +142,7 @@ async function admit(agent: Agent<Caller>, message: Message): Promise<void> {
   if (ids.length > 100) throw refusedKind()
   for (const id of ids) {
     if (typeof id !== 'string' || !isUuid(id)) throw new AppError('not_found', 'not_found', 'There is no such document.')
-    await judge(agent.custom, id)
+    await (a === 'op' ? admitted(agent.custom, id) : judge(agent.custom, id))
     if (a === 's' || a === 'bs') await present(agent, id, {})
   }
 }

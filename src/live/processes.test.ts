@@ -1,54 +1,26 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { editOp } from 'ot-json1'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Op } from '../document/json1.ts'
 import { canonical, sha256 } from '../kernel/canonical.ts'
-import { hasDynamo, startDynamo } from '../testing/dynamodb-server.ts'
 import { connectLive, type LiveDoc, submit, until } from '../testing/live.ts'
 import { enterOwner } from '../testing/people.ts'
-import { freshDatabase, startPostgres } from '../testing/postgres-server.ts'
-import { type Loose, startTestServer, type TestServer } from '../testing/server.ts'
+import type { Loose, TestServer } from '../testing/server.ts'
+import { sharedDatabases, twoServers } from '../testing/shared-databases.ts'
 
-type Database = { url: string; stop(): Promise<void> }
-
-async function postgres(): Promise<Database> {
-  const server = await startPostgres()
-  const { url, drop } = await freshDatabase(server.adminUrl)
-  return {
-    url,
-    async stop() {
-      await drop()
-      await server.stop()
-    },
-  }
-}
-
-async function dynamodb(): Promise<Database> {
-  const server = await startDynamo()
-  const url = `dynamodb://eu-central-1?prefix=t${randomBytes(6).toString('hex')}&endpoint=${encodeURIComponent(server.endpoint)}`
-  return { url, stop: () => server.stop() }
-}
-
-const databases = [['postgres', postgres] as const, ...(hasDynamo() ? [['dynamodb', dynamodb] as const] : [])]
-
-describe.each(databases)('two processes on one %s', (_, start) => {
-  let database: Database
+describe.each(sharedDatabases)('two processes on one %s', (_, start) => {
+  let shared: Awaited<ReturnType<typeof twoServers>>
   let servers: TestServer[]
   let token = ''
   let bases: string[]
 
   beforeAll(async () => {
-    database = await start()
-    const environment = { HOLDFAST_STORAGE: database.url, HOLDFAST_KEY: randomBytes(32).toString('base64') }
-    servers = [await startTestServer(environment)]
-    servers.push(await startTestServer(environment))
+    shared = await twoServers(start)
+    servers = shared.servers
     bases = await Promise.all(servers.map((server) => server.listen()))
     token = (await enterOwner(servers[0] as TestServer)).token
   }, 120_000)
-  afterAll(async () => {
-    for (const server of servers) await server.close()
-    await database.stop()
-  }, 60_000)
+  afterAll(() => shared.close(), 60_000)
 
   const ask = (n: number, method: string, path: string, body?: unknown) =>
     (servers[n] as TestServer).send(method, path, { token, ...(body === undefined ? {} : { body }) })

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ContactAssignment } from '../../assignment/entity.ts'
+import { create, insert } from '../../kernel/change.ts'
+import { Leave } from '../../leave/entity.ts'
 import { goodPassword } from '../../testing/people.ts'
 import type { Loose } from '../../testing/server.ts'
 import { foreigner, listOf, type Sales, signedIn, startSales } from './testing/sales.ts'
@@ -117,4 +119,44 @@ test('twenty leads at once for one person are all counted', async () => {
   expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(201))
   expect(await countOf(person.id)).toBe(20)
   expect((await sales.get('/v1/integrity')).body).toMatchObject({ rows: { mismatched: 0 } })
+})
+
+test('who is on approved leave today gets nothing by a hand-out, and is counted as passed over', async () => {
+  const [away, here] = [await sales.person(), await sales.person()]
+  const { clock } = sales.server.holdfast.runtime
+  const now = new Date(clock.businessMs()).toISOString()
+  const today = now.slice(0, 10)
+  const day = (by: number) => new Date(Date.parse(today) + by * 86_400_000).toISOString().slice(0, 10)
+  const leave = create(
+    Leave,
+    randomUUID(),
+    {
+      userId: away.id,
+      leaveType: 'planned',
+      duration: 'full_day',
+      startDate: day(-1),
+      endDate: day(1),
+      daysRequested: 3,
+      reason: 'A wedding',
+      status: 'approved',
+      appliedAt: now,
+      approvedBy: 'owner',
+      approvedAt: now,
+      adminRemarks: null,
+    },
+    now,
+  )
+  const actor = { id: null, kind: 'system', name: 'test' } as const
+  await store().commit([insert(Leave, leave)], { actor, action: 'test', entity: null, requestId: null, time: now })
+  const ids = await sales.contacts(2)
+  const answer = await sales.post('/api/admin/contacts/bulk-assign', {
+    assignment_mode: 'round_robin',
+    contact_ids: ids,
+    user_ids: [away.id, here.id],
+  })
+  expect(answer.body).toMatchObject({ assignments_created: 2, distribution: { [here.email]: 2 } })
+  const [step] = (await sales.get(`/v1/assignment-history?contactId=${ids[0]}`)).body.items as unknown as Loose[]
+  expect(step).toMatchObject({ reason: { pool: 1, skipped: { inactive: 0, suspended: 0, on_leave: 1, not_assignable: 0 } } })
+  const manual = { assignment_mode: 'manual', contact_ids: await sales.contacts(1), user_ids: [away.id] }
+  expect((await sales.post('/api/admin/contacts/bulk-assign', manual)).body.assignments_created).toBe(1)
 })

@@ -3,6 +3,7 @@ import { bulkAssign } from './assignment/bulk.ts'
 import { handOver } from './assignment/hand-over.ts'
 import { listHistory } from './assignment/history.ts'
 import { listAssignees, listAssignments } from './assignment/list.ts'
+import { handOutContacts } from './assignment/native.ts'
 import { removeCampaignAssignment, removeContactAssignment } from './assignment/remove.ts'
 import { undoHandOut } from './assignment/undo.ts'
 import { createCampaign, getCampaign, listCampaigns, removeCampaign, updateCampaign } from './campaign/operations.ts'
@@ -72,6 +73,7 @@ export const salesOperations: readonly AnyOperation[] = [
   removeCampaignAssignment,
   removeContactAssignment,
   bulkAssign,
+  handOutContacts,
   undoHandOut,
   handOver,
   listHistory,

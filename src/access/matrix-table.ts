@@ -66,6 +66,7 @@ export const matrix: Record<string, Row> = {
   'contact.assign': both({ ...administrators, ...staff }),
   'campaign.unassign': both({ ...administrators, ...staff }),
   'contact.unassign': both({ ...administrators, ...staff }),
+  'contact.hand-out': both({ ...administrators, ...staff }),
   'contact.bulk-assign': both({ ...administrators, ...staff }),
   'user.hand-over': both({ ...administrators, ...staff }),
   'contact.undo-bulk-assign': both({ ...administrators, ...staff }),

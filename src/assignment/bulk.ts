@@ -11,7 +11,7 @@ import { User } from '../user/entity.ts'
 import type { UserRow } from '../user/plan.ts'
 import { type Pool, poolOf } from './eligible.ts'
 import { HandOut, type HandOutRow } from './entity.ts'
-import { type Failure, type HandedOut, type Mode, planHandOut } from './hand-out.ts'
+import { type Failure, type HandedOut, type Mode, planHandOut, type Rule } from './hand-out.ts'
 import { asked, uuid, whole } from './input.ts'
 import { handOutLane } from './lane.ts'
 import { readAll } from './ledger.ts'
@@ -59,8 +59,11 @@ export const bulkAssign = operation({
   run: async (caller, given) => handedOut(caller, await placed(caller, given, 'change'), given),
 })
 
-/** The same for other operations that hand out. `anyStatus`: contacts that one may not write to as well. */
-export async function handedOut(caller: Context, context: Context, given: Input & { anyStatus?: boolean }) {
+/** What other operations that hand out say more: `anyStatus`: contacts that one may not write to as well. */
+type Finer = { anyStatus?: boolean; rule?: Rule; weights?: Readonly<Record<string, number>> }
+
+/** The same for other operations that hand out. */
+export async function handedOut(caller: Context, context: Context, given: Input & Finer) {
   const { pool, inTurn } = await whoMay(context, given)
   const contacts = await whichOf(context, given)
   const progress = await caller.once(
@@ -71,6 +74,8 @@ export async function handedOut(caller: Context, context: Context, given: Input 
     throw new AppError('conflict', 'no_eligible_user', 'No user is eligible')
   const part = (from: number) => ({
     mode: given.mode as Mode,
+    rule: given.rule ?? null,
+    weights: new Map(Object.entries(given.weights ?? {})),
     batchId: progress.batchId,
     contacts: contacts.slice(from, from + chunkSize),
     isReassigning: given.reassign || (given.filter !== undefined && given.filter.owner !== 'none'),
@@ -161,7 +166,7 @@ async function whoMay(context: Context, { mode, userIds, filter }: Input): Promi
 /** Which contacts are meant, each once. */
 async function whichOf(
   { store }: Context,
-  { mode, contactIds, filter, anyStatus = false }: Input & { anyStatus?: boolean },
+  { mode, contactIds, filter, anyStatus = false }: Input & Finer,
 ): Promise<{ id: string; place: number }[]> {
   if (filter === undefined) return [...new Set(contactIds)].map((id, place) => ({ id, place }))
   const { owner, importId, limit = 100_000 } = filter

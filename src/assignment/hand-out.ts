@@ -1,4 +1,5 @@
 import { Contact, type ContactRow } from '../contact/entity.ts'
+import { everyRow } from '../contact/visible.ts'
 import { type Change, check } from '../kernel/change.ts'
 import type { Context } from '../kernel/context.ts'
 import { User } from '../user/entity.ts'
@@ -13,8 +14,15 @@ import { type Ranked, turns } from './queue.ts'
 export type Mode = 'round_robin' | 'lead_score' | 'manual'
 export type Failure = { id: string; code: string; error: string }
 
+/** Finer rules than a mode, for those who hand out by our own interface. `least_busy` is what `round_robin` does too. */
+export const rules = ['round_robin', 'least_busy', 'weighted', 'sticky'] as const
+export type Rule = (typeof rules)[number]
+
 type Given = {
   mode: Mode
+  rule: Rule | null
+  /** `weighted`: how much of the work each person gets beside the others; 1 where none is named. */
+  weights: ReadonlyMap<string, number>
   batchId: string
   /** Each contact once, with its place among all of the call. */
   contacts: readonly { id: string; place: number }[]
@@ -45,7 +53,7 @@ export async function planHandOut(context: Context, given: Given): Promise<Hande
 
   const failed: Failure[] = []
   const chosen: { contact: ContactRow; choice: Choice }[] = []
-  const choose = chooser(ledger, given)
+  const choose = chooser(ledger, given, given.rule === 'sticky' ? await formerHolders(context, ids) : new Map())
   for (const { contact, id, place } of ordered(given, contacts)) {
     if (contact === null) failed.push({ id, code: 'contact_not_found', error: 'Contact not found' })
     else if (contact.ownerId !== null && !given.isReassigning && given.mode !== 'manual')
@@ -96,6 +104,16 @@ export async function planHandOut(context: Context, given: Given): Promise<Hande
   }
 }
 
+/** Who had each contact before, the newest first: whoever knows it gets it back. */
+async function formerHolders({ store }: Context, ids: readonly string[]): Promise<Map<string, string[]>> {
+  const found = new Map<string, ContactAssignmentRow[]>()
+  for (let start = 0; start < ids.length; start += 200)
+    for (const row of await everyRow(store, ContactAssignment, { index: 'byContact', where: { contactId: ids.slice(start, start + 200) } }))
+      found.set(row.contactId, [...(found.get(row.contactId) ?? []), row])
+  const newest = (a: ContactAssignmentRow, b: ContactAssignmentRow): number => (a.assignedAt < b.assignedAt ? 1 : -1)
+  return new Map([...found].map(([id, rows]) => [id, rows.sort(newest).map(({ userId }) => userId)]))
+}
+
 const inOrder = (failed: readonly Failure[], ids: readonly string[]): Failure[] => {
   const place = new Map(ids.map((id, at) => [id, at]))
   return [...failed].sort((a, b) => (place.get(a.id) ?? 0) - (place.get(b.id) ?? 0))
@@ -112,7 +130,11 @@ function ordered({ mode, contacts: given }: Given, contacts: readonly (ContactRo
 const shownAt = (moment: string | null): string | null => (moment === null ? null : `${moment.slice(0, 23)}Z`)
 
 /** Whose turn it is, and why (contracts/salesbrain.md section 4). */
-function chooser(ledger: Ledger, { mode, pool, inTurn }: Given): (contact: ContactRow, place: number) => Choice | null {
+function chooser(
+  ledger: Ledger,
+  { mode, rule, weights, pool, inTurn }: Given,
+  holders: ReadonlyMap<string, readonly string[]>,
+): (contact: ContactRow, place: number) => Choice | null {
   if (mode === 'manual')
     return (_, place) => {
       const user = inTurn[place % inTurn.length]
@@ -121,17 +143,19 @@ function chooser(ledger: Ledger, { mode, pool, inTurn }: Given): (contact: Conta
   const byId = new Map(pool.users.map((user) => [user.id, user]))
   const ranked = (id: string): Ranked => {
     const { contacts, score, lastAssignedAt } = ledger.load(id)
+    if (rule === 'weighted') return { id, rank: [(contacts + 1) / (weights.get(id) ?? 1), contacts, lastAssignedAt ?? ''] }
     return { id, rank: [...(mode === 'lead_score' ? [score] : []), contacts, lastAssignedAt ?? ''] }
   }
   const queue = turns(pool.users.map(({ id }) => ranked(id)))
   return (contact) => {
     const except = contact.ownerId !== null && byId.has(contact.ownerId) ? contact.ownerId : null
-    const next = queue.take(except)
+    const held = holders.get(contact.id)?.find((id) => byId.has(id) && id !== except)
+    const next = held === undefined ? queue.take(except) : queue.remove(held)
     const user = next === null ? undefined : byId.get(next.id)
     if (user === undefined) return null
     const load = ledger.load(user.id)
     const reason = {
-      rule: mode,
+      rule: rule === 'sticky' ? (held === undefined ? 'round_robin' : 'sticky') : (rule ?? mode),
       pool: pool.users.length - (except === null ? 0 : 1),
       active: load.contacts,
       lastAssignedAt: shownAt(load.lastAssignedAt),

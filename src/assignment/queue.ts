@@ -45,6 +45,14 @@ export function turns(candidates: readonly Ranked[]) {
 
   return {
     push,
+    /** One that is named; taken from the queue until it is pushed again. Null when it is not there. In linear time. */
+    remove(id: string): Ranked | null {
+      const at = heap.findIndex((one) => one.id === id)
+      const [found] = at === -1 ? [] : heap.splice(at, 1)
+      if (found === undefined) return null
+      for (const one of heap.splice(0)) push(one)
+      return found
+    },
     /** The first, leaving one out; taken from the queue until it is pushed again. Null when nobody else is there. */
     take(except: string | null): Ranked | null {
       const first = pop()

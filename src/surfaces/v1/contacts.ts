@@ -1,5 +1,6 @@
 import { handOver } from '../../assignment/hand-over.ts'
 import { listHistory } from '../../assignment/history.ts'
+import { handOutContacts } from '../../assignment/native.ts'
 import { undoHandOut } from '../../assignment/undo.ts'
 import { createCampaign, getCampaign, listCampaigns, removeCampaign, updateCampaign } from '../../campaign/operations.ts'
 import { exportContacts, importContacts, undoImport } from '../../contact/import-contacts.ts'
@@ -64,6 +65,15 @@ export const contactRoutes: readonly Route[] = [
       403: ['actor_mismatch', 'tenant_mismatch'],
       404: ['organization_not_found', 'user_not_found'],
       409: ['no_manager', 'no_eligible_user', 'user_not_active'],
+    },
+  }),
+  route('POST', '/v1/hand-outs', handOutContacts, {
+    bodyLimit: 1024 * 1024,
+    example: { request: { rule: 'weighted', filter: { owner: 'none' }, weights: { '01a21a9c-b2f7-7496-8853-71a57e593475': 2 } } },
+    problems: {
+      403: ['actor_mismatch', 'tenant_mismatch'],
+      404: ['organization_not_found', 'user_not_found'],
+      409: ['no_eligible_user'],
     },
   }),
   route('POST', '/v1/hand-outs/:batchId/undo', undoHandOut, {

@@ -54,7 +54,8 @@ import { getLeaveBalance } from './leave/balance.ts'
 import { decideLeave } from './leave/decide.ts'
 import { listLeave, listLeavePage, listOwnLeave } from './leave/list.ts'
 import { reportLeave } from './leave/report.ts'
-import { askMedia, listMedia, removeMedia } from './media/operations.ts'
+import { askOlder, putBytes } from './media/older.ts'
+import { askMedia, removeMedia } from './media/operations.ts'
 import { scrubMedia } from './media/scrub.ts'
 import { confirmUpload, requestUpload } from './media/upload.ts'
 import { tellMetric } from './metrics/operations.ts'
@@ -288,7 +289,8 @@ export const operations: readonly AnyOperation[] = [
 
   requestUpload,
   confirmUpload,
-  listMedia,
+  askOlder,
+  putBytes,
   askMedia,
   removeMedia,
   scrubMedia,

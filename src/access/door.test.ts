@@ -147,6 +147,7 @@ test('what is public is on this list, and nothing else', () => {
     'POST /v1/sessions',
     'POST /v1/sessions/refresh',
     'PUT /api/admin/onboarding/o/:link_token/progress',
+    'PUT /api/media/bytes/:tenantId/:fileId',
     'PUT /fsm/appointments/token/:token',
   ])
 })

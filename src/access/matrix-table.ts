@@ -130,6 +130,7 @@ export const matrix: Record<string, Row> = {
   'document.edit': both({ ...administrators, supervisor: 'tenant', manager: 'tenant', member: 'own', ...staff }),
   'document.restore': both({ ...administrators, supervisor: 'tenant', manager: 'tenant', member: 'own', ...staff }),
   'document.submit': both({ ...administrators, supervisor: 'tenant', manager: 'tenant', member: 'own', ...staff }),
+  'media.put-bytes': 'public',
   'media.list': both({ ...readers, supervisor: 'tenant', manager: 'tenant', member: 'own', ...staffReads }),
   'media.ask': both({ ...readers, supervisor: 'tenant', manager: 'tenant', member: 'own', ...staffReads }),
   'media.request': both({ ...administrators, supervisor: 'tenant', manager: 'tenant', member: 'own', ...staff }),

@@ -20,10 +20,10 @@ import { assertMayPut, maySeeMedia, mediaNotFound, type Wanted } from './rights.
 import { stemOf } from './stem.ts'
 import { absolute, displayLink, type MediaView, mediaShape, mediaView, objectsOf, wireKey } from './view.ts'
 
-const mostBytes = 52_428_800
-const uploadSeconds = 15 * 60
+export const mostBytes = 52_428_800
+export const uploadSeconds = 15 * 60
 /** What nobody confirmed by then is taken away. */
-const unconfirmedMs = 24 * 60 * 60 * 1_000
+export const unconfirmedMs = 24 * 60 * 60 * 1_000
 const filesPerSubmission = 10
 
 const folders = { submission: 'submissions', profile: 'profiles', team: 'teams', user: 'users' } as const
@@ -31,6 +31,10 @@ const folders = { submission: 'submissions', profile: 'profiles', team: 'teams',
 /** Files of a submission, uploading and completed: ten at most, whoever races. */
 export const countChange = (now: string, row: Pick<MediaRow, 'place' | 'placeId'>, by: 1 | -1): Change[] =>
   row.place === 'submission' ? [add(`media:${row.placeId}`, by, now, { min: 0, max: filesPerSubmission })] : []
+
+/** What takes an upload away that nobody confirms. */
+export const expiryJob = ({ runtime, realMs }: Pick<Context, 'runtime' | 'realMs'>, row: Pick<MediaRow, 'id' | 'objectKey'>): Change =>
+  newSystemJob(runtime, { kind: expiryKind, payload: { id: row.id, stem: stemOf(row) }, runAtMs: realMs + unconfirmedMs }).change
 
 const name = z.string().min(1, 'is required').max(500)
 
@@ -69,7 +73,7 @@ export const requestUpload = operation({
     if (!isAllowed(given.fileType)) throw new AppError('invalid', 'file_type', 'File type not allowed')
     if (given.fileSize > mostBytes) throw new AppError('too_large', 'file_too_large', 'A file is at most 50 MiB.')
     const context = await entered(caller, { organization, actors })
-    const { store, now, newId, actor, runtime, realMs } = context
+    const { store, now, newId, actor, realMs } = context
     const wanted = wantedOf(given, actor.id ?? '')
     const checklist = await assertMayPut(context, wanted)
     const id = newId()
@@ -101,7 +105,6 @@ export const requestUpload = operation({
       },
       now,
     )
-    const expiry = newSystemJob(runtime, { kind: expiryKind, payload: { id, stem: stemOf(row) }, runAtMs: realMs + unconfirmedMs })
     const { url: uploadUrl, headers, expiresAt } = signed
     return {
       output: {
@@ -114,7 +117,7 @@ export const requestUpload = operation({
       },
       changes: [
         insert(Media, row),
-        expiry.change,
+        expiryJob(context, row),
         ...countChange(now, row, 1),
         ...(checklist === null ? [] : [check(Checklist, checklist)]),
       ],
@@ -162,7 +165,7 @@ const missing = () => new AppError('conflict', 'upload_missing', 'The file has n
 const mismatched = () =>
   new AppError('unprocessable', 'upload_mismatch', 'The uploaded file is not the one that was announced. Upload it again.')
 
-type Checked = { problem: true } | { problem: false; copies: Awaited<ReturnType<typeof copiesOf>> }
+type Checked = { problem: true } | { problem: false; size: number; sha256: string; copies: Awaited<ReturnType<typeof copiesOf>> }
 
 async function bytesOf({ body }: OpenedObject): Promise<Buffer> {
   const chunks: Buffer[] = []
@@ -174,7 +177,10 @@ async function bytesOf({ body }: OpenedObject): Promise<Buffer> {
 async function looked(objects: TenantObjects, row: MediaRow): Promise<Checked> {
   const stat = await objects.stat(row.objectKey)
   if (stat === null) throw missing()
-  if (stat.size !== row.fileSize || stat.sha256 !== row.checksum) return { problem: true }
+  // older clients announce neither (older.ts): then what came is what counts, up to what any file may be
+  const isAnnounced = (row.fileSize === 0 || stat.size === row.fileSize) && (row.checksum === '' || stat.sha256 === row.checksum)
+  if (!isAnnounced || stat.size === 0 || stat.size > mostBytes) return { problem: true }
+  const { size, sha256: digest } = stat
   const read = async (range?: { start: number; length: number }): Promise<Buffer> => {
     const opened = await objects.open(row.objectKey, range)
     if (opened === null) throw missing()
@@ -182,9 +188,9 @@ async function looked(objects: TenantObjects, row: MediaRow): Promise<Checked> {
   }
   const bytes = await read(row.mimeType === 'text/plain' ? undefined : { start: 0, length: headBytes })
   if (!fitsType(row.mimeType, bytes) || (row.mimeType === 'text/plain' && !isText(bytes))) return { problem: true }
-  if (kindOf(row.mimeType) !== 'image') return { problem: false, copies: null }
+  if (kindOf(row.mimeType) !== 'image') return { problem: false, size, sha256: digest, copies: null }
   const copies = await copiesOf(read, row.mimeType)
-  return copies === null ? { problem: true } : { problem: false, copies }
+  return copies === null ? { problem: true } : { problem: false, size, sha256: digest, copies }
 }
 
 /** Takes a file in: it is there, as large as it said, with its digest, and what its type says; a picture gets its copies. Repeatable. Errors: `media_not_found`, `upload_missing`, `upload_mismatch`. */
@@ -219,13 +225,14 @@ export const confirmUpload = operation({
             .catch((error: unknown) => context.services.log.warn({ err: error }, 'a refused file stays for now')),
       }
     }
-    const next = patched(Media, row, { uploadStatus: 'completed', ...(await keptCopies(objects, row, checked.copies)) }, now)
+    const taken = { uploadStatus: 'completed' as const, fileSize: checked.size, checksum: checked.sha256 }
+    const next = patched(Media, row, { ...taken, ...(await keptCopies(objects, row, checked.copies)) }, now)
     return {
       output: await confirmed(context, next),
       changes: [update(Media, row, next), ...copyJob(context.runtime, row), ...(checklist === null ? [] : [check(Checklist, checklist)])],
       store,
       entity,
-      detail: { fileName: row.fileName, fileSize: row.fileSize, ...(row.place === 'submission' ? { submissionId: row.placeId } : {}) },
+      detail: { fileName: row.fileName, fileSize: next.fileSize, ...(row.place === 'submission' ? { submissionId: row.placeId } : {}) },
     }
   },
 })

@@ -1,6 +1,7 @@
 import { type Route, route, type WireRequest } from '../../http/route.ts'
-import { askMedia, listMedia, removeMedia } from '../../media/operations.ts'
-import { confirmUpload, requestUpload } from '../../media/upload.ts'
+import { askOlder, putBytes } from '../../media/older.ts'
+import { askMedia, removeMedia } from '../../media/operations.ts'
+import { confirmUpload, mostBytes, requestUpload } from '../../media/upload.ts'
 import { asked, defined, pageOf } from './shapes.ts'
 
 const mine = ['actor_mismatch', 'tenant_mismatch']
@@ -35,10 +36,39 @@ export const mediaRoutes: readonly Route[] = [
     },
     input: ofBody,
   }),
-  route('GET', '/api/media', listMedia, {
-    problems: { 400: ['bad_cursor'], 404: ['organization_not_found', 'checklist_not_found'] },
-    query: { submissionId: 'Of a submission.' },
-    input: (request) => ({ ...pageOf(request), ...defined({ submissionId: request.query.submissionId }), ...asked(request).where }),
+  route('GET', '/api/media', askOlder, {
+    problems: {
+      400: ['bad_cursor', 'file_type'],
+      403: mine,
+      404: ['organization_not_found', 'checklist_not_found'],
+      413: ['file_too_large'],
+    },
+    query: {
+      submissionId: 'Of a submission.',
+      fileName: 'Older clients: the name of a file of one’s own that is to be uploaded.',
+      fileType: 'Its media type.',
+      fileSize: 'In bytes, if it is known.',
+      checksum: 'SHA-256 in hex, if it is known.',
+    },
+    input: ({ query, ...request }) => ({
+      ...pageOf({ query, ...request }),
+      ...defined({
+        submissionId: query.submissionId,
+        fileName: query.fileName,
+        fileType: query.fileType,
+        fileSize: query.fileSize,
+        checksum: query.checksum,
+      }),
+      ...asked({ query, ...request }).where,
+    }),
+  }),
+  route('PUT', '/api/media/bytes/:tenantId/:fileId', putBytes, {
+    bodyLimit: mostBytes,
+    upload: { field: 'file', description: 'The bytes of the file, with the headers that came with the address.' },
+    query: { expires: 'As in the address.', signature: 'As in the address.' },
+    problems: { 400: ['file_type'], 403: ['signature_invalid', 'signature_expired'], 404: ['not_found'], 409: ['object_exists'] },
+    input: ({ params, query, headers, body }) => ({ ...params, ...query, type: headers['content-type'] ?? '', bytes: body }),
+    reply: () => ({ body: { message: 'File uploaded successfully' } }),
   }),
   route('POST', '/api/media', askMedia, {
     problems: { 400: ['action_unknown'], 403: mine, 404: unseen, 409: ['upload_incomplete', 'thumbnail_none'] },

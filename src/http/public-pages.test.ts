@@ -1,3 +1,5 @@
+import jsQR from 'jsqr'
+import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openBrowser, picture, seriousFindings } from '../testing/browser.ts'
 import { enterOwner, goodPassword } from '../testing/people.ts'
@@ -29,6 +31,14 @@ test('the page is the same for every token, counts nothing and keeps nothing', a
   expect((await server.send('POST', `/o/${link.link_token}`)).status).toBe(405)
 })
 
+/** What a QR code says, read as a camera's picture would be (ISO/IEC 18004). */
+async function decoded(png: Buffer): Promise<string> {
+  const { data, info } = await sharp(png).ensureAlpha().raw().toBuffer({ resolveWithObject: true })
+  // as Node and as vitest give a CommonJS module
+  const read = ('default' in jsQR ? jsQR.default : jsQR) as typeof jsQR.default
+  return read(new Uint8ClampedArray(data), info.width, info.height)?.data ?? 'nothing'
+}
+
 test('a new hire comes through it in a browser', async ({ skip }) => {
   const browser = await openBrowser()
   if (browser === null) return skip()
@@ -38,7 +48,13 @@ test('a new hire comes through it in a browser', async ({ skip }) => {
     const problems: string[] = []
     page.on('console', (said) => said.type() === 'error' && problems.push(said.text()))
     page.on('pageerror', (error) => problems.push(error.message))
-    await page.goto(`${url}/o/${link.link_token}`)
+    // as from a poster: what the printed code says is what is opened
+    const printed = await fetch(`${url}/api/admin/onboarding/link/${link.link_id}/qr?size=400`, {
+      headers: { authorization: `Bearer ${token}` },
+    })
+    const poster = new URL(await decoded(Buffer.from(await printed.arrayBuffer())))
+    expect(poster.pathname).toBe(`/o/${link.link_token}`)
+    await page.goto(`${url}${poster.pathname}`)
     await page.getByText('Glad to have you').waitFor()
     await page.getByRole('button', { name: 'Next step' }).click()
     await page.getByLabel('First name').fill('Nora')

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { walkChain } from '../src/audit/chain.ts'
 import { folderTarget } from '../src/backup/folder/target.ts'
 import { backupKeysOf } from '../src/backup/keys.ts'
 import { createShipper } from '../src/backup/ship.ts'
@@ -18,7 +19,7 @@ import { Credential, newCredential, newStatus, User } from '../src/user/entity.t
 
 /**
  * What backups cost: `tools/run --dev bench/backup.ts <users> [<seconds>]` makes a SQLite with so many users and their credentials, and prints how long a snapshot and its proof take and how much memory, the
- * longest commit beside a snapshot and without one, and commits a second of 64 callers with shipping and without it, in turns of so many seconds.
+ * longest commit beside a snapshot and without one, and commits a second of 64 callers with shipping and without it, in turns of so many seconds, and how long the log of them takes to verify.
  */
 const [users = 100_000, turnSeconds = 5] = process.argv.slice(2).map(Number)
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-backup-'))
@@ -147,6 +148,14 @@ try {
     say(
       `commits, 64 callers, shipping ${mode}: ${turns.map(({ perSecond, cpuUs }) => `${perSecond}/s (${cpuUs} µs of processor)`).join(', ')}`,
     )
+  const { entries, problems } = await (async () => {
+    const startMs = performance.now()
+    const walk = await walkChain(storage.tenant(tenantId), tenantId, keys.logKeys())
+    const seconds = (performance.now() - startMs) / 1_000
+    say(`chain of ${walk.entries} entries verified in ${seconds.toFixed(1)} s: ${((seconds * 1e6) / walk.entries).toFixed(1)} s a million`)
+    return walk
+  })()
+  if (entries === 0 || problems.length > 0) throw new Error(`the log is not whole: ${JSON.stringify(problems[0])}`)
 } finally {
   await storage.close()
   rmSync(folder, { recursive: true, force: true })

@@ -15,10 +15,17 @@ export async function openBrowser(): Promise<Browser | null> {
   return chromium.launch({ executablePath, args: ['--no-sandbox'] })
 }
 
+/** Until nothing moves any more. */
+const still = (page: Page): Promise<void> =>
+  page.evaluate(
+    'Promise.allSettled(document.getAnimations().map((one) => one instanceof CSSTransition && one.finished)).then(() => {})',
+  ) as Promise<void>
+
 /** A picture for whoever wants to look, where `HOLDFAST_SCREENSHOTS` names a folder. */
 export async function picture(page: Page, name: string): Promise<void> {
   const folder = process.env.HOLDFAST_SCREENSHOTS
   if (folder === undefined) return
+  await still(page)
   mkdirSync(folder, { recursive: true })
   await page.screenshot({ path: join(folder, `${name}.png`) })
 }
@@ -27,9 +34,7 @@ type Axe = { run(): Promise<{ violations: { id: string; impact: string; nodes: {
 
 /** What axe finds serious or critical on a page, each in words. */
 export async function seriousFindings(page: Page): Promise<string[]> {
-  await page.evaluate(
-    'Promise.allSettled(document.getAnimations().map((one) => one instanceof CSSTransition && one.finished)).then(() => {})',
-  )
+  await still(page)
   const axe = await import('axe-core')
   await page.evaluate(axe.default.source)
   return page.evaluate(async () => {

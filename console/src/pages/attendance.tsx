@@ -1,4 +1,4 @@
-import { Button, Group, Table, Text } from '@mantine/core'
+import { Anchor, Button, Group, Table, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Page, Trouble } from '../parts.tsx'
@@ -189,13 +189,14 @@ function Places({ date, days }: { date: string; days: readonly Day[] }) {
           {points.map(({ day, lat, lng }) => (
             <li key={day.id}>
               {day.name ?? day.employeeId} {day.checkInTime?.slice(0, 5)}{' '}
-              <a
+              <Anchor
+                underline="always"
                 href={`https://www.openstreetmap.org/?mlat=${lat}&mlon=${lng}#map=16/${lat}/${lng}`}
                 rel="noreferrer noopener"
                 target="_blank"
               >
                 {say('attendance.map')}
-              </a>
+              </Anchor>
             </li>
           ))}
         </ul>

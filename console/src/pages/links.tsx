@@ -1,4 +1,4 @@
-import { Button, Code, Group, Modal, NumberInput, Select, Stack, Switch, Text, Textarea, TextInput } from '@mantine/core'
+import { Button, Code, Group, Modal, NumberInput, Select, SimpleGrid, Stack, Switch, Text, Textarea, TextInput } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { type FormEvent, useEffect, useState } from 'react'
 import { Ask, Page, Rows, Trouble, told } from '../parts.tsx'
@@ -96,11 +96,11 @@ function NewLink({ made }: { made: (id: string) => void }) {
   return (
     <form onSubmit={(event) => void create(event)}>
       <Stack maw={640} gap="xs">
-        <Group grow align="end">
+        <SimpleGrid cols={{ base: 1, xs: 3 }}>
           <TextInput label={say('keys.name')} value={name} onChange={(event) => call(event.currentTarget.value)} />
           <NumberInput label={say('links.days')} min={1} max={365} value={days} onChange={last} />
           <NumberInput label={say('links.steps')} min={1} max={100} value={steps} onChange={count} />
-        </Group>
+        </SimpleGrid>
         <Textarea
           label={say('links.welcome')}
           autosize

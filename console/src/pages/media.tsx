@@ -1,4 +1,4 @@
-import { Image, Modal, Select, SimpleGrid, Text } from '@mantine/core'
+import { Anchor, Image, Modal, Select, SimpleGrid, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Ask, Page, Trouble } from '../parts.tsx'
@@ -85,9 +85,9 @@ export function Media() {
             <Text size="sm" my="xs">
               {shownSize(open.fileSize)} · {open.mimeType} · {showTime(open.createdAt)}{' '}
               {open.cdnUrl !== null && (
-                <a href={here(open.cdnUrl)} download>
+                <Anchor underline="always" href={here(open.cdnUrl)} download>
                   {say('media.save')}
-                </a>
+                </Anchor>
               )}
             </Text>
             <Ask

@@ -6,6 +6,7 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { here, setTime, startWorkday, type Workday } from '../attendance/testing/workday.ts'
 import { openBrowser, picture, seriousFindings } from '../testing/browser.ts'
+import { goodPassword } from '../testing/people.ts'
 import { ownerPassword } from '../testing/server.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -101,6 +102,32 @@ test('a link is made, shown as a QR code that says its address, sent nowhere wit
   await dialog.getByText('Revoked · used 0 / 20').waitFor()
   const { body } = await send('GET', '/api/admin/onboarding/links')
   expect((body.data as unknown as { links: object[] }).links).toMatchObject([{ status: 'revoked', max_uses: 20, creates_user: true }])
+  await page.close()
+  expect(problems).toEqual([])
+}, 60_000)
+
+test('who came through a link that asks for approval is let in here', async ({ skip }) => {
+  if (browser === null) return skip()
+  const link = (
+    await send('POST', '/api/admin/onboarding/create-link', {
+      creates_user: true,
+      requires_approval: true,
+      max_uses: 1,
+      template_name: 'Asked',
+    })
+  ).body.data as unknown as { link_token: string }
+  const person = { first_name: 'Nora', last_name: 'Newcomer', email: 'nora.new@example.org', password: goodPassword }
+  const came = await day.server.send('POST', `/api/admin/onboarding/o/${link.link_token}/complete`, { body: person })
+  expect(came.status, came.text).toBe(200)
+  const signIn = () => day.server.send('POST', '/v1/sessions', { body: { login: person.email, password: goodPassword } })
+  expect((await signIn()).status).toBe(401)
+  const page = await open('/console/links')
+  const waiting = page.getByRole('region', { name: 'Waiting for approval' })
+  await waiting.getByText('Nora Newcomer').waitFor()
+  await soundly(page, 'approvals')
+  await waiting.getByRole('button', { name: 'Approve' }).click()
+  await waiting.waitFor({ state: 'detached' })
+  expect((await signIn()).status).toBe(201)
   await page.close()
   expect(problems).toEqual([])
 }, 60_000)

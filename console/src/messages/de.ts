@@ -287,4 +287,7 @@ export const de: Record<keyof typeof en, string> = {
   'tenants.to': 'Lizenz bis',
   'tenants.activeHint': 'Aus: Niemand dieses Mandanten kann ab der nächsten Anfrage etwas tun. Gelöscht wird nichts.',
   'leave.rejectAsk': 'Den Urlaub von {name}, {dates}, ablehnen? Sie sehen es sofort.',
+  'links.waiting': 'Warten auf Freigabe',
+  'links.approval': 'Jemand gibt jeden frei',
+  'links.rejectAsk': '{name} ablehnen? Das Konto bleibt ohne Zugang.',
 }

@@ -282,4 +282,7 @@ export const en = {
   'tenants.to': 'Licence until',
   'tenants.activeHint': 'Off: nobody of this tenant can do anything from the next request on. Nothing is deleted.',
   'leave.rejectAsk': 'Reject the leave of {name}, {dates}? They see it at once.',
+  'links.waiting': 'Waiting for approval',
+  'links.approval': 'Somebody approves each',
+  'links.rejectAsk': 'Reject {name}? The account stays without access.',
 } as const

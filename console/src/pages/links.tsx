@@ -38,6 +38,7 @@ export function Links() {
   const shown = list.data?.links.find(({ id }) => id === open) ?? null
   return (
     <Page title={say('nav.links')}>
+      <Waiting />
       <NewLink made={show} />
       <Trouble error={list.error} retry={() => void list.refetch()} />
       {list.data && (
@@ -67,6 +68,48 @@ export function Links() {
   )
 }
 
+type Waits = { id: string; login: string | null; name: string | null; role: string | null; completedAt: string }
+
+/** People who came through a link that asks for approval. */
+function Waiting() {
+  const say = useWords()
+  const list = useQuery({
+    queryKey: ['onboarding_link_completion', 'pending'],
+    queryFn: async () => (await read('/v1/onboarding/approvals', { limit: 200 })).items as Waits[],
+  })
+  const [error, fail] = useState<unknown>(null)
+  const decide = (id: string, decision: string) =>
+    send('POST', `/v1/onboarding/approvals/${id}`, { decision }).then(() =>
+      queries.invalidateQueries({ queryKey: ['onboarding_link_completion'] }),
+    )
+  if ((list.data?.length ?? 0) === 0) return <Trouble error={list.error} />
+  return (
+    <section aria-label={say('links.waiting')}>
+      <Text fw={600}>{say('links.waiting')}</Text>
+      <Trouble error={error} />
+      <ul className="plain">
+        {list.data?.map(({ id, login, name, role }) => (
+          <li key={id}>
+            <Group>
+              <span>
+                {name ?? login} ({role})
+              </span>
+              <Button size="compact-xs" onClick={() => void decide(id, 'approve').catch(fail)}>
+                {say('leave.approve')}
+              </Button>
+              <Ask
+                text={say('links.rejectAsk', { name: name ?? login ?? '' })}
+                action={say('leave.reject')}
+                run={() => decide(id, 'reject')}
+              />
+            </Group>
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+}
+
 function NewLink({ made }: { made: (id: string) => void }) {
   const say = useWords()
   const [name, call] = useState('')
@@ -75,6 +118,7 @@ function NewLink({ made }: { made: (id: string) => void }) {
   const [steps, count] = useState<number | string>(3)
   const [people, allow] = useState<number | string>(1)
   const [isAccount, account] = useState(true)
+  const [isAsked, askFor] = useState(false)
   const [role, choose] = useState('member')
   const [error, fail] = useState<unknown>(null)
   async function create(event: FormEvent) {
@@ -86,7 +130,7 @@ function NewLink({ made }: { made: (id: string) => void }) {
       expiration_days: days,
       total_steps: steps,
       max_uses: people === '' ? null : people,
-      ...(isAccount ? { creates_user: true, user_role: role } : {}),
+      ...(isAccount ? { creates_user: true, user_role: role, requires_approval: isAsked } : {}),
     }
     await send('POST', `${base}/create-link`, body).then(async (answer) => {
       await fresh()
@@ -111,6 +155,9 @@ function NewLink({ made }: { made: (id: string) => void }) {
         <Group align="end">
           <NumberInput label={say('links.people')} description={say('links.peopleHint')} min={1} value={people} onChange={allow} />
           <Switch label={say('links.account')} checked={isAccount} onChange={(event) => account(event.currentTarget.checked)} />
+          {isAccount && (
+            <Switch label={say('links.approval')} checked={isAsked} onChange={(event) => askFor(event.currentTarget.checked)} />
+          )}
           {isAccount && (
             <Select
               label={say('users.role')}

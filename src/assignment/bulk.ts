@@ -14,7 +14,7 @@ import { HandOut, type HandOutRow } from './entity.ts'
 import { type Failure, type HandedOut, type Mode, planHandOut, type Rule } from './hand-out.ts'
 import { asked, uuid, whole } from './input.ts'
 import { handOutLane } from './lane.ts'
-import { readAll } from './ledger.ts'
+import { type Ahead, readAll } from './ledger.ts'
 import { assertActive, placed, userNotFound } from './place.ts'
 
 /** Contacts of one commit: a larger hand-out is a chain of them, each of whole contacts. */
@@ -83,9 +83,23 @@ export async function handedOut(caller: Context, context: Context, given: Input 
     inTurn,
   })
   let at = 0
-  for (; at + chunkSize < contacts.length; at += chunkSize)
-    await handOutPart(context, progress, given.mode, () => planHandOut(context, part(at)))
-  const last = await planHandOut(context, part(at))
+  let ahead: Ahead | null = null
+  // while one part is written the next is planned, as if it were: its guards find out when it was not
+  let writing: Promise<boolean> | null = null
+  const planned = async (from: number): Promise<HandedOut> => {
+    const plan = await planHandOut(context, part(from), ahead)
+    const went = writing === null || (await writing)
+    writing = null
+    return went ? plan : planHandOut(context, part(from))
+  }
+  for (; at + chunkSize < contacts.length; at += chunkSize) {
+    const from = at
+    const plan = await planned(from)
+    ahead = plan.ahead
+    writing = handOutPart(context, progress, { mode: given.mode, first: plan, again: () => planHandOut(context, part(from)) })
+    writing.catch(() => undefined)
+  }
+  const last = await planned(at)
   const given_ = merged(progress.given, last.given)
   const created = progress.created + last.created
   return {
@@ -101,10 +115,12 @@ export async function handedOut(caller: Context, context: Context, given: Input 
   }
 }
 
-/** A commit of its own, run again when it loses a race. */
-async function handOutPart(context: Context, progress: Progress, mode: Mode, plan: () => Promise<HandedOut>): Promise<void> {
+type Part = { mode: Mode; first: HandedOut; again: () => Promise<HandedOut> }
+
+/** A commit of its own, planned anew when it loses a race. Resolves to whether it went as it was planned first. */
+async function handOutPart(context: Context, progress: Progress, { mode, first, again }: Part): Promise<boolean> {
+  let part = first
   for (let attempt = 1; ; attempt += 1) {
-    const part = await plan()
     const batch = batchChange(context, progress, mode, part.created)
     try {
       if (part.created > 0)
@@ -114,13 +130,14 @@ async function handOutPart(context: Context, progress: Progress, mode: Mode, pla
         )
     } catch (error) {
       if (!(error instanceof Conflict) || attempt >= attempts) throw error
+      part = await again()
       continue
     }
     if (part.created > 0) progress.row = batch.row
     progress.created += part.created
     progress.given = merged(progress.given, part.given)
     progress.failed.push(...part.failed)
-    return
+    return attempt === 1
   }
 }
 

@@ -7,7 +7,7 @@ import type { UserRow } from '../user/plan.ts'
 import { planGive, scoreOf } from './contact-plan.ts'
 import type { Pool } from './eligible.ts'
 import { ContactAssignment, type ContactAssignmentRow } from './entity.ts'
-import { type Ledger, openLedger, readAll } from './ledger.ts'
+import { type Ahead, type Ledger, openLedger, readAll } from './ledger.ts'
 import { pairId } from './moment.ts'
 import { type Ranked, turns } from './queue.ts'
 
@@ -33,19 +33,19 @@ type Given = {
   inTurn: readonly UserRow[]
 }
 
-export type HandedOut = { changes: Change[]; given: Map<string, number>; created: number; failed: Failure[] }
+export type HandedOut = { changes: Change[]; given: Map<string, number>; created: number; failed: Failure[]; ahead: Ahead | null }
 
 type Choice = { user: UserRow; reason: Record<string, unknown> }
 
-/** Chooses a person for each contact and plans the commit that gives it to them. Reads in a constant number of round trips. Nobody else hands out meanwhile: the ledger's clock guards it. */
-export async function planHandOut(context: Context, given: Given): Promise<HandedOut> {
+/** Chooses a person for each contact and plans the commit that gives it to them. Reads in a constant number of round trips. Nobody else hands out meanwhile: the ledger's clock guards it. `ahead` is what the commit before it, which is on its way, makes of the books. */
+export async function planHandOut(context: Context, given: Given, ahead: Ahead | null = null): Promise<HandedOut> {
   const { store } = context
   const ids = given.contacts.map(({ id }) => id)
   const contacts = await readAll<ContactRow>(
     store,
     ids.map((id) => ({ type: Contact, id })),
   )
-  const ledger = openLedger(context)
+  const ledger = openLedger(context, ahead)
   const users = given.mode === 'manual' ? given.inTurn : given.pool.users
   const owners = contacts.flatMap((contact) => contact?.ownerId ?? [])
   await ledger.read([...users.map(({ id }) => id), ...owners])
@@ -70,7 +70,7 @@ export async function planHandOut(context: Context, given: Given): Promise<Hande
     ...chosen.map(({ contact, choice }) => ({ type: ContactAssignment, id: pairId(contact.ownerId ?? choice.user.id, contact.id) })),
   ])
   // the choice moved the loads already, hand-out by hand-out: the books are opened anew for what is written
-  const books = openLedger(context)
+  const books = openLedger(context, ahead)
   await books.read([...users.map(({ id }) => id), ...owners])
   await books.readClock()
   const changes: Change[] = []
@@ -96,11 +96,14 @@ export async function planHandOut(context: Context, given: Given): Promise<Hande
   const pinned = users
     .filter(({ id }, at) => counted.has(id) && users.findIndex((other) => other.id === id) === at)
     .map((user) => check(User, user))
+  const kept = created === 0 ? [] : books.changes()
   return {
-    changes: created === 0 ? [] : [...changes, ...pinned, ...books.changes()],
+    changes: created === 0 ? [] : [...changes, ...pinned, ...kept],
     given: counted,
     created,
     failed: inOrder(failed, ids),
+    // what changes nothing leaves the books as they were
+    ahead: created === 0 ? ahead : books.ahead(),
   }
 }
 

@@ -20,16 +20,23 @@ export async function readAll<T>(store: TenantStore, references: Parameters<Tena
   return found
 }
 
+type ClockRow = { id: string; last: string; version: number; createdAt: string; updatedAt: string }
+
+/** What the rows of a ledger will be once a commit is done that is on its way: the next one of a chain can be planned meanwhile, and its guards find out when it went otherwise. */
+export type Ahead = { loads: ReadonlyMap<string, WorkloadRow>; clock: ClockRow | null }
+
 /**
- * The books of one commit that assigns: who has how much to do, when the newest hand-out was, and the steps of the history. `context.store` must be the tenant's.
+ * The books of one commit that assigns: who has how much to do, when the newest hand-out was, and the steps of the history. `context.store` must be the tenant's. `ahead` is what the commit before it writes.
  */
-export function openLedger(context: Context) {
+export function openLedger(context: Context, ahead: Ahead | null = null) {
   const { store, actor, newId, now, nowMs } = context
   const before = new Map<string, WorkloadRow | null>()
   const loads = new Map<string, Omit<WorkloadRow, 'id' | 'version' | 'createdAt' | 'updatedAt'>>()
   const changed = new Set<string>()
   const steps: Change[] = []
-  let clock: { row: { id: string; last: string; version: number; createdAt: string; updatedAt: string } | null; last: number } | null = null
+  const written = new Map<string, WorkloadRow>()
+  let clock: { row: ClockRow | null; last: number } | null = null
+  let clockWritten: ClockRow | null = null
   let ticks = 0
 
   const loadOf = (userId: string) => loads.get(userId) ?? nothing
@@ -37,7 +44,14 @@ export function openLedger(context: Context) {
   return {
     /** Must have been called for everybody who is asked about or moved. */
     async read(userIds: Iterable<string>): Promise<void> {
-      const fresh = [...new Set(userIds)].filter((id) => !before.has(id))
+      const wanted = [...new Set(userIds)].filter((id) => !before.has(id))
+      for (const id of wanted) {
+        const known = ahead?.loads.get(id)
+        if (known === undefined) continue
+        before.set(id, known)
+        loads.set(id, known)
+      }
+      const fresh = wanted.filter((id) => !before.has(id))
       const rows = await readAll<WorkloadRow>(
         store,
         fresh.map((id) => ({ type: Workload, id })),
@@ -51,7 +65,7 @@ export function openLedger(context: Context) {
     load: loadOf,
     /** Makes it so that the tenant's hand-outs happen one after another. */
     async readClock(): Promise<void> {
-      const row = await store.get(HandOutClock, clockId)
+      const row = ahead?.clock ?? (await store.get(HandOutClock, clockId))
       clock = { row, last: row === null ? 0 : microsOf(row.last) }
     },
     /** The next moment of the tenant's hand-outs: now, or as little later as makes it later than the one before. */
@@ -85,17 +99,21 @@ export function openLedger(context: Context) {
       for (const id of changed) {
         const row = before.get(id) ?? null
         const load = loadOf(id)
-        if (row === null) made.push(insert(Workload, create(Workload, id, load, now)))
-        else made.push(update(Workload, row, patched(Workload, row, load, now)))
+        const next = row === null ? create(Workload, id, load, now) : patched(Workload, row, load, now)
+        written.set(id, next)
+        made.push(row === null ? insert(Workload, next) : update(Workload, row, next))
       }
       // whom a choice passed over may not have changed meanwhile either: the clock stands for all of them
       if (clock !== null && ticks > 0) {
         const last = momentOf(clock.last)
-        if (clock.row === null) made.push(insert(HandOutClock, create(HandOutClock, clockId, { last }, now)))
-        else made.push(update(HandOutClock, clock.row, patched(HandOutClock, clock.row, { last }, now)))
+        const next = clock.row === null ? create(HandOutClock, clockId, { last }, now) : patched(HandOutClock, clock.row, { last }, now)
+        clockWritten = next
+        made.push(clock.row === null ? insert(HandOutClock, next) : update(HandOutClock, clock.row, next))
       } else if (clock?.row != null && changed.size > 0) made.push(check(HandOutClock, clock.row))
       return [...made, ...steps]
     },
+    /** Of what `changes` gave. */
+    ahead: (): Ahead => ({ loads: written, clock: clockWritten ?? clock?.row ?? null }),
   }
 }
 export type Ledger = ReturnType<typeof openLedger>

@@ -45,7 +45,13 @@ export type RouteOptions<O> = {
   /** Compressed when the client asks: for long lists, whose clients choose none of their content. */
   compress?: true
   /** A door of this route's own, before the body is read: throws to refuse. May commit, for counters that a restart must not forget. */
-  admit?(asked: { runtime: Runtime; principal: Principal; origin: Origin }): Promise<void>
+  admit?(asked: {
+    runtime: Runtime
+    principal: Principal
+    origin: Origin
+    params: Readonly<Record<string, string>>
+    query: Readonly<Record<string, string>>
+  }): Promise<void>
   /** A share of requests a minute of its own, under this name, instead of the standard one. */
   rate?: { name: string; perMinute: number }
   /** Outside the per-user rate limit. */

@@ -67,7 +67,8 @@ export function addRoute(app: FastifyInstance, parts: ServerParts, { surface, ro
       const isAsked = !isOpen(operation, parts) || (surface.knowsCallers === true && hasCredential(request))
       if (isAsked) await enter(request, reply)
       const { principal } = holdfast.authenticated
-      await options.admit?.({ runtime: parts.runtime, principal, origin: holdfast.origin })
+      const { params, query } = request as { params: Record<string, string>; query: Record<string, string> }
+      await options.admit?.({ runtime: parts.runtime, principal, origin: holdfast.origin, params, query })
     },
     handler: (request, reply) => serve(parts, { surface, route }, request, reply),
   }

@@ -4,7 +4,7 @@ import { scopeOf } from '../access/permissions.ts'
 import { sha256 } from '../kernel/canonical.ts'
 import { create, insert } from '../kernel/change.ts'
 import { toTime } from '../kernel/clock.ts'
-import type { Context } from '../kernel/context.ts'
+import type { Context, Runtime } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
 import { isUuid } from '../kernel/id.ts'
 import { operation } from '../kernel/operation.ts'
@@ -130,6 +130,23 @@ const signature = ({ services }: Pick<Context, 'services'>, tenantId: string, id
 const isSame = (given: string, wanted: string): boolean =>
   given.length === wanted.length && timingSafeEqual(Buffer.from(given), Buffer.from(wanted))
 
+type Address = { tenantId?: string; fileId?: string; expires?: string; signature?: string }
+
+/** Whether an address is one of ours and still good, before fifty megabytes are taken from anybody. Errors: `signature_invalid`, `signature_expired`. */
+function assertAddress(
+  { services }: Pick<Context, 'services'>,
+  { tenantId = '', fileId = '', expires = '', signature: given = '' }: Address,
+  realMs: number,
+) {
+  if (!isUuid(tenantId) || !isUuid(fileId) || !isSame(given, signature({ services }, tenantId, fileId, Number(expires))))
+    throw new AppError('forbidden', 'signature_invalid', 'This address was changed, or never signed.')
+  if (Number(expires) * 1_000 <= realMs) throw new AppError('forbidden', 'signature_expired', 'This address is not good any more.')
+}
+
+export async function admitBytes({ runtime, params, query }: { runtime: Runtime; params: Address; query: Address }): Promise<void> {
+  assertAddress(runtime, { ...query, ...params }, runtime.clock.realMs())
+}
+
 /** Takes the bytes of an upload whose size and digest nobody announced. The address is the credential. Errors: `signature_invalid`, `signature_expired`, `file_type`, `object_exists`. */
 export const putBytes = operation({
   name: 'media.put-bytes',
@@ -145,10 +162,9 @@ export const putBytes = operation({
     bytes: z.instanceof(Uint8Array),
   }),
   output: z.null(),
-  async run({ runtime, services, realMs }, { tenantId, fileId, expires, signature: given, type, bytes }) {
-    if (!isUuid(tenantId) || !isUuid(fileId) || !isSame(given, signature({ services }, tenantId, fileId, Number(expires))))
-      throw new AppError('forbidden', 'signature_invalid', 'This address was changed, or never signed.')
-    if (Number(expires) * 1_000 <= realMs) throw new AppError('forbidden', 'signature_expired', 'This address is not good any more.')
+  async run({ runtime, services, realMs }, { type, bytes, ...address }) {
+    assertAddress({ services }, address, realMs)
+    const { tenantId, fileId } = address
     const row = await runtime.storage.tenant(tenantId).get(Media, fileId)
     if (row === null || row.uploadStatus !== 'uploading') throw new AppError('not_found', 'not_found', 'There is nothing at this address.')
     if (type.split(';')[0]?.trim().toLowerCase() !== row.mimeType)

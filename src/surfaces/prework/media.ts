@@ -1,5 +1,5 @@
 import { type Route, route, type WireRequest } from '../../http/route.ts'
-import { askOlder, putBytes } from '../../media/older.ts'
+import { admitBytes, askOlder, putBytes } from '../../media/older.ts'
 import { askMedia, removeMedia } from '../../media/operations.ts'
 import { confirmUpload, mostBytes, requestUpload } from '../../media/upload.ts'
 import { asked, defined, pageOf } from './shapes.ts'
@@ -64,6 +64,7 @@ export const mediaRoutes: readonly Route[] = [
   }),
   route('PUT', '/api/media/bytes/:tenantId/:fileId', putBytes, {
     bodyLimit: mostBytes,
+    admit: admitBytes,
     upload: { field: 'file', description: 'The bytes of the file, with the headers that came with the address.' },
     query: { expires: 'As in the address.', signature: 'As in the address.' },
     problems: { 400: ['file_type'], 403: ['signature_invalid', 'signature_expired'], 404: ['not_found'], 409: ['object_exists'] },

@@ -87,10 +87,14 @@ export async function handedOut(caller: Context, context: Context, given: Input 
   // while one part is written the next is planned, as if it were: its guards find out when it was not
   let writing: Promise<boolean> | null = null
   const planned = async (from: number): Promise<HandedOut> => {
-    const plan = await planHandOut(context, part(from), ahead)
-    const went = writing === null || (await writing)
+    const planning = planHandOut(context, part(from), ahead)
+    // also when planning fails: nobody is answered while a part is still being written
+    const [plan, went] = await Promise.allSettled([planning, writing ?? true])
     writing = null
-    return went ? plan : planHandOut(context, part(from))
+    if (went.status === 'rejected') throw went.reason
+    if (!went.value) return planHandOut(context, part(from))
+    if (plan.status === 'rejected') throw plan.reason
+    return plan.value
   }
   for (; at + chunkSize < contacts.length; at += chunkSize) {
     const from = at

@@ -49,7 +49,7 @@ export function newLead(context: Context, fields: LeadFields, owner: UserRow | n
 }
 
 /** Leads for the same person move one row of theirs: in one process they wait for each other instead of losing races. Who is named decides; nobody named is one line. */
-async function ownerLane({ store }: Context, { owner }: { owner?: unknown }): Promise<Lane> {
+function ownerLane({ store }: Context, { owner }: { owner?: unknown }): Lane {
   return { key: `owner ${store.tenantId} ${String(owner ?? '').slice(0, 20)}`, width: 1 }
 }
 
@@ -58,7 +58,7 @@ export const createLead = operation({
   name: 'lead.create',
   summary: 'Create a lead',
   needs: 'contact:create',
-  serial: ownerLane,
+  serial: async (context, input) => ownerLane(context, input),
   input: leadInput,
   output: z.object({ lead: leadView, ownerName: z.string().nullable() }),
   async run(context, input) {
@@ -86,6 +86,7 @@ export const updateLead = operation({
   name: 'lead.update',
   summary: 'Change a lead',
   needs: 'contact:update',
+  serial: async (context, { fields }) => (fields.owner === undefined ? null : ownerLane(context, fields)),
   input: z.object({ number: z.int().nullable(), fields: leadInput }),
   output: leadView,
   async run(context, { number, fields }) {

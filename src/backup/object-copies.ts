@@ -7,6 +7,11 @@ import type { Target } from './target.ts'
 
 type Parts = { targets: readonly Target[]; recipient: string; openingOf(target: Target): Promise<Trusted> }
 
+/** A target that has the copy reads nothing, and then nothing may stay open. */
+async function* whenRead(open: () => Promise<AsyncIterable<Uint8Array>>): AsyncIterable<Uint8Array> {
+  yield* await open()
+}
+
 /** Copies of objects in every target, each a file of its own under the object's key, which never holds other bytes. Encrypted like everything in a target, and not compressed: photos are already. */
 export const objectCopies = ({ targets, recipient, openingOf }: Parts): ObjectCopies => ({
   async put(tenantId, key, open) {
@@ -15,7 +20,7 @@ export const objectCopies = ({ targets, recipient, openingOf }: Parts): ObjectCo
     for (const target of targets)
       try {
         await target.open()
-        await target.put(name, packBytes(await open(), [recipient]))
+        await target.put(name, packBytes(whenRead(open), [recipient]))
       } catch (error) {
         failed = error
       }
@@ -26,9 +31,10 @@ export const objectCopies = ({ targets, recipient, openingOf }: Parts): ObjectCo
     let failed: unknown = null
     for (const target of targets)
       try {
+        const { identities } = await openingOf(target)
         const body = await target.read(name)
         // to the end, so that a damaged copy gives way to another target's
-        if (body !== null) return await unpackBytes(body, (await openingOf(target)).identities, name)
+        if (body !== null) return await unpackBytes(body, identities, name)
       } catch (error) {
         failed = error
       }

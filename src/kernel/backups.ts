@@ -73,7 +73,7 @@ export type Anchors = {
 
 /** Copies of objects in every target (objects/port.ts). A key never holds other bytes, so a copy that is there is the right one. */
 export type ObjectCopies = {
-  /** Resolves when every target has it. `open` is called once a target. Errors: those of a target; the others have it all the same. */
+  /** Resolves when every target has it. `open` is called by each target that has no copy yet. Errors: those of a target; the others have it all the same. */
   put(tenantId: string, key: string, open: () => Promise<AsyncIterable<Uint8Array>>): Promise<void>
   /** The bytes, from the first target that has them undamaged; null when none has. Errors: those of a target. */
   read(tenantId: string, key: string): Promise<Uint8Array | null>

@@ -1,8 +1,9 @@
+import { scopeOf } from '../access/permissions.ts'
 import { newSystemJob } from '../job/enqueue.ts'
 import type { JobHandler } from '../job/handler.ts'
 import { type Change, remove } from '../kernel/change.ts'
-import type { Runtime } from '../kernel/context.ts'
-import { Export } from './entity.ts'
+import type { Context, Runtime } from '../kernel/context.ts'
+import { Export, type ExportRow } from './entity.ts'
 
 /** A document is kept for a week (contracts/prework.md, section 10). */
 export const keptMs = 7 * 24 * 60 * 60 * 1_000
@@ -15,6 +16,12 @@ export const types = {
   xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
 } as const
 
+/** A report of the whole tenant is for whoever asked for it, for as long as they may ask for it. */
+export const mayReadReport = ({ actor, origin }: Context, { userId, entityType }: ExportRow): boolean =>
+  userId === actor.id &&
+  actor.role !== null &&
+  scopeOf(actor.role, entityType === 'audit' ? 'audit:read' : 'attendance:report', origin.surface) !== null
+
 const expiryKind = 'export.expire'
 
 /** What removes a document and its bytes when its week is over. */
@@ -24,7 +31,9 @@ export const expiryJob = (runtime: Runtime, id: string, realMs: number): Change 
 const expire: JobHandler = async ({ runtime, store, job }) => {
   const row = await store.get(Export, String((job.payload as { id?: unknown }).id))
   if (row === null) return undefined
-  await (await runtime.services.objects()).tenant(store.tenantId).remove(row.objectKey)
+  const objects = (await runtime.services.objects()).tenant(store.tenantId)
+  // what an attempt that was cut off left behind as well
+  for (const { key } of (await objects.list(`exports/${row.id}`)).items) await objects.remove(key)
   return { changes: [remove(Export, row)], entity: { type: Export.name, id: row.id } }
 }
 

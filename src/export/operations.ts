@@ -15,7 +15,7 @@ import { entered, where } from '../profile/place.ts'
 import { Tenant } from '../tenant/entity.ts'
 import { type Content, columns, csvOf, rowsOf } from './content.ts'
 import { Export, type ExportRow, formats, orientations, pageSizes, templates } from './entity.ts'
-import { expiryJob, keptMs, types } from './kept.ts'
+import { expiryJob, keptMs, mayReadReport, types } from './kept.ts'
 import { askedOf, pdfOf } from './pdf.ts'
 
 const mostPhotos = 300
@@ -196,8 +196,7 @@ export const getExport = operation({
     const context = await entered(caller, place)
     const row = isUuid(exportId) ? await context.store.get(Export, exportId) : null
     if (row === null || row.state !== 'completed' || Date.parse(row.expiresAt) <= context.realMs) throw notFound()
-    // a report of the whole tenant is for whoever asked for it, and for those with whom they share it
-    if (row.entityId === null && row.userId !== context.actor.id) throw notFound()
+    if (row.entityId === null && !mayReadReport(context, row)) throw notFound()
     if (row.entityId !== null)
       await readableChecklist(context, row.entityId).catch((error: unknown) => {
         throw error instanceof AppError && error.kind === 'not_found' ? notFound() : error

@@ -33,6 +33,10 @@ afterAll(async () => {
 const work = () => {
   jobs ??= startJobs(day.server.holdfast.runtime, jobHandlers, { retryMs: { first: 100, longest: 200 } })
 }
+const rest = async () => {
+  await jobs?.stop()
+  jobs = null
+}
 const start = (of: string, body: object, token = day.owner.token) => day.send('POST', `/v1/reports/${of}`, token, body)
 const read = (id: unknown, token = day.owner.token) => day.send('GET', `/v1/reports/${id}`, token)
 async function made(of: string, body: object): Promise<{ bytes: Buffer; view: Loose }> {
@@ -108,9 +112,45 @@ test('the audit log: every entry once, in order, narrowed, and its reading is an
   expect(listed.nextCursor).not.toBeNull()
 })
 
+test('whoever may not ask for a report any more does not get it either, nor may they share it', async () => {
+  work()
+  const admin = await join(day.server, day.owner, { role: 'admin' })
+  const { body } = await start('audit', { format: 'csv' }, admin.token)
+  await expect.poll(async () => (await read(body.id, admin.token)).body.state, { timeout: 20_000 }).toBe('completed')
+  const { version } = (await day.send('GET', `/v1/users/${admin.id}`, day.owner.token)).body
+  const demoted = await day.send('PATCH', `/v1/users/${admin.id}`, day.owner.token, { version, role: 'supervisor' })
+  expect(demoted.status, demoted.text).toBe(200)
+  const { token } = admin
+  expect((await read(body.id, token)).body.code).toBe('export_not_found')
+  expect((await day.send('GET', '/v1/reports', token)).body.items).toEqual([])
+  expect((await day.send('POST', `/v1/exports/${body.id}/links`, token, {})).body.code).toBe('export_not_found')
+})
+
+test('a job that was cut off after it put its bytes is done again, and nothing of it outlives the report', async () => {
+  await rest()
+  const { body } = await start('audit', { format: 'csv' })
+  const { runtime } = day.server.holdfast
+  const objects = (await runtime.services.objects()).tenant(day.owner.tenantId)
+  const left = Buffer.from('sequence')
+  const described = { size: left.byteLength, sha256: createHash('sha256').update(left).digest('hex'), type: 'text/csv' }
+  for (const key of [`exports/${body.id}.csv`, `exports/${body.id}-1.csv`]) await objects.put(key, left, described)
+  work()
+  await expect.poll(async () => (await read(body.id)).body.state, { timeout: 20_000 }).toBe('completed')
+  expect((await read(body.id)).body.checksum).not.toBe(described.sha256)
+  await rest()
+  const { realMs } = runtime.clock
+  runtime.clock.realMs = () => realMs() + 8 * 86_400_000
+  try {
+    work()
+    await expect.poll(async () => (await objects.list(`exports/${body.id}`)).items, { timeout: 20_000 }).toEqual([])
+  } finally {
+    await rest()
+    runtime.clock.realMs = realMs
+  }
+})
+
 test('a report whose job is stopped says so', async () => {
-  await jobs?.stop()
-  jobs = null
+  await rest()
   const { body } = await start('audit', { format: 'csv' })
   expect((await day.send('POST', `/v1/jobs/${body.jobId}/cancel`, day.owner.token)).status).toBeLessThan(300)
   expect((await read(body.id)).body).toMatchObject({ state: 'failed', downloadUrl: null, problem: expect.any(String) })

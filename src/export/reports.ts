@@ -14,7 +14,7 @@ import { operation } from '../kernel/operation.ts'
 import { pageInput, pageOf } from '../kernel/page.ts'
 import { linkTo } from '../media/view.ts'
 import { Export, type ExportRow, formats } from './entity.ts'
-import { expiryJob, keptMs, types } from './kept.ts'
+import { expiryJob, keptMs, mayReadReport, types } from './kept.ts'
 import { reportBytes } from './report-bytes.ts'
 import { type Criteria, sources } from './report-source.ts'
 
@@ -143,7 +143,7 @@ export const getReport = operation({
   output: view,
   async run(context, { id }) {
     const row = isUuid(id) ? await context.store.get(Export, id) : null
-    if (row === null || row.entityId !== null || row.userId !== context.actor.id || Date.parse(row.expiresAt) <= context.realMs)
+    if (row === null || row.entityId !== null || !mayReadReport(context, row) || Date.parse(row.expiresAt) <= context.realMs)
       throw notFound()
     return { output: await viewOf(context, row) }
   },
@@ -161,7 +161,8 @@ export const listReports = operation({
     const userId = context.actor.id ?? ''
     const filter = [{ field: 'entityId', op: 'eq' as const, value: null }]
     const page = await context.store.list(Export, { index: 'byUser', where: { userId }, order: 'desc', filter, cursor, limit })
-    return { output: { items: await Promise.all(page.items.map((row) => viewOf(context, row))), nextCursor: page.nextCursor } }
+    const items = page.items.filter((row) => mayReadReport(context, row))
+    return { output: { items: await Promise.all(items.map((row) => viewOf(context, row))), nextCursor: page.nextCursor } }
   },
 })
 
@@ -174,8 +175,10 @@ const make: JobHandler = async ({ runtime, store, job, signal, progress }) => {
   const bytes = await reportBytes({ source, format: row.format, criteria: row.criteria, nowMs, progress, signal })
   const checksum = sha256(Buffer.from(bytes))
   const objects = (await services.objects()).tenant(store.tenantId)
-  await objects.put(row.objectKey, bytes, { size: bytes.byteLength, sha256: checksum, type: row.contentType })
-  const after = patched(Export, row, { state: 'completed', byteSize: bytes.byteLength, checksum }, toTime(clock.realMs()))
+  // a key of its own: an attempt that was cut off may have left other bytes, and an object is never replaced
+  const objectKey = `exports/${row.id}-${job.attempts}.${row.format}`
+  await objects.put(objectKey, bytes, { size: bytes.byteLength, sha256: checksum, type: row.contentType })
+  const after = patched(Export, row, { state: 'completed', objectKey, byteSize: bytes.byteLength, checksum }, toTime(clock.realMs()))
   return {
     result: { exportId: row.id, byteSize: bytes.byteLength },
     changes: [update(Export, row, after)],

@@ -2,8 +2,7 @@ import { timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import { scopeOf } from '../access/permissions.ts'
 import { sha256 } from '../kernel/canonical.ts'
-import { create, insert } from '../kernel/change.ts'
-import { toTime } from '../kernel/clock.ts'
+import { insert } from '../kernel/change.ts'
 import type { Context, Runtime } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
 import { isUuid } from '../kernel/id.ts'
@@ -11,10 +10,9 @@ import { operation } from '../kernel/operation.ts'
 import { listing } from '../profile/input.ts'
 import { entered, forbidden, where } from '../profile/place.ts'
 import { Media } from './entity.ts'
-import { fileNameOf } from './file-name.ts'
 import { isAllowed } from './kinds.ts'
-import { listMedia } from './operations.ts'
-import { expiryJob, mostBytes, requestUpload, unconfirmedMs, uploadSeconds } from './upload.ts'
+import { filesOf } from './operations.ts'
+import { expiryJob, mostBytes, requestUpload, uploading, uploadSeconds } from './upload.ts'
 import { absolute, mediaView, wireKey } from './view.ts'
 
 const invalid = (field: string, message: string) =>
@@ -31,7 +29,7 @@ const message = 'Upload URL generated successfully'
 
 /**
  * Files of a submission; or, for clients from before uploads were announced with size and digest, an address for a file of one's own. What they do not say is not bound into the address, and is checked when the
- * upload is confirmed. Errors: those of `media.list` and `media.request`.
+ * upload is confirmed. Errors: `checklist_not_found`, and those of `media.request`.
  */
 export const askOlder = operation({
   name: 'media.list',
@@ -58,7 +56,7 @@ export const askOlder = operation({
   async run(caller, { submissionId, fileName, fileType, fileSize, checksum, ...given }) {
     if (fileName === undefined) {
       if (submissionId === undefined) throw invalid('submissionId', 'is required')
-      return listMedia.run(caller, { ...given, submissionId })
+      return { output: await filesOf(caller, { ...given, submissionId }) }
     }
     if (fileType === undefined) throw invalid('fileType', 'is required')
     const { actor, origin } = caller
@@ -77,37 +75,10 @@ export const askOlder = operation({
   },
 })
 
-async function unannounced(
-  context: Context,
-  { fileName: originalName, fileType, fileSize, checksum }: { fileName: string; fileType: string; fileSize: number; checksum: string },
-) {
-  const { store, now, newId, actor, realMs } = context
+async function unannounced(context: Context, announced: Omit<Parameters<typeof uploading>[2], 'id'>) {
+  const { store, newId, actor, realMs } = context
   const id = newId()
-  const userId = actor.id ?? ''
-  const fileName = fileNameOf(originalName)
-  const row = create(
-    Media,
-    id,
-    {
-      place: 'user',
-      placeId: userId,
-      userId,
-      itemId: null,
-      fileName,
-      originalName,
-      mimeType: fileType,
-      fileSize,
-      checksum,
-      objectKey: `users/${userId}/${id}-${fileName}`,
-      uploadStatus: 'uploading',
-      displayKey: null,
-      thumbnailKey: null,
-      width: null,
-      height: null,
-      uploadUntil: toTime(realMs + unconfirmedMs),
-    },
-    now,
-  )
+  const row = uploading(context, { place: 'user', placeId: actor.id ?? '' }, { ...announced, id })
   const expires = Math.floor(realMs / 1_000) + uploadSeconds
   const query = new URLSearchParams({ expires: String(expires), signature: signature(context, store.tenantId, id, expires) })
   return {
@@ -115,7 +86,7 @@ async function unannounced(
       uploadUrl: absolute(context, `/api/media/bytes/${store.tenantId}/${id}?${query}`),
       key: wireKey(context, row.objectKey),
       fileId: id,
-      headers: { 'Content-Type': fileType },
+      headers: { 'Content-Type': row.mimeType },
       message,
     },
     changes: [insert(Media, row), expiryJob(context, row)],

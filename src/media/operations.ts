@@ -2,32 +2,26 @@ import { z } from 'zod'
 import { readableChecklist } from '../checklist/access.ts'
 import { Checklist } from '../checklist/entity.ts'
 import { check, remove } from '../kernel/change.ts'
+import type { Context } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
 import { operation } from '../kernel/operation.ts'
-import { listing } from '../profile/input.ts'
-import { entered, where } from '../profile/place.ts'
+import { entered, type Where, where } from '../profile/place.ts'
 import { forgetCopyJob } from './copies.ts'
 import { Media, type MediaRow } from './entity.ts'
 import { removeObjects } from './purge.ts'
 import { assertMayRemove } from './rights.ts'
 import { countChange, theMedia } from './upload.ts'
-import { displayLink, linkTo, mediaShape, mediaView, objectsOf, thumbnailLink, wireKey } from './view.ts'
+import { displayLink, linkTo, mediaShape, objectsOf, thumbnailLink, wireKey } from './view.ts'
+
+type Asked = Where & { submissionId: string; limit: number; cursor: string | null }
 
 /** Files of a submission. Errors: `checklist_not_found`. */
-export const listMedia = operation({
-  name: 'media.list',
-  summary: 'List files of a submission',
-  needs: 'checklist:read',
-  readOnly: true,
-  input: z.object({ ...where, ...listing, submissionId: z.string({ error: 'is required' }) }),
-  output: z.object({ media: z.array(mediaView), nextCursor: z.string().nullable() }),
-  async run(caller, { submissionId, limit, cursor, ...place }) {
-    const context = await entered(caller, place)
-    const { row } = await readableChecklist(context, submissionId)
-    const page = await context.store.list(Media, { index: 'byPlace', where: { placeId: row.id }, limit, cursor })
-    return { output: { media: await Promise.all(page.items.map((one) => mediaShape(context, one))), nextCursor: page.nextCursor } }
-  },
-})
+export async function filesOf(caller: Context, { submissionId, limit, cursor, ...place }: Asked) {
+  const context = await entered(caller, place)
+  const { row } = await readableChecklist(context, submissionId)
+  const page = await context.store.list(Media, { index: 'byPlace', where: { placeId: row.id }, limit, cursor })
+  return { media: await Promise.all(page.items.map((one) => mediaShape(context, one))), nextCursor: page.nextCursor }
+}
 
 const actions = ['download', 'metadata', 'thumbnail'] as const
 const link = z.object({

@@ -36,6 +36,36 @@ export const countChange = (now: string, row: Pick<MediaRow, 'place' | 'placeId'
 export const expiryJob = ({ runtime, realMs }: Pick<Context, 'runtime' | 'realMs'>, row: Pick<MediaRow, 'id' | 'objectKey'>): Change =>
   newSystemJob(runtime, { kind: expiryKind, payload: { id: row.id, stem: stemOf(row) }, runAtMs: realMs + unconfirmedMs }).change
 
+type Announced = { id: string; fileName: string; fileType: string; fileSize: number; checksum: string; itemId?: string | undefined }
+
+const objectKeyOf = ({ place, placeId }: Wanted, { id, fileName }: Pick<Announced, 'id' | 'fileName'>): string =>
+  `${folders[place]}/${placeId}/${id}-${fileNameOf(fileName)}`
+
+/** The row of a file that is to come. */
+export const uploading = ({ actor, now, realMs }: Context, wanted: Wanted, announced: Announced): MediaRow =>
+  create(
+    Media,
+    announced.id,
+    {
+      ...wanted,
+      userId: actor.id ?? '',
+      itemId: announced.itemId ?? null,
+      fileName: fileNameOf(announced.fileName),
+      originalName: announced.fileName,
+      mimeType: announced.fileType,
+      fileSize: announced.fileSize,
+      checksum: announced.checksum,
+      objectKey: objectKeyOf(wanted, announced),
+      uploadStatus: 'uploading',
+      displayKey: null,
+      thumbnailKey: null,
+      width: null,
+      height: null,
+      uploadUntil: toTime(realMs + unconfirmedMs),
+    },
+    now,
+  )
+
 const name = z.string().min(1, 'is required').max(500)
 
 /** Reserves a place for a file and signs an address to which its bytes, and no others, may be put. Errors: `file_type`, `file_too_large`, `media_limit`, `checklist_not_found`, `team_not_found`, `forbidden`, `frozen`. */
@@ -73,38 +103,16 @@ export const requestUpload = operation({
     if (!isAllowed(given.fileType)) throw new AppError('invalid', 'file_type', 'File type not allowed')
     if (given.fileSize > mostBytes) throw new AppError('too_large', 'file_too_large', 'A file is at most 50 MiB.')
     const context = await entered(caller, { organization, actors })
-    const { store, now, newId, actor, realMs } = context
+    const { store, now, newId, actor } = context
     const wanted = wantedOf(given, actor.id ?? '')
     const checklist = await assertMayPut(context, wanted)
     const id = newId()
-    const fileName = fileNameOf(given.fileName)
-    const objectKey = `${folders[wanted.place]}/${wanted.placeId}/${id}-${fileName}`
+    const objectKey = objectKeyOf(wanted, { ...given, id })
     const objects = await objectsOf(context)
     const described = { size: given.fileSize, sha256: given.checksum, type: given.fileType }
     const signed = await objects.signUpload(objectKey, described, { method: 'PUT', expiresInSeconds: uploadSeconds })
     if (signed.method !== 'PUT') throw new Error('a PUT was asked for')
-    const row = create(
-      Media,
-      id,
-      {
-        ...wanted,
-        userId: actor.id ?? '',
-        itemId: given.itemId ?? null,
-        fileName,
-        originalName: given.fileName,
-        mimeType: given.fileType,
-        fileSize: given.fileSize,
-        checksum: given.checksum,
-        objectKey,
-        uploadStatus: 'uploading',
-        displayKey: null,
-        thumbnailKey: null,
-        width: null,
-        height: null,
-        uploadUntil: toTime(realMs + unconfirmedMs),
-      },
-      now,
-    )
+    const row = uploading(context, wanted, { ...given, id })
     const { url: uploadUrl, headers, expiresAt } = signed
     return {
       output: {

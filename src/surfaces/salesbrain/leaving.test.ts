@@ -49,6 +49,8 @@ test('contacts of somebody who leaves go to the manager, those one may not write
   expect((await undo(moved.body.batchId)).body).toEqual({ undone: 3, kept: 0 })
   for (const id of ids) expect(await ownerOf(id)).toBe(person.id)
   expect([await countOf(person.id), await countOf(manager.id)]).toEqual([3, 0])
+  for (const id of ids)
+    expect(await store().find(ContactAssignment, 'pair', [person.id, id])).toMatchObject({ userId: person.id, contactId: id })
   expect((await undo(moved.body.batchId)).body.code).toBe('already_undone')
 })
 

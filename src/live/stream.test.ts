@@ -1,0 +1,58 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { WebSocket, WebSocketServer } from 'ws'
+import { SocketStream } from './stream.ts'
+
+let server: WebSocketServer
+beforeAll(async () => {
+  server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: false })
+  await once(server, 'listening')
+})
+afterAll(() => server.close())
+
+async function connected(): Promise<{ stream: SocketStream; told: string[]; close: () => void }> {
+  const accepted = once(server, 'connection') as Promise<[WebSocket]>
+  const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  const told: string[] = []
+  client.on('message', (data) => told.push(String(data)))
+  const [socket] = await accepted
+  return { stream: new SocketStream(socket), told, close: () => client.close() }
+}
+
+const operation = (text: string) => ({ a: 'op', op: [text], v: 1, src: 's', seq: 1, d: 'd' })
+/** An operation whose message has so many bytes of UTF-8. */
+function ofBytes(bytes: number, sign: string) {
+  const rest = bytes - Buffer.byteLength(JSON.stringify(operation('')))
+  const width = Buffer.byteLength(sign)
+  const message = operation(sign.repeat(Math.floor(rest / width)) + 'x'.repeat(rest % width))
+  expect(Buffer.byteLength(JSON.stringify(message))).toBe(bytes)
+  return message
+}
+
+test.each(['x', 'é', '\u{1f4a7}'])('frames that many are sent are whole on both sides of each length of a header (%s)', async (sign) => {
+  const messages = [125, 126, 127, 65_535, 65_536, 200_000].map((bytes) => ofBytes(bytes, sign))
+  const readers = [await connected(), await connected()]
+  for (const message of messages)
+    for (const { stream } of readers) {
+      stream.write(message)
+      stream.write({ a: 'r', between: sign })
+    }
+  const wanted = messages.flatMap((message) => [JSON.stringify(message), JSON.stringify({ a: 'r', between: sign })])
+  for (const { told, close } of readers) {
+    await expect.poll(() => told.length).toBe(wanted.length)
+    expect(told).toEqual(wanted)
+    close()
+  }
+})
+
+test('an operation that is sent again in another version is not sent as it was', async () => {
+  const { stream, told, close } = await connected()
+  const message = operation('x')
+  for (const each of [message, { ...message, v: 2 }, { ...message, v: 2, seq: 5 }, { ...message, v: 2, seq: 5, d: 'other' }])
+    stream.write(each)
+  await expect
+    .poll(() => told.map((text) => JSON.parse(text)))
+    .toEqual([message, { ...message, v: 2 }, { ...message, v: 2, seq: 5 }, { ...message, v: 2, seq: 5, d: 'other' }])
+  close()
+})

@@ -54,6 +54,17 @@ async function importContacts(call: Call, count: number, prefix: string): Promis
   return importId
 }
 
+async function importedBy(call: Call, importId: string): Promise<string[]> {
+  const found: string[] = []
+  for (let cursor = ''; ; ) {
+    const path = `/v1/contacts?importId=${importId}&limit=200${cursor}`
+    const page = await call<{ items: { id: string }[]; nextCursor: string | null }>('GET', path)
+    found.push(...page.items.map(({ id }) => id))
+    if (page.nextCursor === null) return found
+    cursor = `&cursor=${page.nextCursor}`
+  }
+}
+
 /** `parallel` single hand-outs at once over five equal people, so often: whether every round came out even. */
 async function fairness(report: Report, call: Call, ids: readonly string[], parallel: number): Promise<void> {
   let even = 0
@@ -62,16 +73,7 @@ async function fairness(report: Report, call: Call, ids: readonly string[], para
     const prefix = `fair${parallel}r${round}x`
     const importId = await importContacts(call, parallel, prefix)
     const five = ids.slice(round * 5, round * 5 + 5)
-    const found: string[] = []
-    for (let cursor = ''; ; ) {
-      const page = await call<{ items: { id: string }[]; nextCursor: string | null }>(
-        'GET',
-        `/v1/contacts?importId=${importId}&limit=200${cursor}`,
-      )
-      found.push(...page.items.map(({ id }) => id))
-      if (page.nextCursor === null) break
-      cursor = `&cursor=${page.nextCursor}`
-    }
+    const found = await importedBy(call, importId)
     const before = await loads(call, five)
     const { ms } = await timed(() =>
       Promise.all(
@@ -111,16 +113,7 @@ async function thousand(report: Report, call: Call, ids: readonly string[]): Pro
   const times: number[] = []
   for (let round = 0; round < 7; round += 1) {
     const importId = await importContacts(call, 1_000, `thousand${round}x`)
-    const found: string[] = []
-    for (let cursor = ''; ; ) {
-      const page = await call<{ items: { id: string }[]; nextCursor: string | null }>(
-        'GET',
-        `/v1/contacts?importId=${importId}&limit=200${cursor}`,
-      )
-      found.push(...page.items.map(({ id }) => id))
-      if (page.nextCursor === null) break
-      cursor = `&cursor=${page.nextCursor}`
-    }
+    const found = await importedBy(call, importId)
     times.push((await timed(() => call('POST', `/api/admin/users/${ids[round]}/assign-contacts`, { contact_ids: found }))).ms)
   }
   report.plain('1,000 contacts to one person, median of 7', percentile(times, 0.5), 'ms', { max: 300 })

@@ -253,6 +253,7 @@ export const de: Record<keyof typeof en, string> = {
   'attendance.places': 'Wo {n} Menschen den {date} begannen',
   'attendance.scale': '{date}: etwa {km} km breit. Gefüllt: im Gebiet; hohl: außerhalb.',
   'attendance.map': 'Karte',
+  'attendance.cut': 'Nur die ersten {n} Einträge dieses Monats werden gezeigt. Ein Anwesenheitsbericht enthält alle.',
   'media.empty': 'Noch keine Datei. Fotos kommen mit den Punkten einer Checkliste.',
   'media.save': 'Speichern',
   'media.removeAsk': '{name} entfernen? Die Datei kann 35 Tage lang aus den Sicherungen zurückgeholt werden.',

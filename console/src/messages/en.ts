@@ -249,6 +249,7 @@ export const en = {
   'attendance.places': 'Where {n} people began {date}',
   'attendance.scale': '{date}: about {km} km across. Filled: within the area; hollow: outside.',
   'attendance.map': 'map',
+  'attendance.cut': 'Only the first {n} entries of this month are shown. A report of attendance has them all.',
   'media.empty': 'No file here yet. Photos come with the items of a checklist.',
   'media.save': 'Save',
   'media.removeAsk': 'Remove {name}? It can be brought back from the backups for 35 days.',

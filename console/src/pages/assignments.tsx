@@ -33,7 +33,7 @@ export function Assignments() {
   const say = useWords()
   const list = useQuery({
     queryKey: ['workload', 'people'],
-    queryFn: async () => ((await read('/api/admin/users', { limit: 500 })) as unknown as { data: Person[] }).data,
+    queryFn: async () => ((await read('/api/admin/users', {})) as unknown as { data: Person[] }).data,
   })
   const names = useQuery({ queryKey: ['user', 'usernames'], queryFn: usernames })
   const nameOf = ({ first_name, last_name, email, id }: Person): string =>

@@ -29,14 +29,15 @@ const words: Record<Day['status'], Word> = {
 /** More than this is for a report. */
 const most = 4_000
 
-async function daysOf(from: string, to: string): Promise<Day[]> {
+async function daysOf(from: string, to: string): Promise<{ days: Day[]; isCut: boolean }> {
   const days: Day[] = []
-  for (let cursor: string | null = ''; cursor !== null && days.length < most; ) {
+  for (let cursor: string | null = ''; cursor !== null; ) {
     const page = await read('/v1/attendance', { from, to, limit: 200, ...(cursor === '' ? {} : { cursor }) })
     days.push(...(page.items as Day[]))
     cursor = page.nextCursor
+    if (cursor !== null && days.length >= most) return { days, isCut: true }
   }
-  return days
+  return { days, isCut: false }
 }
 
 const two = (number: number): string => String(number).padStart(2, '0')
@@ -50,7 +51,7 @@ export function Attendance() {
   const length = new Date(Date.UTC(month.getUTCFullYear(), month.getUTCMonth() + 1, 0)).getUTCDate()
   const list = useQuery({ queryKey: ['attendance', prefix], queryFn: () => daysOf(`${prefix}-01`, `${prefix}-${two(length)}`) })
   const people = new Map<string, { name: string; days: Map<string, Day> }>()
-  for (const one of list.data ?? []) {
+  for (const one of list.data?.days ?? []) {
     const key = one.employeeId ?? one.name ?? one.id
     const person = people.get(key) ?? { name: one.name ?? one.employeeId ?? '', days: new Map() }
     person.days.set(one.date, one)
@@ -81,6 +82,7 @@ export function Attendance() {
     >
       <Trouble error={list.error} retry={() => void list.refetch()} />
       {list.data && people.size === 0 && <Text c="dimmed">{say('attendance.empty')}</Text>}
+      {list.data?.isCut === true && <Text c="dimmed">{say('attendance.cut', { n: most })}</Text>}
       {people.size > 0 && (
         <>
           <section className="scroll" tabIndex={0} aria-label={say('nav.attendance')}>
@@ -129,7 +131,7 @@ export function Attendance() {
               {say('attendance.choose')}
             </Text>
           ) : (
-            <Places date={day} days={(list.data ?? []).filter(({ date }) => date === day)} />
+            <Places date={day} days={(list.data?.days ?? []).filter(({ date }) => date === day)} />
           )}
         </>
       )}

@@ -75,10 +75,10 @@ export const askOlder = operation({
   },
 })
 
-async function unannounced(context: Context, announced: Omit<Parameters<typeof uploading>[2], 'id'>) {
-  const { store, newId, actor, realMs } = context
-  const id = newId()
-  const row = uploading(context, { place: 'user', placeId: actor.id ?? '' }, { ...announced, id })
+async function unannounced(context: Context, announced: Parameters<typeof uploading>[2]) {
+  const { store, actor, realMs } = context
+  const row = uploading(context, { place: 'user', placeId: actor.id ?? '' }, announced)
+  const { id } = row
   const expires = Math.floor(realMs / 1_000) + uploadSeconds
   const query = new URLSearchParams({ expires: String(expires), signature: signature(context, store.tenantId, id, expires) })
   return {

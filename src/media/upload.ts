@@ -36,26 +36,25 @@ export const countChange = (now: string, row: Pick<MediaRow, 'place' | 'placeId'
 export const expiryJob = ({ runtime, realMs }: Pick<Context, 'runtime' | 'realMs'>, row: Pick<MediaRow, 'id' | 'objectKey'>): Change =>
   newSystemJob(runtime, { kind: expiryKind, payload: { id: row.id, stem: stemOf(row) }, runAtMs: realMs + unconfirmedMs }).change
 
-type Announced = { id: string; fileName: string; fileType: string; fileSize: number; checksum: string; itemId?: string | undefined }
-
-const objectKeyOf = ({ place, placeId }: Wanted, { id, fileName }: Pick<Announced, 'id' | 'fileName'>): string =>
-  `${folders[place]}/${placeId}/${id}-${fileNameOf(fileName)}`
+type Announced = { fileName: string; fileType: string; fileSize: number; checksum: string; itemId?: string | undefined }
 
 /** The row of a file that is to come. */
-export const uploading = ({ actor, now, realMs }: Context, wanted: Wanted, announced: Announced): MediaRow =>
-  create(
+export function uploading({ actor, now, newId, realMs }: Context, wanted: Wanted, announced: Announced): MediaRow {
+  const id = newId()
+  const fileName = fileNameOf(announced.fileName)
+  return create(
     Media,
-    announced.id,
+    id,
     {
       ...wanted,
       userId: actor.id ?? '',
       itemId: announced.itemId ?? null,
-      fileName: fileNameOf(announced.fileName),
+      fileName,
       originalName: announced.fileName,
       mimeType: announced.fileType,
       fileSize: announced.fileSize,
       checksum: announced.checksum,
-      objectKey: objectKeyOf(wanted, announced),
+      objectKey: `${folders[wanted.place]}/${wanted.placeId}/${id}-${fileName}`,
       uploadStatus: 'uploading',
       displayKey: null,
       thumbnailKey: null,
@@ -65,6 +64,7 @@ export const uploading = ({ actor, now, realMs }: Context, wanted: Wanted, annou
     },
     now,
   )
+}
 
 const name = z.string().min(1, 'is required').max(500)
 
@@ -103,16 +103,15 @@ export const requestUpload = operation({
     if (!isAllowed(given.fileType)) throw new AppError('invalid', 'file_type', 'File type not allowed')
     if (given.fileSize > mostBytes) throw new AppError('too_large', 'file_too_large', 'A file is at most 50 MiB.')
     const context = await entered(caller, { organization, actors })
-    const { store, now, newId, actor } = context
+    const { store, now, actor } = context
     const wanted = wantedOf(given, actor.id ?? '')
     const checklist = await assertMayPut(context, wanted)
-    const id = newId()
-    const objectKey = objectKeyOf(wanted, { ...given, id })
+    const row = uploading(context, wanted, given)
+    const { id, objectKey } = row
     const objects = await objectsOf(context)
     const described = { size: given.fileSize, sha256: given.checksum, type: given.fileType }
     const signed = await objects.signUpload(objectKey, described, { method: 'PUT', expiresInSeconds: uploadSeconds })
     if (signed.method !== 'PUT') throw new Error('a PUT was asked for')
-    const row = uploading(context, wanted, { ...given, id })
     const { url: uploadUrl, headers, expiresAt } = signed
     return {
       output: {

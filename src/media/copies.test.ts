@@ -71,6 +71,20 @@ test('a file is in the backups soon after it is taken in, unreadable without the
   expect(await server.holdfast.runtime.services.backups?.verify({ id: null })).toMatchObject({ ok: true, problems: [] })
 })
 
+test('what a target has already is not opened again', async () => {
+  const row = await upload(Buffer.from('once'), 'text/plain')
+  await copied(row)
+  let opened = 0
+  const open = async () => {
+    opened += 1
+    throw new Error('nobody reads this')
+  }
+  await copies()?.put(owner.tenantId, row.objectKey, open)
+  expect(opened).toBe(0)
+  await expect(copies()?.put(owner.tenantId, `${row.objectKey}-other`, open)).rejects.toThrow('nobody reads this')
+  expect(opened).toBe(1)
+})
+
 test('lost files are back at a start, the copies of pictures too, each as it was', async () => {
   const picture = await sharp({ create: { width: 600, height: 400, channels: 3, background: '#a40' } })
     .jpeg()

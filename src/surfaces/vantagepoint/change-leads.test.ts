@@ -163,6 +163,13 @@ describe('a change of a lead', () => {
   })
 })
 
+test('sixty leads that go to one person at once all arrive', async () => {
+  const leads = await Promise.all(Array.from({ length: 60 }, () => crm.lead()))
+  const answers = await Promise.all(leads.map(({ id }) => edit(id, { assigned_user_id: mine.id }, crm.admin)))
+  expect(answers.map(({ status }) => status)).toEqual(leads.map(() => 200))
+  for (const { id } of leads) expect(await crm.shown(Number(id))).toMatchObject({ assigned_user_id: Number(mine.id) })
+})
+
 describe('a removal', () => {
   const remove = (id: unknown, who: Member) => crm.call(who, `DELETE /leads/${id}`)
 

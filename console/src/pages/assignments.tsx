@@ -109,6 +109,7 @@ export function Assignments() {
         <Group align="end">
           <Select
             searchable
+            limit={100}
             label={say('assign.who')}
             data={people.map((one) => ({ value: one.id, label: `${nameOf(one)} (${one.contacts_count})` }))}
             value={leaver}

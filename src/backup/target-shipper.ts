@@ -1,6 +1,7 @@
 import type { Clock } from '../kernel/clock.ts'
 import { AppError } from '../kernel/errors.ts'
 import type { LogKeys } from '../kernel/services.ts'
+import { sideBySide } from '../kernel/side-by-side.ts'
 import type { Head, LoggedEntry, Storage } from '../storage/port.ts'
 import { covering, listSegments } from './coverage.ts'
 import type { BackupKeys } from './keys.ts'
@@ -144,10 +145,10 @@ export function targetShipper(target: Target, { storage, logKeys, keys, clock, i
       if (failures.length > 0) throw failures[0]
     },
     async writeHeads(all) {
-      for (const [stream, progress] of streams) {
+      await sideBySide(streams, atOnce, async ([stream, progress]) => {
         const isDue = all || clock.realMs() - progress.head.writtenMs >= headEveryMs
         if (isDue && progress.shipped > progress.head.sequence) await writeHead(stream, progress)
-      }
+      })
     },
     reached(stream, sequence) {
       if ((streams.get(stream)?.shipped ?? 0) >= sequence) return Promise.resolve()

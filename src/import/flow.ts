@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { setImmediate } from 'node:timers/promises'
 import { AppError } from '../kernel/errors.ts'
+import { sideBySide } from '../kernel/side-by-side.ts'
 
 /**
  * Rows worked on at once, and users a commit. From a hundred objects of a kind on, which all live until their commit is done, V8 takes them for long-lived and no longer clears them
@@ -40,12 +41,9 @@ const pauseMs = 250
 /** The password hash of every item that needs one, a few at a time. While the hasher turns work away, it waits. */
 export async function hashEach<T>(items: readonly T[], hash: (item: T) => Promise<string>): Promise<string[]> {
   const results: string[] = []
-  const queue = items.entries()
-  await Promise.all(
-    Array.from({ length: width }, async () => {
-      for (const [at, item] of queue) results[at] = await patiently(() => hash(item))
-    }),
-  )
+  await sideBySide(items.entries(), width, async ([at, item]) => {
+    results[at] = await patiently(() => hash(item))
+  })
   return results
 }
 

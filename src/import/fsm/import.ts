@@ -3,6 +3,7 @@ import type { Context } from '../../kernel/context.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { metaOf } from '../../kernel/meta.ts'
 import { operation } from '../../kernel/operation.ts'
+import { sideBySide } from '../../kernel/side-by-side.ts'
 import { Conflict } from '../../storage/port.ts'
 import { type Company, planCompany } from '../../tenant/create-company.ts'
 import { secretPlace, Tenant, type TenantRow } from '../../tenant/entity.ts'
@@ -19,6 +20,9 @@ const result = z.object({
   message: z.string().optional(),
 })
 export type EntryResult = z.output<typeof result>
+
+/** Tenants made at once: their commits share what a commit waits for. */
+const atOnce = 32
 
 export const entriesReport = z.object({
   dryRun: z.boolean(),
@@ -42,7 +46,11 @@ export const importCompanies = operation({
     const results: EntryResult[] = []
     /** What this very run made, or would have made: the same key may come twice. */
     const made = new Map<string, Kept>()
-    for (const entry of checked) results.push({ key: entry.key, ...(await takeOver(context, entry, { dryRun, made })) })
+    // entries of one key in their order, those of others beside them
+    const groups = Map.groupBy(checked.entries(), ([, { key }]) => key).values()
+    await sideBySide(groups, atOnce, async (group) => {
+      for (const [at, entry] of group) results[at] = { key: entry.key, ...(await takeOver(context, entry, { dryRun, made })) }
+    })
     return { output: { dryRun, results, totals: totalsOf(results) } }
   },
 })

@@ -7,8 +7,9 @@ import { hasDynamo } from './src/testing/dynamodb-server.ts'
 const shared = {
   // A process per file: native addons and worker threads are not safe to unload from a shared one.
   pool: 'forks' as const,
-  testTimeout: 60_000,
-  hookTimeout: 60_000,
+  // for a machine at a tenth of its speed; what hangs is stopped all the same
+  testTimeout: 180_000,
+  hookTimeout: 180_000,
 }
 
 /** Tests of features run on a whole server, and so on every engine; the rest chooses its storage itself. */

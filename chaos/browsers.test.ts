@@ -104,4 +104,4 @@ test('two browsers edit one checklist while the server is killed and started aga
     await server.kill()
     close()
   }
-}, 120_000)
+})

@@ -131,7 +131,7 @@ test('whatever was written before and after the snapshot is there again, to the 
     }),
     { numRuns: 12 },
   )
-}, 120_000)
+})
 
 test('a run that was interrupted is done again; a storage with data is left alone', async () => {
   const storage = await opened()

@@ -10,7 +10,7 @@ const place = freshFolder()
 describe.runIf(hasDynamo())('on DynamoDB', () => {
   beforeAll(async () => {
     dynamo = await startDynamo()
-  }, 60_000)
+  })
   afterAll(async () => {
     place.remove()
     await dynamo.stop()
@@ -64,5 +64,5 @@ describe.runIf(hasDynamo())('on DynamoDB', () => {
 
     expect(verified.code).toBe(0)
     expect((await holdfast(place.data, ['users', 'show', 'bob', '--json'], { environment })).json).toMatchObject({ username: 'bob' })
-  }, 120_000)
+  })
 })

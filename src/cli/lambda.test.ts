@@ -56,7 +56,7 @@ describe('lambda invoke', () => {
     const listed = await invoke(eventOf('GET', '/v1/users', { token }), ['--json'])
     expect(JSON.parse(String(listed.json.body)).items.map((user: { username: string }) => user.username)).toEqual(['owner', 'ada'])
     expect(listed.out).not.toContain('"level"')
-  }, 60_000)
+  })
 
   test('a refusal is a result, not a failure of the command', async () => {
     expect(await invoke(eventOf('GET', '/v1/users'))).toMatchObject({ code: 0, json: { statusCode: 401 } })
@@ -68,7 +68,7 @@ describe('lambda invoke', () => {
     expect(results.filter(({ err }) => err.includes('First start'))).toHaveLength(1)
     const { json } = await holdfast(place.data, ['tenants', 'list', '--json'])
     expect(json.items).toHaveLength(1)
-  }, 60_000)
+  })
 
   test('a schedule is one too', async () => {
     const { code, json } = await invoke(JSON.stringify({ source: 'aws.scheduler', 'detail-type': 'Scheduled Event' }))
@@ -91,7 +91,7 @@ describe('lambda package', () => {
     expect(missing).toMatchObject({ code: 5, json: { error: 'native_missing' } })
     expect(missing.err).toContain('npm install --no-save')
     expect(existsSync(out)).toBe(false)
-  }, 60_000)
+  })
 
   test('it writes the same small zip each time: the handler and what it needs, no other engine, no setting, no path of this machine', async () => {
     const [one, two] = [join(place.folder, 'one.zip'), join(place.folder, 'two.zip')]
@@ -113,5 +113,5 @@ describe('lambda package', () => {
     expect(code).not.toMatch(/from\s*"(better-sqlite3|pg)"|import\("(better-sqlite3|pg)"\)|require\("(better-sqlite3|pg)"\)/)
     for (const never of [secret, join(import.meta.dirname, '../..'), place.folder]) expect(code).not.toContain(never)
     expect(existsSync(place.data)).toBe(false)
-  }, 60_000)
+  })
 })

@@ -26,7 +26,7 @@ beforeAll(async () => {
   expect((await run('backup', 'create')).code).toBe(0)
   await server.stop()
   kit = readFileSync(join(data, 'recovery-kit.txt'), 'utf8')
-}, 60_000)
+})
 
 test('the first start gives a recovery kit that its owner alone reads, once', async () => {
   expect(statSync(join(data, 'recovery-kit.txt')).mode & 0o777).toBe(0o600)
@@ -87,7 +87,7 @@ test('rows that were deleted or changed behind its back are healed before anyone
   expect((await fetch(`${server.url}/health`)).status).toBe(200)
   const { out } = await server.stop()
   expect(out).toContain('healed from the backups')
-}, 30_000)
+})
 
 test('a database that was set back to an earlier state goes on from the newest', async () => {
   const old = join(folder, 'old')
@@ -99,7 +99,7 @@ test('a database that was set back to an earlier state goes on from the newest',
   cpSync(old, data, { recursive: true })
   expect(await names()).toEqual(['ann', 'ben', 'cid', 'owner'])
   expect(readdirSync(data).some((name) => name.startsWith('holdfast.db.incomplete-'))).toBe(true)
-}, 30_000)
+})
 
 test('a drill brings everything back to the side and signs somebody in, and leaves nothing', async () => {
   const before = readdirSync(data).length
@@ -111,7 +111,7 @@ test('a drill brings everything back to the side and signs somebody in, and leav
   rmSync(path)
   expect(await run('backup', 'drill')).toMatchObject({ code: 3, json: { ok: false } })
   execFileSync('sh', ['-c', `cat > '${path}'`], { input: good })
-}, 60_000)
+})
 
 test('after the master key was replaced, the new one alone reads everything, whatever becomes of the former', async () => {
   const rotated = await run('keys', 'rotate-master')
@@ -130,4 +130,4 @@ test('after the master key was replaced, the new one alone reads everything, wha
   const server = await startServer(data, { ...environment, HOLDFAST_KEY: key })
   await signIn(server.url, 'cid', password)
   await server.stop()
-}, 90_000)
+})

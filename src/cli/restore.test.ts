@@ -85,7 +85,7 @@ describe.each(['async', 'sync'] as const)('the data folder is deleted under load
     const audit = await fetch(`${again.url}/v1/integrity`, { headers: { authorization: `Bearer ${await signIn(again.url)}` } })
     expect(await audit.json()).toMatchObject({ status: 'ok' })
     await again.stop()
-  }, 60_000)
+  })
 })
 
 describe('from a target that is whole', () => {
@@ -105,7 +105,7 @@ describe('from a target that is whole', () => {
     sequence = Number(made.headers.get('holdfast-commit')?.split('/')[1])
     await send(server.url, '/v1/users', person('dan'), token)
     await server.stop()
-  }, 60_000)
+  })
 
   const everyone = ['owner', 'ann', 'ben', 'cid', 'dan']
 
@@ -167,7 +167,7 @@ describe('from a target that is whole', () => {
     })
     expect((await names(exact, then)).sort()).toEqual(['ann', 'ben', 'cid', 'owner'])
     expect((await restore(fresh(), ['--sequence', String(sequence)], alone())).code).toBe(5)
-  }, 60_000)
+  })
 
   test('where there is data it needs --yes, and can be undone', async () => {
     const [full, settings] = [fresh(), alone()]
@@ -183,7 +183,7 @@ describe('from a target that is whole', () => {
     expect((await restore(full, ['--undo', String(done.json.id)], settings)).code).toBe(5)
     expect((await restore(full, ['--undo', String(done.json.id), '--yes'], settings)).code).toBe(0)
     expect((await names(full, settings)).sort()).toEqual([...everyone].sort())
-  }, 60_000)
+  })
 
   test('--from names a place that the settings do not', async () => {
     const empty = fresh()
@@ -193,7 +193,7 @@ describe('from a target that is whole', () => {
     expect(
       (await restore(off, ['--from', `file:${copied()}`, '--snapshot', snapshot], { HOLDFAST_KEY: key, HOLDFAST_BACKUP: 'off' })).code,
     ).toBe(0)
-  }, 60_000)
+  })
 
   test.each([
     ['another key', 6, () => [target, { HOLDFAST_KEY: randomBytes(32).toString('base64') }] as const],
@@ -248,7 +248,7 @@ describe('from a target that is whole', () => {
       expect([0, 5]).toContain((await restore(empty, [], settings)).code)
       expect((await names(empty, settings)).sort()).toEqual([...everyone].sort())
     }
-  }, 120_000)
+  })
 
   test.each([
     ['two moments', ['--snapshot', 'a', '--time', 'b']],

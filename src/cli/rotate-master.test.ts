@@ -126,7 +126,7 @@ describe('where a file holds the key', () => {
     expect(keyFile(crashed)).not.toEqual([first])
     expect((await importing(crashed, file)).json.totals).toMatchObject({ skipped: 400 })
     expect(readdirSync(crashed).filter((name) => name.includes('.former')).length).toBeGreaterThan(0)
-  }, 120_000)
+  })
 })
 
 describe('where settings hold the key', () => {
@@ -151,7 +151,7 @@ describe('where settings hold the key', () => {
     expect((await holdfast(other, ['keys', 'list', '--json'], { environment: { HOLDFAST_KEY: next } })).code).toBe(0)
     expect((await importing(other, storageFile(3), { HOLDFAST_KEY: next })).json.totals?.skipped).toBe(3)
     expect((await holdfast(other, ['keys', 'list', '--json'], { environment: { HOLDFAST_KEY: old } })).code).toBe(6)
-  }, 60_000)
+  })
 
   test('a key that is not at hand stops it, and a former key alone is no setting', async () => {
     const other = join(folder, 'lost')

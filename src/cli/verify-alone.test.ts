@@ -103,7 +103,7 @@ test('every single changed byte, and dropped and added ones, are found', async (
   for (const more of [' ', '\n', '{}\n', '\ufeff'])
     if ((await verify(whole.toString() + more)).ok) missed.push(`added ${JSON.stringify(more)}`)
   expect(missed).toEqual([])
-}, 120_000)
+})
 
 test('a history written anew by whoever has the database and its keys is found by the heads of the target', async () => {
   const forged = rewritten((entry) => {
@@ -132,7 +132,7 @@ test('heads that were touched, that another key signed, or that are not there, c
   expect(codes(await inTarget(text(), { signer: 'A'.repeat(43) }))).toContain('head_invalid')
   expect(codes(await verify(text(), { keys: new Map() }))).toEqual(['head_invalid'])
   expect(codes(await inTarget(text(), { heads: folder }))).toContain('head_invalid')
-}, 120_000)
+})
 
 test('as a program it ends with 0, 2 or 3, on the Node.js of this machine', async () => {
   const node = ['/usr/bin/node', '/usr/local/bin/node'].find((path) => existsSync(path)) ?? process.execPath

@@ -51,7 +51,7 @@ describe.runIf(hasDynamo())('the packaged function on DynamoDB', () => {
     server = await startDynamo()
     recorder = await startRecorder(server.endpoint)
     code = await unpackFunction()
-  }, 120_000)
+  })
   afterAll(async () => {
     code.remove()
     await recorder.close()
@@ -76,7 +76,7 @@ describe.runIf(hasDynamo())('the packaged function on DynamoDB', () => {
     )
     expect(results[0].json.items.map(({ username }) => username)).toEqual(['owner'])
     expect(results[1].json).toMatchObject({ status: 'ok', problems: [] })
-  }, 120_000)
+  })
 
   test('what one process did holds in the next, at once: users, sessions, sign-outs, throttles; and a second cold start writes nothing', async () => {
     const environment = await fresh()
@@ -102,14 +102,14 @@ describe.runIf(hasDynamo())('the packaged function on DynamoDB', () => {
     const fourth = await invokeFunction(code, environment, [wrong('ada')])
     expect(fourth.results[0].statusCode).toBe(429)
     expect(fourth.results[0].json.code).toBe('network_throttled')
-  }, 120_000)
+  })
 
   test('no first password is in the log', async () => {
     const { HOLDFAST_OWNER_PASSWORD: _, ...environment } = await fresh()
     const { log } = await invokeFunction(code, environment, [httpEvent('GET', '/health')])
     expect(log).toContain('first tenant made')
     for (const line of log.trim().split('\n')) expect(Object.keys(JSON.parse(line))).not.toContain('password')
-  }, 60_000)
+  })
 
   test('pages, their files, bcrypt and the list of common passwords work from the zip alone', async () => {
     const environment = await fresh()
@@ -143,7 +143,7 @@ describe.runIf(hasDynamo())('the packaged function on DynamoDB', () => {
     expect(results.map(({ statusCode }) => statusCode)).toEqual([...pages.map(() => 200), 201, 201])
     const weak = httpEvent('POST', '/v1/users', { token: tokenOf(results.at(-1)), body: { username: 'eve', password: 'password1234' } })
     expect(JSON.parse((await invokeFunction(code, environment, [weak])).results[0].body).code).toBe('weak_password')
-  }, 120_000)
+  })
 
   test('nothing is left to do after an answer, not even after the log was read', async () => {
     const environment = await fresh()
@@ -158,7 +158,7 @@ describe.runIf(hasDynamo())('the packaged function on DynamoDB', () => {
     const calls = recorder.take().length
     await invokeFunction(code, { ...environment, LINGER_MS: '1500' }, events)
     expect(recorder.take()).toHaveLength(calls)
-  }, 60_000)
+  })
 
   test('storage that cannot be reached is 503 with Retry-After within the time of an event, and the next event tries again', async () => {
     const environment = { ...(await fresh()), HOLDFAST_STORAGE: 'dynamodb://eu-central-1?prefix=none&endpoint=http://127.0.0.1:9' }
@@ -173,7 +173,7 @@ describe.runIf(hasDynamo())('the packaged function on DynamoDB', () => {
       expect(result.json.code).toBe('not_open')
     }
     expect(log.match(/the store cannot be opened/g)).toHaveLength(2)
-  }, 60_000)
+  })
 
   test('without a master key it works for nobody, and the log says which settings it lacks', async () => {
     const { HOLDFAST_KEY: _, ...environment } = await fresh()
@@ -181,7 +181,7 @@ describe.runIf(hasDynamo())('the packaged function on DynamoDB', () => {
     const { results, log } = await invokeFunction(code, unwrapped, [httpEvent('GET', '/health')])
     expect(results[0].statusCode).toBe(503)
     expect(log).toMatch(/missing_key.*HOLDFAST_KEY_WRAPPED/)
-  }, 60_000)
+  })
 
   test('it calls what its role allows, and its role allows what it calls', async () => {
     const environment = await fresh()
@@ -226,5 +226,5 @@ describe.runIf(hasDynamo())('the packaged function on DynamoDB', () => {
     // these two are asked about tables that are not on this machine
     const elsewhere = ['dynamodb:DescribeTimeToLive', 'dynamodb:DescribeContinuousBackups']
     expect([...new Set(role)].filter((action) => !used.has(action) && !elsewhere.includes(action))).toEqual([])
-  }, 120_000)
+  })
 })

@@ -21,7 +21,7 @@ beforeAll(async () => {
   day = await startWorkday()
   url = await day.server.listen()
   browser = await openBrowser()
-}, 180_000)
+})
 afterAll(async () => {
   await browser?.close()
   await day.server.close()
@@ -81,7 +81,7 @@ test('contacts are imported after a trial, handed out evenly, taken back, and ha
   expect((await loads()).every((n) => n === 0)).toBe(true)
   await page.close()
   expect(problems).toEqual([])
-}, 90_000)
+})
 
 test('a link is made, shown as a QR code that says its address, sent nowhere without a mail server, and ended', async ({ skip }) => {
   if (browser === null) return skip()
@@ -104,7 +104,7 @@ test('a link is made, shown as a QR code that says its address, sent nowhere wit
   expect((body.data as unknown as { links: object[] }).links).toMatchObject([{ status: 'revoked', max_uses: 20, creates_user: true }])
   await page.close()
   expect(problems).toEqual([])
-}, 60_000)
+})
 
 test('who came through a link that asks for approval is let in here', async ({ skip }) => {
   if (browser === null) return skip()
@@ -130,7 +130,7 @@ test('who came through a link that asks for approval is let in here', async ({ s
   expect((await signIn()).status).toBe(201)
   await page.close()
   expect(problems).toEqual([])
-}, 60_000)
+})
 
 test('a team is made, gets somebody, and loses them after a question', async ({ skip }) => {
   if (browser === null) return skip()
@@ -151,7 +151,7 @@ test('a team is made, gets somebody, and loses them after a question', async ({ 
   await row.waitFor({ state: 'detached' })
   await page.close()
   expect(problems).toEqual([])
-}, 60_000)
+})
 
 test('attendance of a month, and where a day began, on a phone too', async ({ skip }) => {
   if (browser === null) return skip()
@@ -179,7 +179,7 @@ test('attendance of a month, and where a day began, on a phone too', async ({ sk
   expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390)
   await page.close()
   expect(problems).toEqual([])
-}, 60_000)
+})
 
 test('photos of a checklist are shown, and removed after a question', async ({ skip }) => {
   if (browser === null) return skip()
@@ -207,7 +207,7 @@ test('photos of a checklist are shown, and removed after a question', async ({ s
   await page.getByText('No file here yet.').waitFor()
   await page.close()
   expect(problems).toEqual([])
-}, 60_000)
+})
 
 test('a webhook shows its secret once, is switched off, and goes', async ({ skip }) => {
   if (browser === null) return skip()
@@ -224,4 +224,4 @@ test('a webhook shows its secret once, is switched off, and goes', async ({ skip
   await page.getByText('No webhook.').waitFor()
   await page.close()
   expect(problems).toEqual([])
-}, 60_000)
+})

@@ -19,7 +19,7 @@ beforeAll(async () => {
   server = await startTestServer({ HOLDFAST_BACKUP: '' })
   url = await server.listen()
   owner = await enterOwner(server)
-}, 180_000)
+})
 afterAll(() => server.close())
 
 const cookieOf = (answer: { headers: Record<string, unknown> }): string =>
@@ -169,7 +169,7 @@ describe('in a browser', () => {
     await soundly(page, 'sign-in')
     await page.close()
     expect(problems).toEqual([])
-  }, 120_000)
+  })
 
   test('a job is stopped after the console said what that leaves undone, and run again', async ({ skip }) => {
     if (browser === null) return skip()
@@ -194,7 +194,7 @@ describe('in a browser', () => {
     expect(await state()).toBe('queued')
     await page.close()
     expect(problems).toEqual([])
-  }, 120_000)
+  })
 
   test('every page works on a phone, in the dark, in German, by keyboard', async ({ skip }) => {
     if (browser === null) return skip()
@@ -228,7 +228,7 @@ describe('in a browser', () => {
     }
     await page.close()
     expect(problems).toEqual([])
-  }, 120_000)
+  })
 
   test('a hundred thousand users would be asked for as one scrolls; a stale edit is told, and nothing typed is lost', async ({ skip }) => {
     if (browser === null) return skip()
@@ -252,5 +252,5 @@ describe('in a browser', () => {
     expect(await page.getByLabel('Full name').inputValue()).toBe('Typed by hand')
     await page.close()
     expect(problems).toEqual([])
-  }, 120_000)
+  })
 })

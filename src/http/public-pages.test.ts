@@ -74,7 +74,7 @@ test('a new hire comes through it in a browser', async ({ skip }) => {
   } finally {
     await browser.close()
   }
-}, 60_000)
+})
 
 test('a customer books, is answered, and may then change nothing more', async ({ skip }) => {
   const owner = await enterOwner(server)
@@ -131,4 +131,4 @@ test('a customer books, is answered, and may then change nothing more', async ({
   } finally {
     await browser.close()
   }
-}, 60_000)
+})

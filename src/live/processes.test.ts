@@ -19,7 +19,7 @@ describe.each(sharedDatabases)('two processes on one %s', (_, start) => {
     servers = shared.servers
     bases = await Promise.all(servers.map((server) => server.listen()))
     token = (await enterOwner(servers[0] as TestServer)).token
-  }, 120_000)
+  })
   afterAll(() => shared.close(), 60_000)
 
   const ask = (n: number, method: string, path: string, body?: unknown) =>
@@ -64,7 +64,7 @@ describe.each(sharedDatabases)('two processes on one %s', (_, start) => {
     for (const { checksum } of states) expect(checksum).toBe(states[0]?.checksum)
     for (const { data } of docs) expect(sha256(canonical(data))).toBe(states[0]?.checksum)
     for (const client of clients) client.close()
-  }, 60_000)
+  })
 
   test('a right that one takes is lost at the other', async () => {
     const invited = await ask(0, 'POST', '/v1/users', { username: `guest-${randomUUID().slice(0, 8)}`, password: 'a good long passphrase' })
@@ -83,5 +83,5 @@ describe.each(sharedDatabases)('two processes on one %s', (_, start) => {
       code: 'not_found',
     })
     client.close()
-  }, 60_000)
+  })
 })

@@ -65,7 +65,7 @@ test('a server that is busy is asked again, with the same message id, and withou
   await expect.poll(async () => (await jobOf(job?.jobId)).lastError, { timeout: 10_000 }).toBe('The mail server answered 450.')
   await expect.poll(() => lettersTo('busy@example.org').length, { timeout: 60_000 }).toBe(1)
   expect(lettersTo('busy@example.org')[0]?.text).toContain(`<${job?.jobId}@127.0.0.1>`)
-}, 90_000)
+})
 
 test('without a server everything works but this, and a half setting ends the start without showing a password', async () => {
   const { services } = sales.server.holdfast.runtime

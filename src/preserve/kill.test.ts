@@ -112,4 +112,4 @@ test('a restore that is killed before its commit created nobody, after it everyo
     const again = await run('run', ['restore', nextFile, 'legacy', '0'], environment)
     expect([at, again.code, again.err, again.steps.at(-1)]).toEqual([at, 0, '', `created ${left}`])
   }
-}, 60_000)
+})

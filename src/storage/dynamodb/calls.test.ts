@@ -16,7 +16,7 @@ describe.runIf(hasDynamo())('calls to DynamoDB', () => {
   beforeAll(async () => {
     dynamo = await startDynamo()
     counter = await startProxy(dynamo.endpoint)
-  }, 60_000)
+  })
   afterAll(async () => {
     await counter.stop()
     await dynamo.stop()
@@ -38,7 +38,7 @@ describe.runIf(hasDynamo())('calls to DynamoDB', () => {
         counter.take()
         await new Promise((resolve) => setTimeout(resolve, 700))
       } while (total(counter.take().calls) > 0)
-    }, 60_000)
+    })
     afterAll(() => server.close())
 
     const create = (headers: Record<string, string> = {}) => {
@@ -112,5 +112,5 @@ describe.runIf(hasDynamo())('calls to DynamoDB', () => {
     expect(after.map(({ calls }) => calls)).toEqual(before.map(({ calls }) => calls))
     for (const [position, { bytes }] of after.entries()) expect(bytes).toBeLessThan((before[position]?.bytes ?? 0) + 6_000)
     await storage.close()
-  }, 120_000)
+  })
 })

@@ -42,7 +42,7 @@ async function open(): Promise<Subject> {
 describe.runIf(hasDynamo())('on DynamoDB', () => {
   beforeAll(async () => {
     server = await startDynamo()
-  }, 60_000)
+  })
   afterAll(() => server.stop())
 
   runContract('dynamodb', open)

@@ -32,7 +32,7 @@ describe.runIf(hasDynamo())('two processes on one DynamoDB', () => {
       await engine.setSigner(newSigner(`k-${n}`))
       engines.push(engine)
     }
-  }, 60_000)
+  })
   afterAll(async () => {
     for (const engine of engines) await engine.close()
     await server.stop()

@@ -62,7 +62,7 @@ describe.runIf(hasDynamo())('a commit that does not fit one transaction', () => 
       credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
     })
     survivor = await open(server.endpoint)
-  }, 60_000)
+  })
   afterAll(async () => {
     await survivor.close()
     client.destroy()
@@ -101,7 +101,7 @@ describe.runIf(hasDynamo())('a commit that does not fit one transaction', () => 
     await tenant.commit([update(Note, first, patched(Note, first, { text: 'after' }, now))], meta)
     expect((await tenant.get(Note, first.id))?.text).toBe('after')
     expect((await tenant.log(null, 0, 10)).map(({ entry }) => entry.sequence)).toEqual([1, 2, 3])
-  }, 60_000)
+  })
 
   test('never was when its process died before the decision, and stands in nobody’s way', async () => {
     const tenantId = newId()
@@ -118,7 +118,7 @@ describe.runIf(hasDynamo())('a commit that does not fit one transaction', () => 
       meta,
     )
     expect(await tenant.count(Note, { filter: [{ field: 'text', op: 'eq', value: 'undecided' }] })).toBe(30)
-  }, 60_000)
+  })
 
   test('keeps an entry of any length', async () => {
     const tenant = survivor.tenant(newId())
@@ -162,7 +162,7 @@ describe.runIf(hasDynamo())('a commit that does not fit one transaction', () => 
     expect(await tenant.log(null, 0, 100)).toHaveLength(14)
     await engine.close()
     await proxy.stop()
-  }, 60_000)
+  })
 })
 
 describe.runIf(hasDynamo())('a transaction whose answer is lost while it is still at work', () => {

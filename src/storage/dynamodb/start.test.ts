@@ -51,7 +51,7 @@ const recoverable = (status: string) =>
 describe.runIf(hasDynamo())('opening DynamoDB', () => {
   beforeAll(async () => {
     server = await startDynamo()
-  }, 60_000)
+  })
   afterAll(() => server.stop())
   beforeEach(async () => {
     prefix = `t-${randomUUID()}`

@@ -232,8 +232,8 @@ export const indexName = (type: AnyEntity, kind: 'unique' | 'index' | 'directory
   `${type.table}_${kind}_${snake(name)}`
 
 /**
- * What the port's keys and lists go by. A row with a null in a key takes no part in it, so it costs no place in its index either. An index on exactly the fields of a unique key that
- * cannot be null would be that key's index again, and is left out.
+ * What the port's keys and lists go by. A row with a null in a key, or in the last field that a list is ordered by, takes no part in it, so it costs no place in its index either. An
+ * index on exactly the fields of a unique key that cannot be null would be that key's index again, and is left out.
  */
 export function indexesOf(type: AnyEntity): Index[] {
   const index = (name: string, unique: boolean, columns: readonly string[], fields: readonly string[]): Index => {
@@ -250,7 +250,7 @@ export function indexesOf(type: AnyEntity): Index[] {
   )
   const plain = Object.entries(type.indexes)
     .filter(([name, fields]) => !isUnique(type, fields) && sqlTableOf(type.table)?.covered.includes(name) !== true)
-    .map(([name, fields]) => index(indexName(type, 'index', name), false, ['tenant_id', ...namesOf(type, fields), 'id'], []))
+    .map(([name, fields]) => index(indexName(type, 'index', name), false, ['tenant_id', ...namesOf(type, fields), 'id'], fields.slice(-1)))
   const directories = Object.entries(type.directory).map(([name, { fields, unique }]) => {
     const columns = namesOf(type, fields)
     const rest = unique ? [] : ['tenant_id', 'id'].filter((column) => !columns.includes(column))

@@ -63,8 +63,8 @@ export const indexName = (type: AnyEntity, kind: 'unique' | 'index' | 'directory
   `${type.table}_${kind}_${snake(name)}`
 
 /**
- * What the port's keys and lists go by. A row with a null in a key takes no part in it, so it costs no place in its index either. An index on exactly the fields of a unique key that
- * cannot be null would be that key's index again, and is left out.
+ * What the port's keys and lists go by. A row with a null in a key, or in the last field that a list is ordered by, takes no part in it, so it costs no place in its index either. An
+ * index on exactly the fields of a unique key that cannot be null would be that key's index again, and is left out.
  */
 export function indexesOf(type: AnyEntity): Index[] {
   const columns = (fields: readonly string[]): Column[] => fields.map((field) => columnOf(type, field))
@@ -81,7 +81,7 @@ export function indexesOf(type: AnyEntity): Index[] {
   )
   const plain = Object.entries(type.indexes)
     .filter(([, fields]) => keyOf(type, fields) === null)
-    .map(([name, fields]) => index(indexName(type, 'index', name), false, ['tenant_id', ...namesOf(type, fields), 'id'], []))
+    .map(([name, fields]) => index(indexName(type, 'index', name), false, ['tenant_id', ...namesOf(type, fields), 'id'], fields.slice(-1)))
   const directories = Object.entries(type.directory).map(([name, { fields, unique }]) =>
     index(indexName(type, 'directory', name), unique, [...namesOf(type, fields), ...(unique ? [] : ['tenant_id', 'id'])], fields),
   )

@@ -40,9 +40,14 @@ export function compileSelection(type: AnyEntity, { index, where = {}, filter = 
   const rest = fields.slice(given).map((field) => columnOf(type, field))
   for (const column of rest) if (column.nullable) terms.push(`${quote(column.name)} IS NOT NULL`)
   for (const one of filter) narrow(columnOf(type, one.field), one, terms, values)
-  const forced = index !== undefined && given > 0 ? ` INDEXED BY ${quote(servingIndex(type, index))}` : ''
+  // rows with null in the last field are not in the index
+  const asksForAbsent = leading.length === fields.length && nullIn(where[fields.at(-1) ?? ''])
+  const forced = index !== undefined && given > 0 && !asksForAbsent ? ` INDEXED BY ${quote(servingIndex(type, index))}` : ''
   return { from: quote(type.table) + forced, where: terms.join(' AND '), values, order: [...rest, columnOf(type, 'id')], isMerged }
 }
+
+const nullIn = (wanted: Value | readonly Value[] | undefined): boolean =>
+  wanted !== undefined && (isList(wanted) ? wanted.includes(null) : wanted === null)
 
 const isList = (value: Value | readonly Value[]): value is readonly Value[] => Array.isArray(value)
 

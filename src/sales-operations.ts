@@ -7,6 +7,7 @@ import { handOutContacts } from './assignment/native.ts'
 import { removeCampaignAssignment, removeContactAssignment } from './assignment/remove.ts'
 import { undoHandOut } from './assignment/undo.ts'
 import { createCampaign, getCampaign, listCampaigns, removeCampaign, updateCampaign } from './campaign/operations.ts'
+import { listCampaignPeople } from './campaign/people.ts'
 import { changeOwnPassword, getAgent, signIn } from './contact/account.ts'
 import { createLeads } from './contact/bulk.ts'
 import { getCommission } from './contact/commission.ts'
@@ -53,6 +54,7 @@ export const salesOperations: readonly AnyOperation[] = [
   createCampaign,
   listCampaigns,
   getCampaign,
+  listCampaignPeople,
   updateCampaign,
   removeCampaign,
   createContact,

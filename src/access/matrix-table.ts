@@ -46,6 +46,7 @@ export const matrix: Record<string, Row> = {
   'campaign.create': both(administrators),
   'campaign.list': both(everyone),
   'campaign.get': both(everyone),
+  'campaign.people': both(everyone),
   'campaign.update': both({ ...administrators, ...fieldOfficers }),
   'campaign.remove': both(administrators),
   'contact.create': both(workers),

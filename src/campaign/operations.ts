@@ -88,16 +88,17 @@ async function assignedTo({ store }: Context, ids: ReadonlySet<string>): Promise
 }
 
 /** Errors: `not_found`, alike for absent, foreign and not assigned. */
-async function reachable(context: Context, id: string): Promise<CampaignRow> {
+export async function reachable(context: Context, id: string): Promise<CampaignRow> {
   const row = isUuid(id) ? await context.store.get(Campaign, id) : null
   if (row === null) throw notFound()
-  const reach = await reachOf({ ...context, scope: context.scope === 'own' ? ownScope(context) : context.scope })
+  const reach = await reachOf({ ...context, scope: readingScope(context) })
   if (!reach.everyone && !(await holders(context, id)).some(({ userId }) => reach.ids.has(userId))) throw notFound()
   return row
 }
 
 /** Who may change only what is their own may still read what those below have: the permission to read says so. */
-const ownScope = ({ actor }: Context) => (actor.role === 'manager' || actor.role === 'supervisor' ? ('subtree' as const) : ('own' as const))
+export const readingScope = ({ actor, scope }: Context): Context['scope'] =>
+  scope === 'own' && (actor.role === 'manager' || actor.role === 'supervisor') ? 'subtree' : scope
 
 async function holders({ store }: Context, campaignId: string) {
   const rows: { userId: string; canEdit: boolean }[] = []

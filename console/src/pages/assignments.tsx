@@ -21,6 +21,19 @@ type Person = {
 type HandedOut = { assignments_created: number; distribution: Record<string, number>; failed_count: number; batch_id: string | null }
 type HandedOver = { moved: number; batchId: string | null }
 
+/** More people than this are for a program; the newest are shown. */
+const most = 20_000
+
+async function everybody(): Promise<{ people: Person[]; isCut: boolean }> {
+  const people: Person[] = []
+  for (let cursor: string | undefined; ; ) {
+    const page = (await read('/api/admin/users', { cursor })) as unknown as { data: Person[]; next_cursor?: string | null }
+    people.push(...page.data)
+    cursor = page.next_cursor ?? undefined
+    if (cursor === undefined || people.length >= most) return { people, isCut: cursor !== undefined }
+  }
+}
+
 /** The usernames of as many as a page of names has; the rest are known by name or address. */
 async function usernames(): Promise<Map<string, string>> {
   const { items } = await read('/v1/users', { limit: 200 })
@@ -33,7 +46,7 @@ export function Assignments() {
   const say = useWords()
   const list = useQuery({
     queryKey: ['workload', 'people'],
-    queryFn: async () => ((await read('/api/admin/users', {})) as unknown as { data: Person[] }).data,
+    queryFn: everybody,
   })
   const names = useQuery({ queryKey: ['user', 'usernames'], queryFn: usernames })
   const nameOf = ({ first_name, last_name, email, id }: Person): string =>
@@ -43,7 +56,7 @@ export function Assignments() {
   const [leaver, leave] = useState<string | null>(null)
   const [to, give] = useState('manager')
   const [error, fail] = useState<unknown>(null)
-  const people = (list.data ?? []).filter(
+  const people = (list.data?.people ?? []).filter(
     ({ status, role, contacts_count }) => (status === 'active' && role !== 'auditor') || contacts_count > 0,
   )
   const run = async (call: Promise<unknown>, said: (answer: never) => string) => {
@@ -141,6 +154,7 @@ export function Assignments() {
         </Group>
         <Trouble error={error} />
       </Stack>
+      {list.data?.isCut === true && <Text c="dimmed">{say('assign.cut', { n: showNumber(most) })}</Text>}
       <Rows
         label={say('nav.assignments')}
         rows={people}

@@ -1,9 +1,10 @@
 import { Anchor, Button, Group, Table, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
-import { Page, Trouble } from '../parts.tsx'
+import { Page, Rows, Trouble } from '../parts.tsx'
 import { read } from '../server.ts'
 import { useWords, type Word } from '../words.ts'
+import { type Correctable, CorrectDay } from './correct-day.tsx'
 
 type Day = {
   id: string
@@ -17,6 +18,8 @@ type Day = {
   checkInLocation: string | null
   isLocationValid: boolean
   isLeaveDay: boolean
+  remarks: string | null
+  version: number
 }
 
 const marks: Record<Day['status'], string> = { present: '●', half_day: '◐', absent: '○', auto_not_marked: '·' }
@@ -47,6 +50,7 @@ export function Attendance() {
   const say = useWords()
   const [month, turn] = useState(() => new Date(Date.UTC(new Date().getFullYear(), new Date().getMonth(), 1)))
   const [day, look] = useState<string | null>(null)
+  const [wrong, correct] = useState<Correctable | null>(null)
   const prefix = `${month.getUTCFullYear()}-${two(month.getUTCMonth() + 1)}`
   const length = new Date(Date.UTC(month.getUTCFullYear(), month.getUTCMonth() + 1, 0)).getUTCDate()
   const list = useQuery({ queryKey: ['attendance', prefix], queryFn: () => daysOf(`${prefix}-01`, `${prefix}-${two(length)}`) })
@@ -57,6 +61,7 @@ export function Attendance() {
     person.days.set(one.date, one)
     people.set(key, person)
   }
+  const ofDay = (list.data?.days ?? []).filter(({ date }) => date === day)
   const dates = Array.from({ length }, (_, at) => `${prefix}-${two(at + 1)}`)
   const step = (by: number) => {
     look(null)
@@ -131,19 +136,61 @@ export function Attendance() {
               {say('attendance.choose')}
             </Text>
           ) : (
-            <Places date={day} days={(list.data?.days ?? []).filter(({ date }) => date === day)} />
+            <>
+              <Entries days={ofDay} correct={(one) => correct({ ...one, name: nameOf(one) })} />
+              <Places date={day} days={ofDay} />
+            </>
           )}
         </>
       )}
+      {wrong !== null && <CorrectDay day={wrong} close={() => correct(null)} />}
     </Page>
+  )
+}
+
+const nameOf = ({ name, employeeId }: Day): string => name ?? employeeId ?? ''
+const timesOf = ({ checkInTime, checkOutTime }: Day): string =>
+  [checkInTime, checkOutTime]
+    .filter((time) => time !== null)
+    .map((time) => time.slice(0, 5))
+    .join(' – ')
+
+/** Everybody's entry of one day, each to be put right. */
+function Entries({ days, correct }: { days: readonly Day[]; correct: (day: Day) => void }) {
+  const say = useWords()
+  return (
+    <Rows
+      label={say('attendance.entries')}
+      rows={days}
+      keyOf={({ id }) => id}
+      empty={say('attendance.empty')}
+      columns={[
+        { title: say('users.fullName'), show: nameOf, wide: 2 },
+        { title: say('col.status'), show: ({ status }) => say(words[status]) },
+        { title: say('attendance.times'), show: timesOf, isMinor: true },
+        { title: say('attendance.remarks'), show: ({ remarks }) => remarks ?? '', wide: 2, isMinor: true },
+        {
+          title: say('attendance.correct'),
+          show: (day) => (
+            <Button
+              size="compact-xs"
+              variant="default"
+              aria-label={`${say('attendance.correct')}: ${nameOf(day)}`}
+              onClick={() => correct(day)}
+            >
+              {say('attendance.correct')}
+            </Button>
+          ),
+        },
+      ]}
+    />
   )
 }
 
 function Mark({ day }: { day: Day | undefined }) {
   const say = useWords()
   if (day === undefined) return null
-  const times = [day.checkInTime, day.checkOutTime].filter((time) => time !== null).map((time) => time.slice(0, 5))
-  const said = [say(words[day.status]), day.timingStatus, times.join(' – ')].filter(Boolean).join(', ')
+  const said = [say(words[day.status]), day.timingStatus, timesOf(day)].filter(Boolean).join(', ')
   return (
     <span role="img" aria-label={said} title={said}>
       {marks[day.status]}

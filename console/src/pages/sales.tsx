@@ -1,9 +1,11 @@
-import { Button, FileButton, Group, Modal, Select, Stack, TextInput } from '@mantine/core'
+import { Button, FileButton, Group, Modal, Select, Stack, TagsInput, TextInput } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { Ask, Page, Rows, Trouble, told } from '../parts.tsx'
-import { queries, Refusal, send } from '../server.ts'
+import { queries, Refusal, read, send } from '../server.ts'
 import { type Row, text, useList } from '../use-list.ts'
 import { showNumber, showTime, useWords } from '../words.ts'
+import { CampaignPeople } from './campaign-people.tsx'
 
 const channels = ['email', 'linkedin', 'direct_mail', 'ads']
 const campaignStates = ['draft', 'ready', 'running', 'paused', 'completed', 'archived']
@@ -15,6 +17,7 @@ export function Campaigns() {
   const list = useList('campaign', '/v1/campaigns')
   const [name, call] = useState('')
   const [channel, choose] = useState('email')
+  const [people, meet] = useState<Row | null>(null)
   const [error, fail] = useState<unknown>(null)
   const fresh = () => queries.invalidateQueries({ queryKey: ['campaign'] })
   async function create(event: FormEvent) {
@@ -49,6 +52,7 @@ export function Campaigns() {
           rows={list.rows}
           more={list.more}
           keyOf={({ id }) => id}
+          open={meet}
           empty={say('campaigns.empty')}
           columns={[
             { title: say('keys.name'), show: (row) => text(row.name), wide: 2 },
@@ -80,6 +84,15 @@ export function Campaigns() {
           ]}
         />
       )}
+      <Modal
+        opened={people !== null}
+        onClose={() => meet(null)}
+        title={say('campaigns.people', { name: text(people?.name) })}
+        size="lg"
+        closeButtonProps={{ 'aria-label': say('do.close') }}
+      >
+        {people !== null && <CampaignPeople campaign={people} />}
+      </Modal>
     </Page>
   )
 }
@@ -224,6 +237,13 @@ function OneContact({ row, done }: { row: Row | null; done: () => void }) {
   const say = useWords()
   const [given, type] = useState<Record<string, string>>(Object.fromEntries(fields.map((field) => [field, text(row?.[field])])))
   const [status, choose] = useState(text(row?.status ?? 'active'))
+  const stored = useQuery({
+    queryKey: ['contact', 'tags', row?.id],
+    enabled: row !== null,
+    queryFn: async () => ((await read(`/v1/contacts/${row?.id}/tags`)) as unknown as { tags: string[] }).tags,
+  })
+  const [changed, tag] = useState<string[] | null>(null)
+  const [kept, keep] = useState(row)
   const [error, fail] = useState<unknown>(null)
   const words = {
     firstName: 'contacts.first',
@@ -238,8 +258,13 @@ function OneContact({ row, done }: { row: Row | null; done: () => void }) {
     fail(null)
     const body = { ...Object.fromEntries(fields.map((field) => [field, given[field]?.trim() || null])), status }
     const call =
-      row === null ? send('POST', '/v1/contacts', body) : send('PATCH', `/v1/contacts/${row.id}`, { ...body, version: row.version })
-    await call.then(async () => {
+      kept === null ? send('POST', '/v1/contacts', body) : send('PATCH', `/v1/contacts/${kept.id}`, { ...body, version: kept.version })
+    const tagged = async (answer: unknown) => {
+      // what is saved is saved: when its tags are refused, the next try makes no second contact
+      keep(answer as Row)
+      if (changed !== null) await send('PUT', `/v1/contacts/${(answer as Row).id}/tags`, { tags: changed })
+    }
+    await call.then(tagged).then(async () => {
       told(say('say.saved'))
       done()
       await fresh()
@@ -263,7 +288,8 @@ function OneContact({ row, done }: { row: Row | null; done: () => void }) {
           allowDeselect={false}
           onChange={(value) => choose(value ?? 'active')}
         />
-        <Trouble error={error} />
+        <TagsInput label={say('contacts.tags')} value={changed ?? stored.data ?? []} onChange={tag} disabled={stored.isLoading} />
+        <Trouble error={error ?? stored.error} />
         <Group justify="space-between">
           {row !== null ? (
             <Ask

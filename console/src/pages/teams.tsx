@@ -1,13 +1,13 @@
-import { Button, Group, Modal, Select, Stack, Text, TextInput } from '@mantine/core'
+import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { Ask, Page, Rows, Trouble } from '../parts.tsx'
+import { PersonPick } from '../person-pick.tsx'
 import { queries, read, send } from '../server.ts'
 import { useWords } from '../words.ts'
 
 type Team = { teamId: string; name: string; description: string | null; memberCount: number; isActive: boolean }
 type Member = { userId: string; role: string; firstName?: string; lastName?: string; email?: string; username?: string }
-type User = { id: string; username: string; fullName: string | null }
 
 const fresh = () => queries.invalidateQueries({ queryKey: ['team'] })
 
@@ -71,13 +71,7 @@ function OneTeam({ team, gone }: { team: Team; gone: () => void }) {
     queryKey: ['team', team.teamId],
     queryFn: async () => ((await read(path, { limit: 200 })) as unknown as { members: Member[] }).members,
   })
-  const [search, look] = useState('')
   const [chosen, choose] = useState<string | null>(null)
-  const found = useQuery({
-    queryKey: ['user', 'search', search],
-    queryFn: async () =>
-      (await read('/v1/users', { limit: 20, isActive: 'true', ...(search === '' ? {} : { q: search }) })).items as User[],
-  })
   const [error, fail] = useState<unknown>(null)
   const nameOf = ({ firstName, lastName, username, email, userId }: Member): string =>
     [firstName, lastName].filter(Boolean).join(' ') || username || email || userId.slice(0, 8)
@@ -91,20 +85,12 @@ function OneTeam({ team, gone }: { team: Team; gone: () => void }) {
   return (
     <Stack>
       <Group align="end">
-        <Select
-          searchable
-          label={say('teams.add')}
-          data={(found.data ?? []).map(({ id, username, fullName }) => ({ value: id, label: fullName ?? username }))}
-          value={chosen}
-          onChange={choose}
-          onSearchChange={look}
-          filter={({ options }) => options}
-        />
+        <PersonPick label={say('teams.add')} value={chosen} choose={choose} />
         <Button disabled={chosen === null} onClick={() => void add()}>
           {say('teams.addDo')}
         </Button>
       </Group>
-      <Trouble error={error ?? found.error ?? members.error} />
+      <Trouble error={error ?? members.error} />
       {members.data?.length === 0 && <Text c="dimmed">{say('links.nobody')}</Text>}
       <ul className="plain">
         {members.data?.map((member) => (

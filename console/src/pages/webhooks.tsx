@@ -1,4 +1,4 @@
-import { Alert, Button, Code, Group, Stack, Switch, TextInput } from '@mantine/core'
+import { Alert, Button, Code, Group, Modal, NumberInput, Stack, Switch, TextInput } from '@mantine/core'
 import { type FormEvent, useState } from 'react'
 import { Ask, Page, Rows, Trouble, told } from '../parts.tsx'
 import { queries, send } from '../server.ts'
@@ -15,6 +15,7 @@ export function Webhooks() {
   const [url, lead] = useState('')
   const [events, want] = useState('*')
   const [secret, show] = useState('')
+  const [again, replay] = useState<Row | null>(null)
   const [error, fail] = useState<unknown>(null)
   async function create(event: FormEvent) {
     event.preventDefault()
@@ -83,18 +84,77 @@ export function Webhooks() {
             { title: say('webhooks.dead'), show: (row) => <Dead row={row} act={act} /> },
             {
               title: say('do.remove'),
+              wide: 2,
               show: (row) => (
-                <Ask
-                  text={say('webhooks.removeAsk', { name: text(row.name) })}
-                  action={say('do.remove')}
-                  run={() => send('DELETE', `/v1/webhooks/${row.id}`, undefined).then(fresh)}
-                />
+                <Group gap="xs" wrap="nowrap">
+                  <Button
+                    size="xs"
+                    variant="default"
+                    aria-label={`${say('webhooks.replay')}: ${text(row.name)}`}
+                    onClick={() => replay(row)}
+                  >
+                    {say('webhooks.replay')}
+                  </Button>
+                  <Ask
+                    text={say('webhooks.removeAsk', { name: text(row.name) })}
+                    action={say('do.remove')}
+                    run={() => send('DELETE', `/v1/webhooks/${row.id}`, undefined).then(fresh)}
+                  />
+                </Group>
               ),
             },
           ]}
         />
       )}
+      {again !== null && <Replay row={again} close={() => replay(null)} />}
     </Page>
+  )
+}
+
+/** Sends the log again from an entry on: for a receiver that lost what it had. */
+function Replay({ row, close }: { row: Row; close: () => void }) {
+  const say = useWords()
+  const [after, from] = useState<number | string>(0)
+  const [error, fail] = useState<unknown>(null)
+  async function go(event: FormEvent) {
+    event.preventDefault()
+    fail(null)
+    await send('POST', `/v1/webhooks/${row.id}/replay`, { after: Number(after) }).then(async () => {
+      told(say('webhooks.replayed'))
+      close()
+      await fresh()
+    }, fail)
+  }
+  return (
+    <Modal
+      opened
+      onClose={close}
+      title={`${say('webhooks.replay')}: ${text(row.name)}`}
+      closeButtonProps={{ 'aria-label': say('do.close') }}
+    >
+      <form onSubmit={(event) => void go(event)}>
+        <Stack>
+          <NumberInput
+            label={say('webhooks.after')}
+            description={say('webhooks.afterHint', { n: Number(row.position) })}
+            min={0}
+            allowDecimal={false}
+            required
+            value={after}
+            onChange={from}
+          />
+          <Trouble error={error} />
+          <Group justify="end">
+            <Button variant="default" onClick={close}>
+              {say('do.cancel')}
+            </Button>
+            <Button type="submit" disabled={after === ''}>
+              {say('webhooks.replay')}
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
   )
 }
 

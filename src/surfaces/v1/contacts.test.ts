@@ -61,6 +61,33 @@ describe('campaigns', () => {
   })
 })
 
+describe('the people of a campaign', () => {
+  test('are listed page by page, those who left it not, and each as far as one may see them', async () => {
+    const campaign = await sales.campaign()
+    const path = `/v1/campaigns/${campaign}/people`
+    expect((await sales.get(path)).body).toEqual({ items: [], nextCursor: null })
+    const people = [await sales.person({ password: goodPassword }), await sales.person(), await sales.person()]
+    for (const { id } of people)
+      await sales.post(`/api/admin/users/${id}/assign-campaigns`, { campaign_ids: [campaign], role: 'viewer', can_edit: true })
+    await sales.del(`/api/admin/users/${people[2]?.id}/campaigns/${campaign}`)
+    const first = (await sales.get(`${path}?limit=1`)).body
+    expect(first.items).toHaveLength(1)
+    const second = (await sales.get(`${path}?limit=1&cursor=${first.nextCursor}`)).body
+    const found = [...(first.items as unknown as Loose[]), ...(second.items as unknown as Loose[])]
+    expect(found.map(({ userId }) => userId).sort()).toEqual([people[0]?.id, people[1]?.id].sort())
+    expect(found[0]).toMatchObject({ role: 'viewer', canEdit: true, canViewStats: true, canManageContacts: false, isActive: true })
+
+    const { token } = await signedIn(sales, people[0]?.username ?? '')
+    expect(((await sales.get(path, token)).body.items as unknown as Loose[]).map(({ userId }) => userId)).toEqual([people[0]?.id])
+    const stranger = await sales.person({ password: goodPassword })
+    expect((await sales.get(path, (await signedIn(sales, stranger.username)).token)).status).toBe(404)
+    expect((await sales.get(path, (await foreigner(sales.server)).token)).status).toBe(404)
+    expect((await sales.get('/v1/campaigns/none/people')).status).toBe(404)
+    expect((await sales.get(`${path}?cursor=x`)).body.code).toBe('bad_cursor')
+    expect((await sales.get(`${path}?limit=0`)).status).toBe(422)
+  })
+})
+
 describe('contacts', () => {
   test.each([
     [{}],

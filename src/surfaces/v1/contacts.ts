@@ -3,6 +3,7 @@ import { listHistory } from '../../assignment/history.ts'
 import { handOutContacts } from '../../assignment/native.ts'
 import { undoHandOut } from '../../assignment/undo.ts'
 import { createCampaign, getCampaign, listCampaigns, removeCampaign, updateCampaign } from '../../campaign/operations.ts'
+import { listCampaignPeople } from '../../campaign/people.ts'
 import { exportContacts, importContacts, undoImport } from '../../contact/import-contacts.ts'
 import { createContact, getContact, listContacts, removeContact, updateContact } from '../../contact/native.ts'
 import { getTags, setTags, tagContacts } from '../../contact/tags.ts'
@@ -22,6 +23,7 @@ export const contactRoutes: readonly Route[] = [
   route('POST', '/v1/campaigns', createCampaign, { ...created('/v1/campaigns'), example: { request: campaign } }),
   route('GET', '/v1/campaigns', listCampaigns, list),
   route('GET', '/v1/campaigns/:id', getCampaign),
+  route('GET', '/v1/campaigns/:id/people', listCampaignPeople, list),
   route('PATCH', '/v1/campaigns/:id', updateCampaign, { example: { request: { version: 1, status: 'running' } } }),
   route('DELETE', '/v1/campaigns/:id', removeCampaign, { status: 204 }),
 

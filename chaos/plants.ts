@@ -184,6 +184,36 @@ export const plants: Readonly<Record<string, Plant>> = {
       },
     ],
   },
+  'sync-without-a-second-copy': {
+    fault: 'lost',
+    says: 'HOLDFAST_BACKUP_MODE=sync does not wait for the target',
+    shows: /LOST/,
+    edits: [
+      {
+        file: 'src/backups.ts',
+        from: '      await within(shipper.reached(receipt.stream, receipt.sequence))\n',
+        to: '',
+      },
+    ],
+  },
+  'target-without-fsync': {
+    fault: 'lost-power',
+    says: 'files of a backup folder, and its folders, are not synchronised',
+    shows: /LOST|restore ended/,
+    edits: [
+      { file: 'src/backup/folder/target.ts', from: '    await file.sync()\n', to: '' },
+      { file: 'src/backup/folder/target.ts', from: '    await handle.sync()\n', to: '' },
+    ],
+  },
+  'preserve-without-fsync': {
+    fault: 'preserve',
+    says: 'the file of employees and its folder are not synchronised',
+    shows: /LOST|not whole/,
+    edits: [
+      { file: 'src/preserve/durable-file.ts', from: '      await file.sync()\n', to: '' },
+      { file: 'src/preserve/durable-file.ts', from: '    await folder.sync()\n', to: '' },
+    ],
+  },
   'no-lock': {
     fault: 'lock',
     says: 'the folder is not locked',

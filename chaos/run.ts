@@ -8,7 +8,9 @@ import { runDisk } from './faults/disk.ts'
 import { runDocuments } from './faults/documents.ts'
 import { runKill } from './faults/kill.ts'
 import { runLock } from './faults/lock.ts'
+import { runLost, runLostPower } from './faults/lost.ts'
 import { runPower } from './faults/power.ts'
+import { runPreserve } from './faults/preserve.ts'
 import { runSeveral } from './faults/several.ts'
 import { runSteps } from './faults/steps.ts'
 import { type Plant, plants } from './plants.ts'
@@ -68,6 +70,9 @@ const faults: Readonly<Record<EngineName, readonly Fault[]>> = {
     clock,
     documents,
     { name: 'lock', nightly: 10, short: 1, planted: 1, run: runLock },
+    { name: 'lost', nightly: 200, short: 2, planted: 20, run: underLoad(runLost) },
+    { name: 'lost-power', nightly: 200, short: 1, planted: 20, run: underLoad(runLostPower) },
+    { name: 'preserve', nightly: 100, short: 1, planted: 10, run: runPreserve },
   ],
   postgres: [
     { name: 'kill', nightly: 300, short: 2, planted: 40, run: underLoad(runKill) },

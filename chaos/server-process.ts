@@ -73,8 +73,11 @@ const withoutHoldfast = (environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
 const bound = existsSync('/usr/bin/setpriv') ? ['/usr/bin/setpriv', '--pdeathsig', 'KILL'] : []
 
 /** `bin/holdfast serve` as a process of its own, not waited for. */
-export function spawnServer(options: ServerOptions): ServerProcess {
-  const [command = holdfast, ...rest] = [...bound, ...(options.under ?? []), holdfast, 'serve']
+export const spawnServer = (options: ServerOptions): ServerProcess => spawnCommand(options, 'serve')
+
+/** The same for any command, so that it can be killed on its way. */
+export function spawnCommand(options: ServerOptions, ...args: string[]): ServerProcess {
+  const [command = holdfast, ...rest] = [...bound, ...(options.under ?? []), holdfast, ...args]
   const child = spawn(command, rest, { env: environmentFor(options), stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   const pid = child.pid
   if (pid === undefined) throw new Error(`${command} cannot be started`)

@@ -42,5 +42,5 @@ test.skipIf(!isMounted)(
     })
     expect(preview.code, preview.err).toBe(0)
   },
-  120_000,
+  600_000,
 )

@@ -214,7 +214,7 @@ describe('from a target that is whole', () => {
       expect(next.code, next.err).toBe(0)
       expect((await names(empty)).sort()).toEqual([...everyone].sort())
     },
-    60_000,
+    600_000,
   )
 
   test.each([

@@ -95,7 +95,7 @@ test.each([1, generationsKept])(
     }
     expect(seen.size).toBe(2)
   },
-  120_000,
+  600_000,
 )
 
 test('a restore that is killed before its commit created nobody, after it everyone, and another run ends it', async () => {

@@ -216,7 +216,7 @@ describe.runIf(hasDynamo())('a transaction whose answer is lost while it is stil
       await proxy.stop()
       await own.stop()
     },
-    60_000,
+    600_000,
   )
 })
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { freshDatabase, startPostgres } from '../src/testing/postgres-server.ts'
+import { floorOnPostgres, floorOnSqlite } from './assignment-floor.ts'
 import { createReport, type Report } from './report.ts'
 import { fillFolder, type Server, startHoldfast } from './servers.ts'
 
@@ -168,7 +169,8 @@ for (const engine of values.engines.split(',')) {
   // PostgreSQL runs as another user where this is root
   chmodSync(folder, 0o755)
   const postgres = engine === 'postgres' ? await startPostgres({ own: true, folder }) : null
-  if (postgres !== null) process.env.HOLDFAST_STORAGE = (await freshDatabase(postgres.adminUrl)).url
+  const database = postgres === null ? null : await freshDatabase(postgres.adminUrl)
+  if (database !== null) process.env.HOLDFAST_STORAGE = database.url
   else delete process.env.HOLDFAST_STORAGE
   const data = join(folder, 'data')
   console.log(`\n${engine}`)
@@ -185,6 +187,14 @@ for (const engine of values.engines.split(',')) {
     if (wanted('links')) await links(report, server, call)
   } finally {
     await server.stop()
+  }
+  try {
+    // last, beside no server; what else was assigned meanwhile is in it too
+    if (wanted('bulk')) {
+      const ms = database === null ? floorOnSqlite(data) : await floorOnPostgres(database.url)
+      report.plain('the rows of all assignments by plain SQL alone, without log, guards and server', ms / 1_000, 's')
+    }
+  } finally {
     await postgres?.stop()
     rmSync(folder, { recursive: true, force: true })
   }

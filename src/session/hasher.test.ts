@@ -235,18 +235,25 @@ const median = (samples: number[]): number => samples.toSorted((a, b) => a - b)[
 test.each(Object.entries(cheap))(
   'a wrong password takes as long on a cheap %s hash, or no login at all, as on one of ours',
   async (_name, stored) => {
-    const took: number[][] = [[], [], []]
     const works = [() => real.verify(ours, 'y'), () => real.verify(stored, 'y'), () => real.burn()]
-    for (let round = 0; round < 25; round++) {
-      for (const [i, work] of works.entries()) {
-        const start = performance.now()
-        await work()
-        took[i]?.push(performance.now() - start)
-      }
-    }
-    const [own = 0, legacy = 0, nobody = 0] = took.map(median)
-    expect(Math.abs(legacy - own)).toBeLessThan(2 + own / 4) // 2 ms, and what other work on the machine adds
-    expect(Math.abs(nobody - own)).toBeLessThan(2 + own / 4)
+    // one quiet moment of the machine is enough: what is not padded never takes as long
+    await expect
+      .poll(
+        async () => {
+          const took: number[][] = [[], [], []]
+          for (let round = 0; round < 25; round++) {
+            for (const [i, work] of works.entries()) {
+              const start = performance.now()
+              await work()
+              took[i]?.push(performance.now() - start)
+            }
+          }
+          const [own = 0, legacy = 0, nobody = 0] = took.map(median)
+          return Math.max(Math.abs(legacy - own), Math.abs(nobody - own)) / own
+        },
+        { timeout: 60_000 },
+      )
+      .toBeLessThan(0.25)
   },
 )
 

@@ -1,22 +1,15 @@
 import { createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import { readFileSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import type { FastifyInstance } from 'fastify'
 import { healAtStart } from './backup/losses.ts'
 import { type OpenBackups, openBackups } from './backups.ts'
 import type { Config } from './config.ts'
 import { createEngine } from './engine.ts'
 import { entities } from './entities.ts'
 import { resumeErasures } from './erasure/finish.ts'
-import { doorSurface } from './http/door.ts'
 import { createHealth, type Health } from './http/health.ts'
-import { createLogger, type Log, logRequest } from './http/log.ts'
+import { createLogger, type Log } from './http/log.ts'
 import { createMetrics, type Metrics } from './http/metrics.ts'
-import { describeApi } from './http/openapi.ts'
-import type { OpenApi } from './http/openapi-types.ts'
-import type { Answered } from './http/parts.ts'
-import type { Surface } from './http/route.ts'
-import { createServer } from './http/server.ts'
 import { createClock, toTime } from './kernel/clock.ts'
 import { type Runtime, system } from './kernel/context.ts'
 import { AppError } from './kernel/errors.ts'
@@ -24,7 +17,6 @@ import { createHub } from './kernel/hub.ts'
 import { idSource } from './kernel/id.ts'
 import { createSealer } from './kernel/seal.ts'
 import type { Logger } from './kernel/services.ts'
-import { addSocket } from './live/socket.ts'
 import { smtpMailer } from './mail/smtp.ts'
 import { isWithoutKey, type MasterKeys, openMasterKeys, removeKeyFile } from './master-key.ts'
 import { writeEmf } from './metrics/emf.ts'
@@ -41,8 +33,6 @@ import { Conflict, type Storage } from './storage/port.ts'
 import { networkFileSystem } from './storage/sqlite/folder.ts'
 import { type Committed, timed } from './storage/timed.ts'
 import type { StorageConfig } from './storage-config.ts'
-import { picturesOf } from './storage-config.ts'
-import { surfaces } from './surfaces.ts'
 
 export type { Mended, RecoveryOptions } from './recovery.ts'
 
@@ -237,75 +227,6 @@ export async function openBeside(storage: StorageConfig, dataFolder: string, log
 
 /** Where a server logs to: JSON lines on the standard output. */
 export const openLog = (config: Config): Log => createLogger(config)
-
-type ServerOptions = {
-  /** Hears of every answered request. */
-  observe?(request: Answered): void
-  /** False where no answer can stay open: event streams and WebSockets are 501. */
-  streams?: boolean
-}
-
-/** The HTTP server over an open store, not yet listening. */
-export async function buildServer(
-  config: Config,
-  holdfast: Holdfast,
-  { observe, streams = true }: ServerOptions = {},
-): Promise<FastifyInstance> {
-  const { runtime, keys, health, metrics } = holdfast
-  const { corsOrigins, trustProxy, requestsPerMinute } = config
-  const settings = { corsOrigins, trustProxy, requestsPerMinute, streams, pictures: picturesOf(config.objects) }
-  const app = await createServer({
-    runtime,
-    keys,
-    surfaces: surfacesOf(config, holdfast),
-    settings,
-    unready: health.unready,
-    answered(request) {
-      metrics.answered(request)
-      logRequest(runtime.services.log, request)
-      observe?.(request)
-    },
-  })
-  app.addHook('preClose', async () => health.stopping())
-  if (streams) addSocket(app, { runtime, settings, unready: health.unready })
-  if (config.fsm.openSetup)
-    runtime.services.log.warn(
-      {},
-      'HOLDFAST_FSM_OPEN_SETUP is on: anyone may create a tenant at POST /fsm/tenant. Switch it off when set-up is done.',
-    )
-  return app
-}
-
-/** The surfaces that the settings ask for, and the door's own. */
-function surfacesOf(config: Config, holdfast: Pick<Holdfast, 'health' | 'metrics'>): readonly Surface[] {
-  const served = surfaces.filter(({ name }) => config.surfaces === null || config.surfaces.includes(name))
-  if (served.length === 0)
-    throw new AppError(
-      'invalid',
-      'bad_setting',
-      `HOLDFAST_SURFACES names no surface; known are ${surfaces.map(({ name }) => name).join(', ')}.`,
-    )
-  let text: string | null = null
-  const all: readonly Surface[] = [
-    ...served,
-    doorSurface({ version, ...holdfast, description: () => (text ??= JSON.stringify(describeSurfaces(all))) }),
-  ]
-  return all
-}
-
-/** The API description of these surfaces. */
-export const describeSurfaces = (described: readonly Surface[]): OpenApi =>
-  describeApi({
-    version,
-    surfaces: described,
-    named: Object.fromEntries(entities.map(({ name, public: shown }) => [nameOf(name), shown])),
-  })
-
-/** `api_key` → `ApiKey`. */
-const nameOf = (entity: string): string => entity.replace(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase())
-
-/** The API description of a server with these settings. */
-export const describeServer = (config: Config, holdfast: Holdfast): OpenApi => describeSurfaces(surfacesOf(config, holdfast))
 
 /** The name of the network file system that the folder is on, or null. */
 export const networkFileSystemOf = (folder: string): string | null => networkFileSystem(statfsSync(folder).type)

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { OperationObject } from '../src/http/openapi-types.ts'
 import { canonical, type Json, sha256 } from '../src/kernel/canonical.ts'
-import { describeSurfaces } from '../src/main.ts'
+import { describeSurfaces } from '../src/server.ts'
 import { v1 } from '../src/surfaces/v1/routes.ts'
 
 const client = join(import.meta.dirname, '../client')

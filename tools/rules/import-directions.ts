@@ -25,11 +25,11 @@ const engine = at(/^src\/(storage|objects|backup)\/[^/]+\//)
 const engineParts = at(/^src\/(storage|objects)\/[^/]+\.ts$/)
 const route = at(/^src\/http\/route\.ts$/)
 const config = at(/^src\/(config|storage-config|backup-config|key-config)\.ts$/)
-const main = at(/^src\/(main|drill)\.ts$/)
+const main = at(/^src\/(main|server|drill)\.ts$/)
 const keyFile = at(/^src\/master-key\.ts$/)
 const deploy = at(/^src\/deploy\//)
 const outer = at(
-  /^src\/(main\.ts|engine\.ts|objects\.ts|config\.ts|storage-config\.ts|backup-config\.ts|key-config\.ts|master-key\.ts|kms\.ts|backups\.ts|backup-worker\.ts|recovery\.ts|drill\.ts|targets\.ts|http|cli|live|surfaces|deploy|storage|objects)/,
+  /^src\/(main\.ts|server\.ts|engine\.ts|objects\.ts|config\.ts|storage-config\.ts|backup-config\.ts|key-config\.ts|master-key\.ts|kms\.ts|backups\.ts|backup-worker\.ts|recovery\.ts|drill\.ts|targets\.ts|http|cli|live|surfaces|deploy|storage|objects)/,
 )
 const feature = (path: string) => path.startsWith('src/') && !outer(path) && !kernel(path) && !engine(path) && !port(path)
 
@@ -39,7 +39,7 @@ const inside = [feature, kernel, permissions, port]
 const layers: readonly Layer[] = [
   {
     name: 'the composition',
-    holds: at(/^src\/((main|master-key|kms|engine|objects|targets|backups|backup-worker|recovery|drill)\.ts$|deploy\/)/),
+    holds: at(/^src\/((main|server|master-key|kms|engine|objects|targets|backups|backup-worker|recovery|drill)\.ts$|deploy\/)/),
     may: [any],
     says: 'everything',
   },
@@ -63,7 +63,7 @@ const layers: readonly Layer[] = [
     name: 'cli',
     holds: at(/^src\/cli\//),
     may: [main, keyFile, deploy, config, route, ...inside],
-    says: 'main.ts, deploy, config.ts, features and the kernel',
+    says: 'main.ts, server.ts, deploy, config.ts, features and the kernel',
   },
   { name: 'a feature', holds: feature, may: inside, says: 'features, the kernel and the ports' },
 ]

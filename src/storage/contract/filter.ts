@@ -98,7 +98,7 @@ export function filterLaws(open: OpenSubject): void {
       }
       const even: Selection = { filter: [{ field: 'text', op: 'contains', value: 'eve' }] }
 
-      for (let round = 0; round < 10; round += 1) {
+      for (let round = 0; round < 3; round += 1) {
         await tenant.commit([note(3_000 + round * 2)], meta)
         const count = 1_501 + round
         expect(await tenant.count(Note, even)).toBe(count)
@@ -107,7 +107,7 @@ export function filterLaws(open: OpenSubject): void {
         expect(items.map((row) => row.id)).toEqual([3_000 + round * 2, 2_998 + round * 2].map((n) => String(n).padStart(5, '0')))
         expect((await tenant.list(Note, { ...even, order: 'desc', limit: 1, cursor: nextCursor })).items[0]?.text).toBe('even')
       }
-      expect(await tenant.count(Note, {})).toBe(3_010)
+      expect(await tenant.count(Note, {})).toBe(3_003)
     })
 
     test('counts more rows than a page has', async () => {

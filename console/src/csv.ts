@@ -27,3 +27,7 @@ export function readCsv(source: string): string[][] {
   if (cell !== '' || line.length > 0) lines.push([...line, cell])
   return lines.filter((each) => each.some((one) => one.trim() !== ''))
 }
+
+/** Cells as a CSV text (RFC 4180). */
+export const writeCsv = (lines: readonly (readonly string[])[]): string =>
+  lines.map((line) => line.map((cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(',')).join('\r\n')

@@ -45,6 +45,31 @@ async function soundly(page: Page, name: string): Promise<void> {
 }
 const send = (method: string, path: string, body?: unknown) => day.send(method, path, day.owner.token, body)
 
+test('users of an older system are imported after a dry run, with their managers and old passwords', async ({ skip }) => {
+  if (browser === null) return skip()
+  const page = await open('/console/users')
+  await page.getByRole('button', { name: 'Import' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Import users' })
+  const hash = createHash('sha256').update('seven old boats').digest('hex')
+  const csv = ['Login;full_name;manager;password_hash', `sam;Sam Sample;ida;${hash}`, 'ida;Ida Example;;', 'zed;;nowhere;']
+  await page.locator('input[type=file]').setInputFiles({ name: 'team.csv', mimeType: 'text/csv', buffer: Buffer.from(csv.join('\n')) })
+  const check = dialog.getByRole('button', { name: 'Check without saving' })
+  expect(await check.isDisabled()).toBe(true)
+  await dialog.getByRole('combobox', { name: 'Login' }).click()
+  await page.getByRole('option', { name: 'Username', exact: true }).click()
+  await check.click()
+  await dialog.getByText('2 would be created, 0 are there already, 1 are refused. Nothing is saved yet.').waitFor()
+  await dialog.getByText('Row 3: manager is no user of this tenant or of this file').waitFor()
+  await soundly(page, 'import-users')
+  expect((await send('GET', '/v1/users?q=sam')).body.items).toEqual([])
+  await dialog.getByRole('button', { name: 'Import 2 users' }).click()
+  await dialog.getByText('2 created, 0 were there already, 1 refused.').waitFor()
+  const signedIn = await day.server.send('POST', '/v1/sessions', { body: { login: 'sam', password: 'seven old boats' } })
+  expect(signedIn.status, signedIn.text).toBe(201)
+  await page.close()
+  expect(problems).toEqual([])
+})
+
 test('contacts are imported after a trial, handed out evenly, taken back, and handed over', async ({ skip }) => {
   if (browser === null) return skip()
   for (const name of ['ann', 'bob', 'cem'])

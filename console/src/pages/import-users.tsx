@@ -1,30 +1,55 @@
-import { Button, FileInput, List, Select, Stack, Text } from '@mantine/core'
+import { Button, Checkbox, FileInput, List, Select, Stack, Text } from '@mantine/core'
 import { useState } from 'react'
-import { readCsv } from '../csv.ts'
+import { readCsv, writeCsv } from '../csv.ts'
 import { Trouble, told } from '../parts.tsx'
-import { api, ask, queries, Refusal } from '../server.ts'
-import { useWords, type Word } from '../words.ts'
+import { queries, Refusal } from '../server.ts'
+import { showNumber, useWords, type Word } from '../words.ts'
 
-const fields = ['username', 'fullName', 'email', 'role', 'password'] as const
+/** What a column may be, as `bin/holdfast users import` knows it. */
+const fields = [
+  'username',
+  'fullName',
+  'email',
+  'role',
+  'manager',
+  'passwordHash',
+  'passwordSalt',
+  'passwordTemplate',
+  'password',
+  'isActive',
+  'createdAt',
+  'number',
+] as const
 type Field = (typeof fields)[number]
 type Loaded = { heads: string[]; lines: string[][] }
+type Report = {
+  rows: number
+  created: number
+  existing: number
+  refused: { row: number; line: number; field: string; message: string }[]
+}
 
-const guess = (head: string): Field | null =>
-  fields.find((field) => field.toLowerCase() === head.toLowerCase().replace(/[^a-z]/g, '')) ?? null
+const bare = (text: string): string => text.toLowerCase().replace(/[^a-z]/g, '')
+const guess = (head: string): Field | null => fields.find((field) => field.toLowerCase() === bare(head)) ?? null
+const shownProblems = 50
 
-/** People from a list: which column is what, a check that stores nothing, then one after the other with each refusal in words. */
+/** People from a list: which column is what, a dry run by the server that stores nothing, then the import, with every refused row in words. Password hashes of an older system come along. */
 export function ImportUsers({ done }: { done: () => void }) {
   const say = useWords()
   const [loaded, load] = useState<Loaded | null>(null)
   const [map, choose] = useState<(Field | null)[]>([])
-  const [problems, tell] = useState<string[]>([])
-  const [isChecked, check] = useState(false)
+  const [wrap, wrapped] = useState(true)
+  const [trial, tried] = useState<Report | null>(null)
+  const [report, tell] = useState<Report | null>(null)
   const [isBusy, busy] = useState(false)
   const [error, fail] = useState<unknown>(null)
-  async function take(file: File | null) {
-    check(false)
-    tell([])
+  const again = () => {
+    tried(null)
+    tell(null)
     fail(null)
+  }
+  async function take(file: File | null) {
+    again()
     const [heads, ...lines] = file === null ? [] : readCsv(await file.text())
     if (heads === undefined || lines.length === 0) {
       load(null)
@@ -34,37 +59,36 @@ export function ImportUsers({ done }: { done: () => void }) {
     load({ heads, lines })
     choose(heads.map(guess))
   }
-  const people = (loaded?.lines ?? []).map((line) =>
-    Object.fromEntries(map.flatMap((field, at) => (field === null || (line[at] ?? '') === '' ? [] : [[field, (line[at] ?? '').trim()]]))),
-  ) as Partial<Record<Field, string>>[]
-  function dryRun() {
-    const seen = new Set<string>()
-    const found = people.flatMap(({ username }, at) => {
-      const why = username === undefined ? 'username' : seen.has(username.toLowerCase()) ? username : null
-      if (username !== undefined) seen.add(username.toLowerCase())
-      return why === null ? [] : [say('import.refused', { row: at + 2, why })]
+  async function upload(isDry: boolean): Promise<Report> {
+    const kept = map.flatMap((field, at) => (field === null ? [] : [{ field, at }]))
+    const lines = (loaded?.lines ?? []).map((line) => kept.map(({ at }) => line[at] ?? ''))
+    const answer = await fetch(`/v1/users/import?dryRun=${isDry}&wrap=${wrap}`, {
+      method: 'POST',
+      headers: { 'content-type': 'text/csv' },
+      body: writeCsv([kept.map(({ field }) => field), ...lines]),
     })
-    tell(found)
-    check(found.length === 0)
+    const body = await answer.json()
+    if (!answer.ok) throw new Refusal(body)
+    return body as Report
   }
-  async function run() {
+  async function go(isDry: boolean) {
     busy(true)
-    const refused: string[] = []
-    for (const [at, person] of people.entries())
-      await ask(api.POST('/v1/users', { body: person as never })).catch((problem: unknown) => {
-        refused.push(say('import.refused', { row: at + 2, why: problem instanceof Refusal ? problem.message : String(problem) }))
-      })
+    fail(null)
+    await upload(isDry).then(async (came) => {
+      if (isDry) return tried(came)
+      tried(null)
+      tell(came)
+      await queries.invalidateQueries({ queryKey: ['user'] })
+      told(say('import.done', { n: showNumber(came.created) }))
+      if (came.refused.length === 0) done()
+    }, fail)
     busy(false)
-    tell(refused)
-    check(false)
-    await queries.invalidateQueries({ queryKey: ['user'] })
-    told(say('import.done', { n: people.length - refused.length }))
-    if (refused.length === 0) done()
   }
+  const shown = report ?? trial
+  const hasHashes = map.includes('passwordHash')
   return (
     <Stack>
       <FileInput label={say('import.file')} accept=".csv,text/csv" onChange={(file) => void take(file)} />
-      <Trouble error={error} />
       {loaded && (
         <>
           <Text fw={600}>{say('import.map')}</Text>
@@ -78,28 +102,49 @@ export function ImportUsers({ done }: { done: () => void }) {
               clearButtonProps={{ 'aria-label': say('import.ignore') }}
               data={fields.map((field) => ({ value: field, label: say(`users.${field}` as Word) }))}
               onChange={(field) => {
-                choose(map.map((one, place) => (place === at ? (field as Field | null) : one)))
-                check(false)
+                choose(map.map((one, place) => (place === at ? (field as Field | null) : one === field ? null : one)))
+                again()
               }}
             />
           ))}
-          {isChecked && <Text role="status">{say('import.ready', { n: people.length })}</Text>}
-          <List size="sm">
-            {problems.slice(0, 20).map((problem) => (
-              <List.Item key={problem}>{problem}</List.Item>
-            ))}
-          </List>
-          {isChecked ? (
-            <Button loading={isBusy} onClick={() => void run()}>
-              {say('import.run', { n: people.length })}
+          {hasHashes && (
+            <Checkbox
+              label={say('import.wrap')}
+              description={say('import.wrapHint')}
+              checked={wrap}
+              onChange={(event) => wrapped(event.currentTarget.checked)}
+            />
+          )}
+          {shown !== null && (
+            <Text role="status">
+              {say(report === null ? 'import.trial' : 'import.result', {
+                n: showNumber(shown.created),
+                existing: showNumber(shown.existing),
+                refused: showNumber(shown.refused.length),
+              })}
+            </Text>
+          )}
+          {shown !== null && shown.refused.length > 0 && (
+            <List size="sm">
+              {shown.refused.slice(0, shownProblems).map(({ row, field, message }) => (
+                <List.Item key={`${row} ${field}`}>{say('import.refused', { row, why: `${field} ${message}` })}</List.Item>
+              ))}
+              {shown.refused.length > shownProblems && <List.Item>…</List.Item>}
+            </List>
+          )}
+          <Trouble error={error} />
+          {trial !== null && trial.created > 0 ? (
+            <Button loading={isBusy} onClick={() => void go(false)}>
+              {say('import.run', { n: showNumber(trial.created) })}
             </Button>
           ) : (
-            <Button variant="default" onClick={dryRun}>
+            <Button variant="default" loading={isBusy} disabled={!map.includes('username')} onClick={() => void go(true)}>
               {say('import.check')}
             </Button>
           )}
         </>
       )}
+      {!loaded && <Trouble error={error} />}
     </Stack>
   )
 }

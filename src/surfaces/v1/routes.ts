@@ -31,6 +31,7 @@ import { documentRoutes } from './documents.ts'
 import { jobRoutes } from './jobs.ts'
 import { policyRoutes } from './policy.ts'
 import { backgroundReportRoutes, reportRoutes } from './reports.ts'
+import { userImportRoute } from './user-import.ts'
 import { webhookRoutes } from './webhooks.ts'
 
 const created = (base: string) => ({ status: 201, headers: ({ id }: { id: string }) => ({ Location: `${base}/${id}` }) })
@@ -67,6 +68,7 @@ export const v1: Surface = {
     route('POST', '/v1/second-factor/confirm', confirmSecondFactor, described.secondFactor.confirm),
     route('POST', '/v1/second-factor/remove', removeSecondFactor, { ...described.secondFactor.remove, ...noContent }),
 
+    userImportRoute,
     route('POST', '/v1/users', createUser, { ...described.userCreate, ...created('/v1/users') }),
     route('GET', '/v1/users', listUsers, described.list),
     route('GET', '/v1/users/:id', getUser),

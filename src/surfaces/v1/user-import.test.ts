@@ -21,17 +21,19 @@ const usernames = async (q: string) =>
   )
 
 describe('is refused and stores nothing', () => {
-  test.each<[string, string | Buffer, string, Record<string, string>, number, string]>([
-    ['as JSON', '{}', '', { 'content-type': 'application/json' }, 415, 'unsupported_media_type'],
-    ['as a form', 'x', '', { 'content-type': 'multipart/form-data; boundary=x' }, 415, 'unsupported_media_type'],
-    ['without a column that means anything', 'a,b\n1,2\n', '', csv, 422, 'import_columns'],
-    ['with a dry run that is neither true nor false', 'username\nrefused1\n', '?dryRun=maybe', csv, 422, 'validation_failed'],
-    ['with an unknown setting', 'username\nrefused1\n', '?fast=true', csv, 422, 'validation_failed'],
-    ['with a file of the server', 'username\nrefused1\n', '?file=/etc/hostname', csv, 422, 'import_source'],
-    ['with more than 16 MiB', Buffer.alloc(16 * 1024 * 1024 + 1, 'a'), '', csv, 413, 'body_too_large'],
-  ])('%s', async (_what, raw, query, headers, status, code) => {
+  test.each<
+    [what: string, raw: string | Buffer, given: [query: string, headers: Record<string, string>], refusal: [status: number, code: string]]
+  >([
+    ['as JSON', '{}', ['', { 'content-type': 'application/json' }], [415, 'unsupported_media_type']],
+    ['as a form', 'x', ['', { 'content-type': 'multipart/form-data; boundary=x' }], [415, 'unsupported_media_type']],
+    ['without a column that means anything', 'a,b\n1,2\n', ['', csv], [422, 'import_columns']],
+    ['with a dry run that is neither true nor false', 'username\nrefused1\n', ['?dryRun=maybe', csv], [422, 'validation_failed']],
+    ['with an unknown setting', 'username\nrefused1\n', ['?fast=true', csv], [422, 'validation_failed']],
+    ['with a file of the server', 'username\nrefused1\n', ['?file=/etc/hostname', csv], [422, 'import_source']],
+    ['with more than 16 MiB', Buffer.alloc(16 * 1024 * 1024 + 1, 'a'), ['', csv], [413, 'body_too_large']],
+  ])('%s', async (_what, raw, [query, headers], refusal) => {
     const answer = await bring(raw, query, headers)
-    expect([answer.status, answer.body.code]).toEqual([status, code])
+    expect([answer.status, answer.body.code]).toEqual(refusal)
     expect(await usernames('refused')).toEqual([])
   })
 

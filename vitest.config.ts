@@ -10,6 +10,7 @@ const shared = {
   // for a machine at a tenth of its speed; what hangs is stopped all the same
   testTimeout: 180_000,
   hookTimeout: 180_000,
+  expect: { poll: { timeout: 60_000 } },
 }
 
 /** Tests of features run on a whole server, and so on every engine; the rest chooses its storage itself. */

@@ -25,6 +25,7 @@ test('two browsers edit one checklist while the server is killed and started aga
     const problems: string[] = []
     const enter = async (): Promise<Page> => {
       const page = await (await browser.newContext({ locale: 'en-GB' })).newPage()
+      page.setDefaultTimeout(120_000)
       page.on('pageerror', (error) => problems.push(error.message))
       await page.goto(base)
       await page.getByLabel('Username or email').fill('owner')

@@ -1,3 +1,4 @@
+import { listRoles } from './access/list-roles.ts'
 import { createApiKey, listApiKeys, removeApiKey } from './apikey/operations.ts'
 import { createAppointments } from './appointment/create.ts'
 import { bookAppointment, getOfferedAppointment } from './appointment/link.ts'
@@ -134,6 +135,7 @@ export const operations: readonly AnyOperation[] = [
   seedUsers,
   getOrganization,
   explainAccess,
+  listRoles,
 
   createApiKey,
   listApiKeys,

@@ -162,6 +162,7 @@ export const matrix: Record<string, Row> = {
   'user.import': both({ ...administrators, ...staff }),
   'user.seed': both({ ...administrators, ...staff }),
   'organization.get': both({ ...everyone, ...staffReads }),
+  'role.list': both({ ...readers, ...staffReads }),
   'user.explain': both({ ...readers, ...staffReads }),
   'api-key.create': peopleOnly(administrators),
   'api-key.list': peopleOnly(administrators),

@@ -30,7 +30,7 @@ const verified = async () => {
   return problems
 }
 async function done(): Promise<void> {
-  await expect.poll(async () => (await certificate()).state, { timeout: 10_000 }).toBe('done')
+  await expect.poll(async () => (await certificate()).state, { timeout: 60_000 }).toBe('done')
 }
 
 beforeAll(async () => {
@@ -126,7 +126,7 @@ test('a log that is rebuilt from older backups forgets again', async () => {
   for (const file of readdirSync(server.folder)) if (file.startsWith('holdfast.db')) rmSync(join(server.folder, file))
   await server.restart()
   owner = await enterOwner(server)
-  await expect.poll(everything, { timeout: 10_000 }).not.toContain('wilhelmina')
+  await expect.poll(everything, { timeout: 60_000 }).not.toContain('wilhelmina')
   expect(await verified()).toEqual([])
   expect(await store().get(User, person.id)).toMatchObject({ username: `erased-${person.id}`, email: null })
 })

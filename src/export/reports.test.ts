@@ -42,7 +42,7 @@ const read = (id: unknown, token = day.owner.token) => day.send('GET', `/v1/repo
 async function made(of: string, body: object): Promise<{ bytes: Buffer; view: Loose }> {
   const { status, body: begun, text } = await start(of, body)
   expect(status, text).toBe(202)
-  await expect.poll(async () => (await read(begun.id)).body.state, { timeout: 20_000 }).toBe('completed')
+  await expect.poll(async () => (await read(begun.id)).body.state, { timeout: 60_000 }).toBe('completed')
   const { body: view } = await read(begun.id)
   const url = new URL(String(view.downloadUrl))
   expect((await day.server.send('GET', url.pathname + url.search)).status).toBe(200)
@@ -116,7 +116,7 @@ test('whoever may not ask for a report any more does not get it either, nor may 
   work()
   const admin = await join(day.server, day.owner, { role: 'admin' })
   const { body } = await start('audit', { format: 'csv' }, admin.token)
-  await expect.poll(async () => (await read(body.id, admin.token)).body.state, { timeout: 20_000 }).toBe('completed')
+  await expect.poll(async () => (await read(body.id, admin.token)).body.state, { timeout: 60_000 }).toBe('completed')
   const { version } = (await day.send('GET', `/v1/users/${admin.id}`, day.owner.token)).body
   const demoted = await day.send('PATCH', `/v1/users/${admin.id}`, day.owner.token, { version, role: 'supervisor' })
   expect(demoted.status, demoted.text).toBe(200)
@@ -135,14 +135,14 @@ test('a job that was cut off after it put its bytes is done again, and nothing o
   const described = { size: left.byteLength, sha256: createHash('sha256').update(left).digest('hex'), type: 'text/csv' }
   for (const key of [`exports/${body.id}.csv`, `exports/${body.id}-1.csv`]) await objects.put(key, left, described)
   work()
-  await expect.poll(async () => (await read(body.id)).body.state, { timeout: 20_000 }).toBe('completed')
+  await expect.poll(async () => (await read(body.id)).body.state, { timeout: 60_000 }).toBe('completed')
   expect((await read(body.id)).body.checksum).not.toBe(described.sha256)
   await rest()
   const { realMs } = runtime.clock
   runtime.clock.realMs = () => realMs() + 8 * 86_400_000
   try {
     work()
-    await expect.poll(async () => (await objects.list(`exports/${body.id}`)).items, { timeout: 20_000 }).toEqual([])
+    await expect.poll(async () => (await objects.list(`exports/${body.id}`)).items, { timeout: 60_000 }).toEqual([])
   } finally {
     await rest()
     runtime.clock.realMs = realMs

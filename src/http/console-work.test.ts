@@ -30,6 +30,7 @@ afterAll(async () => {
 async function open(place: string, size = { width: 1280, height: 800 }): Promise<Page> {
   if (browser === null) throw new Error('no browser')
   const page = await browser.newPage({ viewport: size, locale: 'en-GB', reducedMotion: 'reduce' })
+  page.setDefaultTimeout(120_000)
   page.on('console', (said) => said.type() === 'error' && !/status of (401|409|422)/.test(said.text()) && problems.push(said.text()))
   page.on('pageerror', (error) => problems.push(error.message))
   await page.goto(`${url}${place}`)

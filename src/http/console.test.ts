@@ -94,6 +94,7 @@ describe('in a browser', () => {
   async function open(size: { width: number; height: number }, colorScheme: 'light' | 'dark' = 'light'): Promise<Page> {
     if (browser === null) throw new Error('no browser')
     const page = await browser.newPage({ viewport: size, colorScheme, locale: 'en-GB', reducedMotion: 'reduce' })
+    page.setDefaultTimeout(120_000)
     page.on('console', (said) => said.type() === 'error' && !/status of (401|409|422)/.test(said.text()) && problems.push(said.text()))
     page.on('pageerror', (error) => problems.push(error.message))
     await page.goto(url)
@@ -127,7 +128,7 @@ describe('in a browser', () => {
     await page.getByRole('link', { name: 'Backups' }).click()
     await page.getByRole('button', { name: 'Prove a backup now' }).click()
     const backup = page.getByRole('table', { name: 'Backups' }).getByRole('button').first()
-    await backup.waitFor({ timeout: 30_000 })
+    await backup.waitFor()
     await soundly(page, 'backups')
 
     await page.getByRole('link', { name: 'Users' }).click()

@@ -12,7 +12,7 @@ test('a body that breaks off is the client’s failure, not ours', async () => {
     socket.on('close', () => resolve())
   })
   const lineOf = () => logging.logged.map((line) => JSON.parse(line)).find(({ operation }) => operation === 'user.create')
-  await expect.poll(lineOf, { timeout: 5000 }).toMatchObject({ outcome: 'aborted', status: 400, code: 'bad_request' })
+  await expect.poll(lineOf, { timeout: 60_000 }).toMatchObject({ outcome: 'aborted', status: 400, code: 'bad_request' })
   await logging.close()
 })
 
@@ -37,7 +37,7 @@ test('work whose client left is told of when it has ended, once', async () => {
     socket.on('close', () => resolve())
   })
   const linesOf = () => logging.logged.map((line) => JSON.parse(line)).filter(({ operation }) => operation === 'user.create')
-  await expect.poll(() => linesOf().length, { timeout: 5000 }).toBe(1)
+  await expect.poll(() => linesOf().length, { timeout: 60_000 }).toBe(1)
   expect(linesOf()[0]).toMatchObject({ outcome: 'aborted', status: 201 })
   const { body: users } = await logging.send('GET', '/v1/users?q=left', { token: mine })
   expect(users.items).toHaveLength(1)

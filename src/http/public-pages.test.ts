@@ -45,6 +45,7 @@ test('a new hire comes through it in a browser', async ({ skip }) => {
   try {
     const { token, link } = await create({ creates_user: true, total_steps: 2, welcome_message: 'Glad to have you' })
     const page = await browser.newPage({ viewport: { width: 360, height: 740 } })
+    page.setDefaultTimeout(120_000)
     const problems: string[] = []
     page.on('console', (said) => said.type() === 'error' && problems.push(said.text()))
     page.on('pageerror', (error) => problems.push(error.message))
@@ -91,6 +92,7 @@ test('a customer books, is answered, and may then change nothing more', async ({
   if (browser === null) return skip()
   try {
     const page = await browser.newPage({ viewport: { width: 360, height: 740 } })
+    page.setDefaultTimeout(120_000)
     const problems: string[] = []
     page.on('console', (said) => said.type() === 'error' && problems.push(said.text()))
     page.on('pageerror', (error) => problems.push(error.message))

@@ -40,7 +40,7 @@ const until = (id: string, state: JobRow['state']) =>
       expect(row?.state).toBe(state)
       return row as JobRow
     },
-    { timeout: 8_000, interval: 20 },
+    { timeout: 60_000, interval: 20 },
   )
 
 async function working<T>(handlers: JobHandlers, work: () => Promise<T>, processes = 1): Promise<T> {

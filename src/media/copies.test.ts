@@ -49,7 +49,7 @@ async function upload(bytes: Buffer, fileType: string, more: object = {}, token 
   return (await store().get(Media, row.id)) as MediaRow
 }
 const copied = (row: MediaRow) =>
-  expect.poll(async () => (await copies()?.read(owner.tenantId, row.objectKey))?.byteLength ?? 0, { timeout: 10_000 }).toBe(row.fileSize)
+  expect.poll(async () => (await copies()?.read(owner.tenantId, row.objectKey))?.byteLength ?? 0, { timeout: 60_000 }).toBe(row.fileSize)
 const there = async (row: MediaRow): Promise<boolean[]> =>
   Promise.all(
     [row.objectKey, row.displayKey, row.thumbnailKey].flatMap((key) =>
@@ -140,7 +140,7 @@ test('a deleted file comes back with its row', async () => {
   await expect.poll(() => there(row)).toEqual([false])
   const restored = await send('POST', '/v1/restores', { scope: 'record', type: 'media', id: row.id, at: { sequence } })
   expect(restored.status, restored.text).toBe(201)
-  await expect.poll(() => there(row), { timeout: 10_000 }).toEqual([true])
+  await expect.poll(() => there(row), { timeout: 60_000 }).toEqual([true])
 })
 
 test('an erasure takes the copies too; a damaged copy is named, and a target that is away is asked again', async () => {
@@ -149,7 +149,7 @@ test('an erasure takes the copies too; a damaged copy is named, and a target tha
   await copied(mine)
   await send('DELETE', `/v1/users/${gone.id}`)
   expect((await send('POST', `/v1/users/${gone.id}/erasure`, { username: gone.username })).status).toBe(201)
-  await expect.poll(() => copies()?.read(owner.tenantId, mine.objectKey), { timeout: 10_000 }).toBeNull()
+  await expect.poll(() => copies()?.read(owner.tenantId, mine.objectKey), { timeout: 60_000 }).toBeNull()
 
   const row = await upload(Buffer.from('to be damaged'), 'text/plain')
   await copied(row)

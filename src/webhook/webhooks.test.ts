@@ -45,7 +45,7 @@ async function hooked(events: readonly string[] = ['user.*'], given: Record<stri
         shown = await show()
         expect(enough(shown), JSON.stringify(shown)).toBe(true)
       },
-      { timeout: 4_000, interval: 10 },
+      { timeout: 60_000, interval: 10 },
     )
     return shown
   }

@@ -1,8 +1,9 @@
-import { Alert, Button, Group, Stack, Text, TextInput } from '@mantine/core'
+import { Alert, Button, Group, Stack, Table, Text, TextInput, Title } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { Page, Trouble } from '../parts.tsx'
 import { api, ask } from '../server.ts'
-import { useWords } from '../words.ts'
+import { useWords, type Word } from '../words.ts'
 
 type Answer = { allowed: boolean; reason: string; role: string; scope: string | null; chain: string[] }
 
@@ -50,6 +51,56 @@ export function Access() {
           </Stack>
         </Alert>
       )}
+      <Title order={2} size="h4">
+        {say('access.roles')}
+      </Title>
+      <Text size="sm" c="dimmed">
+        {say('access.rolesHint')}
+      </Text>
+      <RoleTable />
     </Page>
+  )
+}
+
+const tenantRoles = ['owner', 'admin', 'supervisor', 'manager', 'member', 'auditor']
+
+/** Who may do what, and how far it reaches: the server's own table. */
+function RoleTable() {
+  const say = useWords()
+  const list = useQuery({ queryKey: ['role'], queryFn: () => ask(api.GET('/v1/roles')) })
+  const reach = new Map(
+    list.data?.items.map(({ role, permissions }) => [
+      role as string,
+      new Map(permissions.map((one) => [one.permission, one.scope as string])),
+    ]),
+  )
+  const names = [...new Set(tenantRoles.flatMap((role) => [...(reach.get(role)?.keys() ?? [])]))].sort()
+  if (list.data === undefined) return <Trouble error={list.error} retry={() => void list.refetch()} />
+  return (
+    <section className="scroll" tabIndex={0} aria-label={say('access.roles')}>
+      <Table striped>
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th scope="col">{say('access.may')}</Table.Th>
+            {tenantRoles.map((role) => (
+              <Table.Th key={role} scope="col">
+                {role}
+              </Table.Th>
+            ))}
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {names.map((permission) => (
+            <Table.Tr key={permission}>
+              <Table.Th scope="row">{permission}</Table.Th>
+              {tenantRoles.map((role) => {
+                const scope = reach.get(role)?.get(permission)
+                return <Table.Td key={role}>{scope === undefined ? '–' : say(`scope.${scope}` as Word)}</Table.Td>
+              })}
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </section>
   )
 }

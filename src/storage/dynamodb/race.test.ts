@@ -165,7 +165,7 @@ describe.runIf(hasDynamo())('two processes on one DynamoDB', () => {
     await stores[1].log(null, 0, 10)
     await stores[0].commit([], meta)
 
-    await expect.poll(() => told, { timeout: 5_000 }).toEqual([2])
+    await expect.poll(() => told, { timeout: 60_000 }).toEqual([2])
     stop?.()
   })
 
@@ -178,7 +178,7 @@ describe.runIf(hasDynamo())('two processes on one DynamoDB', () => {
     expect(epochs[other]).toBeNull()
     expect(await take(holder, 0.5)).toBe(1)
     expect(await take(other)).toBeNull()
-    await expect.poll(() => take(other), { timeout: 10_000 }).toBe(2)
+    await expect.poll(() => take(other), { timeout: 60_000 }).toBe(2)
     expect(await take(holder)).toBeNull()
   })
 })

@@ -157,7 +157,7 @@ describe('several processes on one database', () => {
       }),
     )
     for (let n = 0; n < 6; n += 1) await at(n, tenantId).commit([], meta)
-    await expect.poll(() => told.map((heard) => heard.has(6)), { timeout: 5_000 }).toEqual([true, true, true])
+    await expect.poll(() => told.map((heard) => heard.has(6)), { timeout: 60_000 }).toEqual([true, true, true])
     for (const stop of stops) stop()
   })
 
@@ -170,7 +170,7 @@ describe('several processes on one database', () => {
     expect(await take(holder, 0.2)).toBe(1)
     const other = (holder + 1) % 3
     expect(await take(other)).toBeNull()
-    await expect.poll(() => take(other), { timeout: 5_000 }).toBe(2)
+    await expect.poll(() => take(other), { timeout: 60_000 }).toBe(2)
     expect(await take(holder)).toBeNull()
   })
 
@@ -181,7 +181,7 @@ describe('several processes on one database', () => {
     const stop = (engines[1] as Storage).watch((commit) => heard.add(commit.tenantId))
     const late = postgres({ url, entities })
     await late.open()
-    await expect.poll(() => heard.has(tenantId), { timeout: 5_000 }).toBe(true)
+    await expect.poll(() => heard.has(tenantId), { timeout: 60_000 }).toBe(true)
     stop()
     await late.close()
   })

@@ -185,7 +185,7 @@ describe('what SQL clients write', () => {
       contacts: [{ contact_id: id, assignment_id: rows[0].id, is_primary_owner: true }],
     })
     expect((await call('GET', `/v1/contacts/${id}`, owner)).body.ownerId).toBe(user.id)
-    await vi.waitFor(async () => expect((await admin.query('SELECT FROM sql_writes')).rowCount).toBe(0), { timeout: 5_000, interval: 100 })
+    await vi.waitFor(async () => expect((await admin.query('SELECT FROM sql_writes')).rowCount).toBe(0), { timeout: 60_000, interval: 100 })
     const { body } = await call('GET', '/v1/audit?action=sql&limit=1', owner)
     expect(body.items[0]).toMatchObject({ actor: { kind: 'system', id: null, name: 'reporting' }, detail: { databaseUser: 'reporting' } })
     expect(JSON.stringify(body.items[0]?.changes)).toContain(String(rows[0].id))

@@ -1,3 +1,4 @@
+import { listRoles } from '../../access/list-roles.ts'
 import { createApiKey, listApiKeys, removeApiKey } from '../../apikey/operations.ts'
 import { eventStream, followEvents } from '../../audit/follow.ts'
 import { checkIntegrity, listAudit } from '../../audit/operations.ts'
@@ -81,6 +82,7 @@ export const v1: Surface = {
     route('DELETE', '/v1/users/:id/second-factor', resetSecondFactor, noContent),
     route('POST', '/v1/users/:id/password-resets', createPasswordReset, { ...described.passwordReset.create, status: 201 }),
     route('POST', '/v1/password-resets', redeemPasswordReset, { ...described.passwordReset.redeem, ...noContent }),
+    route('GET', '/v1/roles', listRoles),
     route('GET', '/v1/users/:subjectId/access', explainAccess),
     route('GET', '/v1/organization', getOrganization),
 

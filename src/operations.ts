@@ -89,6 +89,7 @@ import { listUsers } from './user/list.ts'
 import { createUser, deactivateUser, getUser, updateUser } from './user/operations.ts'
 import { explainAccess, getOrganization } from './user/organization.ts'
 import { changePassword } from './user/password.ts'
+import { countPasswordSchemes } from './user/password-schemes.ts'
 import { showUser } from './user/show.ts'
 import {
   createWebhook,
@@ -136,6 +137,7 @@ export const operations: readonly AnyOperation[] = [
   getOrganization,
   explainAccess,
   listRoles,
+  countPasswordSchemes,
 
   createApiKey,
   listApiKeys,

@@ -60,6 +60,7 @@ const router = createRouter({
     at('/console/keys', () => import('./pages/keys.tsx'), 'Keys'),
     at('/console/settings', () => import('./pages/settings.tsx'), 'Settings'),
     at('/console/leave', () => import('./pages/leave.tsx'), 'Leave'),
+    at('/console/working-days', () => import('./pages/policy.tsx'), 'WorkingDays'),
     at('/console/tenants', () => import('./pages/tenants.tsx'), 'Tenants'),
     at('/console/attendance', () => import('./pages/attendance.tsx'), 'Attendance'),
     at('/console/campaigns', () => import('./pages/sales.tsx'), 'Campaigns'),

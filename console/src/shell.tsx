@@ -23,6 +23,7 @@ const places: readonly [string, Word, readonly string[]][] = [
   ['/console/teams', 'nav.teams', all],
   ['/console/attendance', 'nav.attendance', all],
   ['/console/leave', 'nav.leave', all],
+  ['/console/working-days', 'nav.policy', ['owner', 'admin']],
   ['/console/checklists', 'nav.checklists', all],
   ['/console/media', 'nav.media', all],
   ['/console/audit', 'nav.audit', [...reads, ...staff]],

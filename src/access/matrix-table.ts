@@ -159,6 +159,7 @@ export const matrix: Record<string, Row> = {
   'checklist.remove': both({ ...administrators, supervisor: 'tenant', ...staff }),
   'user.erase': peopleOnly({ owner: 'tenant', ...staff }),
   'user.erasure': peopleOnly({ owner: 'tenant', ...staff }),
+  'user.password-schemes': both({ ...administrators, ...staff }),
   'user.import': both({ ...administrators, ...staff }),
   'user.seed': both({ ...administrators, ...staff }),
   'organization.get': both({ ...everyone, ...staffReads }),

@@ -213,6 +213,7 @@ describe('in a browser', () => {
       ['Teams', 'Teams'],
       ['Anwesenheit', 'Anwesenheit'],
       ['Urlaub', 'Urlaub'],
+      ['Arbeitstage', 'Arbeitstage'],
       ['Checklisten', 'Checklisten'],
       ['Dateien', 'Dateien'],
       ['Protokoll', 'Protokoll'],

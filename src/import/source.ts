@@ -31,6 +31,18 @@ export function openSource(
   return { file, pieces: () => piecesOfFile(file) }
 }
 
+const mediaTypes = new Map<string, Format>([
+  ['text/csv', 'csv'],
+  ['application/x-ndjson', 'ndjson'],
+])
+
+/** CSV or NDJSON, by the `Content-Type` of a body. Errors: `unsupported_media_type`. */
+export function formatOfMedia(mediaType: string): Format {
+  const format = mediaTypes.get((mediaType.split(';')[0] ?? '').trim().toLowerCase())
+  if (format !== undefined) return format
+  throw new AppError('media_type', 'unsupported_media_type', 'Send the file as text/csv or application/x-ndjson.')
+}
+
 /** CSV or NDJSON, by the name of the file. Errors: `import_source` for another ending. */
 export function formatOf({ file }: Source, given: Format | undefined): Format {
   if (given !== undefined) return given

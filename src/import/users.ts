@@ -9,7 +9,7 @@ import { raiseNumbers } from './numbers.ts'
 import { type ImportedUser, readUser } from './read-user.ts'
 import { createReport, type ImportReport, importReport, type Report } from './report.ts'
 import { rowsOf, type SourceRow, surveyOf } from './rows.ts'
-import { formatOf, onProgress, openSource, sourceInput } from './source.ts'
+import { formatOf, formatOfMedia, onProgress, openSource, sourceInput } from './source.ts'
 import { type Settled, userBatches } from './user-batch.ts'
 import { waitingRoom } from './waiting-room.ts'
 
@@ -17,6 +17,8 @@ const input = z.strictObject({
   ...sourceInput,
   /** Default: by the ending of the file's name. */
   format: z.enum(['csv', 'ndjson']).optional(),
+  /** What a body says that it is, over HTTP, instead of a format. */
+  mediaType: z.string().optional(),
   /** Puts weak hashes under argon2id at once, at some milliseconds each. */
   wrap: z.boolean().optional(),
   /** Writes no user, and answers what would become of every row. */
@@ -29,7 +31,7 @@ const input = z.strictObject({
 /**
  * Imports users from CSV or NDJSON, in as many commits as it takes, and tells what became of every row. A row that is refused keeps no other from being imported.
  * A username that is there already is passed over, so running the same file again changes nothing, and an import that was broken off is finished by running it again.
- * Errors: `import_source`, `import_columns`, `import_contended`, `forbidden`.
+ * Errors: `import_source`, `unsupported_media_type`, `import_columns`, `import_contended`, `forbidden`.
  */
 export const importUsers = operation({
   name: 'user.import',
@@ -47,7 +49,7 @@ export const importUsers = operation({
 
 async function importAll(context: Context, given: z.output<typeof input>): Promise<ImportReport> {
   const source = openSource(context, given)
-  const format = formatOf(source, given.format)
+  const format = given.mediaType === undefined ? formatOf(source, given.format) : formatOfMedia(given.mediaType)
   const dryRun = given.dryRun ?? false
   const ignored = new Set<string>()
   const survey = await surveyOf(source, format)

@@ -1,10 +1,11 @@
 import { Button, Group, Modal, SegmentedControl, Select, Stack, Text, TextInput } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
+import { useQuery } from '@tanstack/react-query'
 import { type FormEvent, lazy, Suspense, useState } from 'react'
 import { Ask, Page, Rows, Trouble, told } from '../parts.tsx'
 import { api, ask, queries } from '../server.ts'
 import { type Row, text, useList } from '../use-list.ts'
-import { showTime, useWords, type Word } from '../words.ts'
+import { showNumber, showTime, useWords, type Word } from '../words.ts'
 
 const ImportUsers = lazy(() => import('./import-users.tsx').then((page) => ({ default: page.ImportUsers })))
 const roles = ['owner', 'admin', 'supervisor', 'manager', 'member', 'auditor'] as const
@@ -60,6 +61,7 @@ export function Users() {
         />
       </Group>
       <Trouble error={list.error} retry={list.refetch} />
+      <LegacyLeft />
       {!list.isPending && (
         <Rows
           label={say('nav.users')}
@@ -225,5 +227,18 @@ function UserForm({ row, done }: { row: Row | null; done: () => void }) {
         )}
       </Stack>
     </form>
+  )
+}
+
+/** How many passwords an older system's hashes still protect; nothing where there are none, or where one may not know. */
+function LegacyLeft() {
+  const say = useWords()
+  const schemes = useQuery({ queryKey: ['user', 'schemes'], queryFn: () => ask(api.GET('/v1/password-schemes')) })
+  const left = schemes.data?.legacy ?? 0
+  if (left === 0) return null
+  return (
+    <Text size="sm" c="dimmed">
+      {say('users.legacyLeft', { n: showNumber(left) })}
+    </Text>
   )
 }

@@ -24,6 +24,7 @@ import { listUsers } from '../../user/list.ts'
 import { createUser, deactivateUser, getUser, updateUser } from '../../user/operations.ts'
 import { explainAccess, getOrganization } from '../../user/organization.ts'
 import { changePassword } from '../../user/password.ts'
+import { countPasswordSchemes } from '../../user/password-schemes.ts'
 import { attendanceRoutes } from './attendance.ts'
 import { consoleRoutes } from './console.ts'
 import { contactRoutes } from './contacts.ts'
@@ -83,6 +84,7 @@ export const v1: Surface = {
     route('POST', '/v1/users/:id/password-resets', createPasswordReset, { ...described.passwordReset.create, status: 201 }),
     route('POST', '/v1/password-resets', redeemPasswordReset, { ...described.passwordReset.redeem, ...noContent }),
     route('GET', '/v1/roles', listRoles),
+    route('GET', '/v1/password-schemes', countPasswordSchemes),
     route('GET', '/v1/users/:subjectId/access', explainAccess),
     route('GET', '/v1/organization', getOrganization),
 

@@ -61,13 +61,28 @@ test('a dry run says what an import does; managers and old passwords come along,
   }
   expect(await bring(file, '?dryRun=true')).toMatchObject({ status: 200, body: { dryRun: true, ...told } })
   expect(await usernames('sam')).toEqual([])
+  const schemes = async () => (await server.send('GET', '/v1/password-schemes', { token: owner.token })).body
+  const before = await schemes()
   expect(await bring(`\ufeff${file}`, '?wrap=true')).toMatchObject({ status: 200, body: { dryRun: false, ...told } })
+  expect(await schemes()).toEqual({ ...before, wrapped: Number(before.wrapped) + 1 })
   expect((await signIn('sam', 'seven old boats')).status).toBe(201)
+  expect(await schemes()).toEqual({ ...before, current: Number(before.current) + 1 })
   const { body } = await server.send('GET', '/v1/users?q=sam', { token: owner.token })
   const [sam] = body.items as unknown as { fullName: string; managerId: string }[]
   const { body: manager } = await server.send('GET', `/v1/users/${sam?.managerId}`, { token: owner.token })
   expect([sam?.fullName, manager.username]).toEqual(['Sam "S" Sample', 'ida'])
   expect(await bring(file)).toMatchObject({ status: 200, body: { ...told, created: 0, existing: 2 } })
+})
+
+test('passwords are counted by how they are stored, by whom it is for', async () => {
+  const schemes = async () => (await server.send('GET', '/v1/password-schemes', { token: owner.token })).body
+  const before = await schemes()
+  const hashes = [old, `pbkdf2_sha256$1000$salt$${Buffer.alloc(32, 1).toString('base64')}`, '!unusable', '']
+  const lines = hashes.map((hash, at) => `legacy${at},${hash}`)
+  expect((await bring(['username,password_hash', ...lines].join('\n'))).body).toMatchObject({ created: 4 })
+  expect(await schemes()).toEqual({ ...before, legacy: Number(before.legacy) + 2 })
+  const member = await join(server, owner, { username: 'not-for-me', role: 'member' })
+  expect((await server.send('GET', '/v1/password-schemes', { token: member.token })).status).toBe(403)
 })
 
 test('NDJSON is taken too; nobody gives a role above their own', async () => {

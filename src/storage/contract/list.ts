@@ -111,6 +111,22 @@ export function listLaws(open: OpenSubject): void {
       expect(await tenant.count(Member, {})).toBe(4)
     })
 
+    test('finds by the last field of an index too: one value, several, and those without one', async () => {
+      const tenant = fresh()
+      const row = (username: string, seen: string | null) => aMember({ username, lastSeenAt: seen })
+      await store(tenant, [row('d', times(1)), row('a', times(2)), row('c', times(1)), row('b', null), row('e', times(3))])
+      const of = async (lastSeenAt: Value | Value[]) =>
+        names(await all(tenant, { index: 'bySeen', where: { lastSeenAt }, limit: 2 })).toSorted()
+      const count = (lastSeenAt: Value | Value[]) => tenant.count(Member, { index: 'bySeen', where: { lastSeenAt } })
+
+      expect(await of(times(1))).toEqual(['c', 'd'])
+      expect(await of([times(2), times(1)])).toEqual(['a', 'c', 'd'])
+      expect(await of(null)).toEqual(['b'])
+      expect(await of([null, times(3)])).toEqual(['b', 'e'])
+      expect(await of([])).toEqual([])
+      expect(await Promise.all([count(times(1)), count(null), count([null, times(2)])])).toEqual([2, 1, 2])
+    })
+
     test('keeps to the rows with the values asked for: one, several, none, and those without a value', async () => {
       const tenant = fresh()
       const [m1, m2, m3] = [newId(), newId(), newId()]

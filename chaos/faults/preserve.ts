@@ -37,6 +37,10 @@ export async function runPreserve(outcome: Outcome, { cycles, random, plant }: S
   }
   let known = new Map<string, Hired>()
   let last = 0
+  const take = (one: Hired): void => {
+    outcome.acknowledged += 1
+    known.set(one.employeeId, one)
+  }
   try {
     for (; outcome.cycles < cycles && outcome.problems.length === 0; ) {
       const server = await startServer(options)
@@ -45,7 +49,7 @@ export async function runPreserve(outcome: Outcome, { cycles, random, plant }: S
         await ask(server, known, outcome)
         const client = connectTo(server.base)
         const credential = await signInOwner(client)
-        const hiring = hire(client, credential, { from: last, take: (one) => known.set(one.employeeId, one) })
+        const hiring = hire(client, credential, { from: last, take })
         await sleep(random.between(200, 6_000))
         if (image !== null && random.chance(0.5)) {
           await freeze(server.pid)
@@ -57,7 +61,6 @@ export async function runPreserve(outcome: Outcome, { cycles, random, plant }: S
         last = await hiring
         client.close()
         outcome.cycles += 1
-        outcome.acknowledged = known.size
         known = new Map([...known].filter(([, { atMs }]) => atMs <= struckMs - dueMs))
       } finally {
         await server.kill()

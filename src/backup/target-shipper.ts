@@ -136,12 +136,8 @@ export function targetShipper(target: Target, { storage, logKeys, keys, clock, i
     },
     async ship(wanted) {
       const failures: unknown[] = []
-      const queue = [...wanted]
-      const work = async (): Promise<void> => {
-        for (let next = queue.shift(); next !== undefined; next = queue.shift())
-          await shipStream(...next).catch((error: unknown) => void failures.push(error))
-      }
-      await Promise.all(Array.from({ length: Math.min(atOnce, queue.length) }, work))
+      // a stream that fails holds up no other
+      await sideBySide(wanted, atOnce, (each) => shipStream(...each).catch((error: unknown) => void failures.push(error)))
       if (failures.length > 0) throw failures[0]
     },
     async writeHeads(all) {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { reachOf } from '../access/scope.ts'
+import { type Reach, reachOf } from '../access/scope.ts'
 import { CampaignAssignment } from '../assignment/entity.ts'
 import { readAll } from '../assignment/ledger.ts'
 import { planWithoutCampaign } from '../assignment/remove.ts'
@@ -88,16 +88,16 @@ async function assignedTo({ store }: Context, ids: ReadonlySet<string>): Promise
 }
 
 /** Errors: `not_found`, alike for absent, foreign and not assigned. */
-export async function reachable(context: Context, id: string): Promise<CampaignRow> {
+export async function reachable(context: Context, id: string): Promise<{ row: CampaignRow; reach: Reach }> {
   const row = isUuid(id) ? await context.store.get(Campaign, id) : null
   if (row === null) throw notFound()
   const reach = await reachOf({ ...context, scope: readingScope(context) })
   if (!reach.everyone && !(await holders(context, id)).some(({ userId }) => reach.ids.has(userId))) throw notFound()
-  return row
+  return { row, reach }
 }
 
 /** Who may change only what is their own may still read what those below have: the permission to read says so. */
-export const readingScope = ({ actor, scope }: Context): Context['scope'] =>
+const readingScope = ({ actor, scope }: Context): Context['scope'] =>
   scope === 'own' && (actor.role === 'manager' || actor.role === 'supervisor') ? 'subtree' : scope
 
 async function holders({ store }: Context, campaignId: string) {
@@ -122,7 +122,7 @@ export const getCampaign = operation({
   readOnly: true,
   input: z.strictObject({ id: z.string() }),
   output: shown,
-  run: async (context, { id }) => ({ output: await reachable(context, id) }),
+  run: async (context, { id }) => ({ output: (await reachable(context, id)).row }),
 })
 
 /** Changes a campaign: owner and admin, or who is assigned to it with `canEdit`. Errors: `not_found`, `forbidden`, `version_conflict`. */
@@ -139,7 +139,7 @@ export const updateCampaign = operation({
   }),
   output: shown,
   async run(context, { id, version, ...patch }) {
-    const before = await reachable(context, id)
+    const { row: before } = await reachable(context, id)
     if (context.scope !== 'tenant') {
       const mine = (await holders(context, id)).find(({ userId }) => userId === context.actor.id)
       if (mine?.canEdit !== true) throw new AppError('forbidden', 'forbidden', 'Your role does not allow this.')

@@ -1,12 +1,11 @@
 import { z } from 'zod'
-import { reachOf } from '../access/scope.ts'
 import { CampaignAssignment, type CampaignAssignmentRow, campaignRoles } from '../assignment/entity.ts'
 import { readAll } from '../assignment/ledger.ts'
 import { operation } from '../kernel/operation.ts'
 import { type Page, pageInput, pageOf } from '../kernel/page.ts'
 import { User } from '../user/entity.ts'
 import type { UserRow } from '../user/plan.ts'
-import { reachable, readingScope } from './operations.ts'
+import { reachable } from './operations.ts'
 
 const person = z.object({
   userId: z.string(),
@@ -30,8 +29,7 @@ export const listCampaignPeople = operation({
   output: pageOf(person),
   async run(context, { id, limit = 50, cursor = null }) {
     const { store } = context
-    await reachable(context, id)
-    const reach = await reachOf({ ...context, scope: readingScope(context) })
+    const { reach } = await reachable(context, id)
     const page: Page<CampaignAssignmentRow> = await store.list(CampaignAssignment, {
       index: 'byCampaign',
       where: { campaignId: id, status: 'active' },

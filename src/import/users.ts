@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Context } from '../kernel/context.ts'
 import { operation } from '../kernel/operation.ts'
+import { queryBoolean } from '../kernel/page.ts'
 import { User } from '../user/entity.ts'
 import { createClaims } from './claims.ts'
 import { batchSize, inBatches } from './flow.ts'
@@ -20,9 +21,9 @@ const input = z.strictObject({
   /** What a body says that it is, over HTTP, instead of a format. */
   mediaType: z.string().optional(),
   /** Puts weak hashes under argon2id at once, at some milliseconds each. */
-  wrap: z.boolean().optional(),
+  wrap: queryBoolean.optional(),
   /** Writes no user, and answers what would become of every row. */
-  dryRun: z.boolean().optional(),
+  dryRun: queryBoolean.optional(),
   /** Writes what became of every row to `<file>.outcomes.ndjson`. Only with a file. */
   outcomes: z.boolean().optional(),
   onProgress,

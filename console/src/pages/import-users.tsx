@@ -78,7 +78,7 @@ export function ImportUsers({ done }: { done: () => void }) {
       if (isDry) return tried(came)
       tried(null)
       tell(came)
-      await queries.invalidateQueries({ queryKey: ['user'] })
+      await Promise.all(['user', 'password-schemes'].map((type) => queries.invalidateQueries({ queryKey: [type] })))
       told(say('import.done', { n: showNumber(came.created) }))
       if (came.refused.length === 0) done()
     }, fail)

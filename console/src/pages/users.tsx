@@ -230,10 +230,14 @@ function UserForm({ row, done }: { row: Row | null; done: () => void }) {
   )
 }
 
-/** How many passwords an older system's hashes still protect; nothing where there are none, or where one may not know. */
+/** How many passwords an older system's hashes still protect; nothing where there are none, or where one may not know. Counting reads every password of the tenant, so it follows no event. */
 function LegacyLeft() {
   const say = useWords()
-  const schemes = useQuery({ queryKey: ['user', 'schemes'], queryFn: () => ask(api.GET('/v1/password-schemes')) })
+  const schemes = useQuery({
+    queryKey: ['password-schemes'],
+    staleTime: Number.POSITIVE_INFINITY,
+    queryFn: () => ask(api.GET('/v1/password-schemes')),
+  })
   const left = schemes.data?.legacy ?? 0
   if (left === 0) return null
   return (

@@ -3,16 +3,11 @@ import { importUsers } from '../../import/users.ts'
 
 const bytes = 16 * 1024 * 1024
 
-/** A query's `true` and `false`; anything else is for the schema to refuse. */
-const flag = (text: unknown): unknown => (text === 'true' ? true : text === 'false' ? false : text)
-
 /** The bytes as the text of an import. What is no UTF-8 becomes U+FFFD, which no row may hold. */
 const importOf = ({ body, query, headers }: WireRequest) => ({
   ...query,
   text: Buffer.isBuffer(body) ? body.toString('utf8') : '',
   mediaType: headers['content-type'] ?? '',
-  dryRun: flag(query.dryRun),
-  wrap: flag(query.wrap),
 })
 
 /** Users from a file over HTTP: what `bin/holdfast users import` does, for whoever has no terminal. */

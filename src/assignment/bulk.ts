@@ -82,28 +82,13 @@ export async function handedOut(caller: Context, context: Context, given: Input 
     pool,
     inTurn,
   })
+  const chain = partChain(context, progress, given.mode)
   let at = 0
-  let ahead: Ahead | null = null
-  // while one part is written the next is planned, as if it were: its guards find out when it was not
-  let writing: Promise<boolean> | null = null
-  const planned = async (from: number): Promise<HandedOut> => {
-    const planning = planHandOut(context, part(from), ahead)
-    // also when planning fails: nobody is answered while a part is still being written
-    const [plan, went] = await Promise.allSettled([planning, writing ?? true])
-    writing = null
-    if (went.status === 'rejected') throw went.reason
-    if (!went.value) return planHandOut(context, part(from))
-    if (plan.status === 'rejected') throw plan.reason
-    return plan.value
-  }
   for (; at + chunkSize < contacts.length; at += chunkSize) {
     const from = at
-    const plan = await planned(from)
-    ahead = plan.ahead
-    writing = handOutPart(context, progress, { mode: given.mode, first: plan, again: () => planHandOut(context, part(from)) })
-    writing.catch(() => undefined)
+    await chain.send((ahead) => planHandOut(context, part(from), ahead))
   }
-  const last = await planned(at)
+  const last = await chain.last((ahead) => planHandOut(context, part(at), ahead))
   const given_ = merged(progress.given, last.given)
   const created = progress.created + last.created
   return {
@@ -113,31 +98,92 @@ export async function handedOut(caller: Context, context: Context, given: Input 
       failed: [...progress.failed, ...last.failed],
       batchId: created === 0 ? null : progress.batchId,
     },
-    changes: last.created === 0 ? [] : [...last.changes, batchChange(context, progress, given.mode, last.created).change],
+    changes:
+      last.created === 0
+        ? []
+        : [...last.changes, batchChange(context, progress.row, { batchId: progress.batchId, mode: given.mode, more: last.created }).change],
     store: context.store,
     entity: { type: HandOut.name, id: progress.batchId },
   }
 }
 
-type Part = { mode: Mode; first: HandedOut; again: () => Promise<HandedOut> }
+type Plan = (ahead: Ahead | null) => Promise<HandedOut>
 
-/** A commit of its own, planned anew when it loses a race. Resolves to whether it went as it was planned first. */
-async function handOutPart(context: Context, progress: Progress, { mode, first, again }: Part): Promise<boolean> {
-  let part = first
+/** Parts that may be on their way at once: while one is written the next waits for its turn already, and one more is planned. */
+const partsOnTheirWay = 2
+
+/**
+ * The parts of a hand-out, one commit after another, each planned and sent as if those before it were done. A part asks for a row of the one before: where that one loses a race both are refused, and
+ * planned anew one after the other.
+ */
+function partChain(context: Context, progress: Progress, mode: Mode) {
+  const onTheirWay: Promise<boolean>[] = []
+  let ahead: Ahead | null = null
+  let batch: HandOutRow | null = null
+  let before: Promise<unknown> = Promise.resolve()
+
+  /** Waits until at most so many parts are on their way, and says whether all that were waited for went as they were planned first. */
+  async function landed(left: number): Promise<boolean> {
+    let all = true
+    while (onTheirWay.length > left) if ((await onTheirWay.shift()) === false) all = false
+    return all
+  }
+
+  async function planned(plan: Plan, left: number): Promise<HandedOut> {
+    const [first, went] = await Promise.allSettled([plan(ahead), landed(left)])
+    try {
+      if (went.status === 'rejected') throw went.reason
+      if (went.value && first.status === 'rejected') throw first.reason
+      if (went.value && first.status === 'fulfilled') return first.value
+      await landed(0)
+    } catch (error) {
+      // nobody is answered while a part is still being written
+      await Promise.allSettled(onTheirWay)
+      throw error
+    }
+    ahead = null
+    batch = progress.row
+    return plan(null)
+  }
+
+  return {
+    async send(plan: Plan): Promise<void> {
+      const first = await planned(plan, partsOnTheirWay - 1)
+      const made = batchChange(context, batch ?? progress.row, { batchId: progress.batchId, mode, more: first.created })
+      if (first.created > 0) batch = made.row
+      ahead = first.ahead
+      const going = handOutPart(context, progress, { mode, first, batch: made, before, again: () => plan(null) })
+      going.catch(() => undefined)
+      before = going
+      onTheirWay.push(going)
+    },
+    /** The last one is not sent: it belongs to the operation's own commit, after all the others. */
+    last: (plan: Plan): Promise<HandedOut> => planned(plan, 0),
+  }
+}
+
+type Batch = { row: HandOutRow; change: Change }
+type Part = { mode: Mode; first: HandedOut; batch: Batch; before: Promise<unknown>; again: () => Promise<HandedOut> }
+
+/** A commit of its own, planned anew, once the one before is done, when it loses a race. Resolves to whether it went as it was planned first. */
+async function handOutPart(context: Context, progress: Progress, { mode, first, batch, before, again }: Part): Promise<boolean> {
+  let [part, row] = [first, batch]
   for (let attempt = 1; ; attempt += 1) {
-    const batch = batchChange(context, progress, mode, part.created)
     try {
       if (part.created > 0)
         await context.store.commit(
-          [...part.changes, batch.change],
+          [...part.changes, row.change],
           metaOf(context, bulkAssign.name, { entity: { type: HandOut.name, id: progress.batchId } }),
         )
+      await before
     } catch (error) {
       if (!(error instanceof Conflict) || attempt >= attempts) throw error
+      await before
       part = await again()
+      row = batchChange(context, progress.row, { batchId: progress.batchId, mode, more: part.created })
       continue
     }
-    if (part.created > 0) progress.row = batch.row
+    if (part.created > 0) progress.row = row.row
     progress.created += part.created
     progress.given = merged(progress.given, part.given)
     progress.failed.push(...part.failed)
@@ -145,8 +191,11 @@ async function handOutPart(context: Context, progress: Progress, { mode, first, 
   }
 }
 
-function batchChange(context: Context, { row, batchId }: Progress, mode: Mode, more: number): { row: HandOutRow; change: Change } {
-  const { now, actor } = context
+function batchChange(
+  { now, actor }: Context,
+  row: HandOutRow | null,
+  { batchId, mode, more }: { batchId: string; mode: Mode; more: number },
+): Batch {
   if (row === null) {
     const made = create(HandOut, batchId, { mode, byId: actor.id, assignments: more, undoneAt: null }, now)
     return { row: made, change: insert(HandOut, made) }

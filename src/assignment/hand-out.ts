@@ -37,7 +37,7 @@ export type HandedOut = { changes: Change[]; given: Map<string, number>; created
 
 type Choice = { user: UserRow; reason: Record<string, unknown> }
 
-/** Chooses a person for each contact and plans the commit that gives it to them. Reads in a constant number of round trips. Nobody else hands out meanwhile: the ledger's clock guards it. `ahead` is what the commit before it, which is on its way, makes of the books. */
+/** Chooses a person for each contact and plans the commit that gives it to them. Reads in a constant number of round trips. Nobody else hands out meanwhile: the ledger's clock guards it. `ahead` is what the commits before it, which are on their way, make of the books. */
 export async function planHandOut(context: Context, given: Given, ahead: Ahead | null = null): Promise<HandedOut> {
   const { store } = context
   const ids = given.contacts.map(({ id }) => id)

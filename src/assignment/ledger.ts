@@ -22,19 +22,22 @@ export async function readAll<T>(store: TenantStore, references: Parameters<Tena
 
 type ClockRow = { id: string; last: string; version: number; createdAt: string; updatedAt: string }
 
-/** What the rows of a ledger will be once a commit is done that is on its way: the next one of a chain can be planned meanwhile, and its guards find out when it went otherwise. */
-export type Ahead = { loads: ReadonlyMap<string, WorkloadRow>; clock: ClockRow | null }
+/**
+ * What the rows of a ledger will be once commits are done that are on their way: the next one of a chain can be planned and sent meanwhile. It asks for the `step` of the one before, so that it is
+ * refused when that one was, whatever versions others have brought about.
+ */
+export type Ahead = { loads: ReadonlyMap<string, WorkloadRow>; clock: ClockRow | null; step: AssignmentStepRow | null }
 
 /**
- * The books of one commit that assigns: who has how much to do, when the newest hand-out was, and the steps of the history. `context.store` must be the tenant's. `ahead` is what the commit before it writes.
+ * The books of one commit that assigns: who has how much to do, when the newest hand-out was, and the steps of the history. `context.store` must be the tenant's. `ahead` is what the commits before it write.
  */
 export function openLedger(context: Context, ahead: Ahead | null = null) {
   const { store, actor, newId, now, nowMs } = context
   const before = new Map<string, WorkloadRow | null>()
   const loads = new Map<string, Omit<WorkloadRow, 'id' | 'version' | 'createdAt' | 'updatedAt'>>()
   const changed = new Set<string>()
-  const steps: Change[] = []
-  const written = new Map<string, WorkloadRow>()
+  const steps: AssignmentStepRow[] = []
+  const written = new Map(ahead?.loads)
   let clock: { row: ClockRow | null; last: number } | null = null
   let clockWritten: ClockRow | null = null
   let ticks = 0
@@ -92,7 +95,7 @@ export function openLedger(context: Context, ahead: Ahead | null = null) {
     step(step: Step): void {
       const { campaignId = null, contactId = null, mode = null, batchId = null, ...rest } = step
       const row = create(AssignmentStep, newId(), { ...rest, campaignId, contactId, mode, batchId, by: actor.id }, now)
-      steps.push(insert(AssignmentStep, row))
+      steps.push(row)
     },
     changes(): Change[] {
       const made: Change[] = []
@@ -110,10 +113,11 @@ export function openLedger(context: Context, ahead: Ahead | null = null) {
         clockWritten = next
         made.push(clock.row === null ? insert(HandOutClock, next) : update(HandOutClock, clock.row, next))
       } else if (clock?.row != null && changed.size > 0) made.push(check(HandOutClock, clock.row))
-      return [...made, ...steps]
+      if (ahead?.step != null) made.push(check(AssignmentStep, ahead.step))
+      return [...made, ...steps.map((row) => insert(AssignmentStep, row))]
     },
     /** Of what `changes` gave. */
-    ahead: (): Ahead => ({ loads: written, clock: clockWritten ?? clock?.row ?? null }),
+    ahead: (): Ahead => ({ loads: written, clock: clockWritten ?? clock?.row ?? null, step: steps.at(-1) ?? ahead?.step ?? null }),
   }
 }
 export type Ledger = ReturnType<typeof openLedger>

@@ -85,6 +85,7 @@ import { createTenant, getTenant, listTenants, updateTenant } from './tenant/ope
 import { fetchPartnerToken } from './tenant/partner-token.ts'
 import { getCompany, listCompanies, validateLicence } from './tenant/read-company.ts'
 import { rotateSecret, updateCompany } from './tenant/update-company.ts'
+import { countUsers } from './user/counts.ts'
 import { listUsers } from './user/list.ts'
 import { createUser, deactivateUser, getUser, updateUser } from './user/operations.ts'
 import { explainAccess, getOrganization } from './user/organization.ts'
@@ -123,6 +124,7 @@ export const operations: readonly AnyOperation[] = [
 
   createUser,
   listUsers,
+  countUsers,
   getUser,
   showUser,
   updateUser,

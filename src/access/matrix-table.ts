@@ -36,6 +36,7 @@ export const matrix: Record<string, Row> = {
   'second-factor.reset': peopleOnly({ ...administrators, ...staff }),
   'user.create': both({ ...administrators, supervisor: 'subtree', manager: 'team', ...staff }),
   'user.list': both({ ...everyone, ...staffReads }),
+  'user.counts': both({ ...everyone, ...staffReads }),
   'user.get': both({ ...everyone, ...staffReads }),
   'user.show': peopleOnly({ ...administrators, ...staff }),
   'user.update': both({ ...administrators, ...staff }),

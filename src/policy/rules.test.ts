@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { firstOutOfOrder } from './input.ts'
 import { defaultPolicy } from './policy.ts'
-import { datesFrom, daysAfter, daysBetween, isTimeZone, localTime, twelveHours, weekdayOf, zonedTime } from './time.ts'
+import { datesFrom, daysAfter, daysBetween, isTimeZone, localTime, midnightAfter, twelveHours, weekdayOf, zonedTime } from './time.ts'
 
 const at = (text: string) => Date.parse(text)
 
@@ -63,4 +63,16 @@ test('times of a policy rise, each above the one before', () => {
   expect(firstOutOfOrder({ ...defaultPolicy, lateUntil: '10:00' })).toBe('lateUntil')
   expect(firstOutOfOrder({ ...defaultPolicy, checkOutUntil: '18:00' })).toBe('checkOutUntil')
   expect(firstOutOfOrder({ ...defaultPolicy, halfDayUntil: '18:00' })).toBe('checkOutFrom')
+})
+
+test.each([
+  ['2026-11-26T04:30:00.999Z', 'Asia/Kolkata', '2026-11-26T18:30:00.000Z'],
+  ['2026-11-26T18:29:59.999Z', 'Asia/Kolkata', '2026-11-26T18:30:00.000Z'],
+  ['2026-11-26T18:30:00.000Z', 'Asia/Kolkata', '2026-11-27T18:30:00.000Z'],
+  // days of 25 and of 23 hours
+  ['2026-10-24T22:00:00.000Z', 'Europe/Berlin', '2026-10-25T23:00:00.000Z'],
+  ['2026-03-28T23:00:00.000Z', 'Europe/Berlin', '2026-03-29T22:00:00.000Z'],
+  ['2026-11-26T12:00:00.000Z', 'UTC', '2026-11-27T00:00:00.000Z'],
+])('after %s the next day begins, in %s, at %s', (moment, zone, next) => {
+  expect(new Date(midnightAfter(at(moment), zone)).toISOString()).toBe(next)
 })

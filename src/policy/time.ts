@@ -38,6 +38,19 @@ export function localTime(ms: number, timeZone: string): LocalTime {
   return { date: text.slice(0, 10), time: text.slice(11, 19) }
 }
 
+/** When the zone's next day begins: the first millisecond whose date is another. */
+export function midnightAfter(ms: number, timeZone: string): number {
+  const { date } = localTime(ms, timeZone)
+  // no day is longer than 25 hours, where clocks are put back
+  let [within, beyond] = [ms, ms + 26 * 3_600_000]
+  while (beyond - within > 1) {
+    const middle = Math.floor((within + beyond) / 2)
+    if (localTime(middle, timeZone).date === date) within = middle
+    else beyond = middle
+  }
+  return beyond
+}
+
 /** Whether the zone is one of the IANA time zone database; an offset such as `+05:30` is none. */
 export function isTimeZone(name: string): boolean {
   try {

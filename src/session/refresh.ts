@@ -8,6 +8,7 @@ import { type Outcome, operation } from '../kernel/operation.ts'
 import { platformTenant, type TenantStore } from '../storage/port.ts'
 import { Tenant } from '../tenant/entity.ts'
 import { licenceProblem } from '../tenant/licence.ts'
+import { firstOfDay } from '../user/active-day.ts'
 import { Credential, User } from '../user/entity.ts'
 import { deviceToken } from './device.ts'
 import { RefreshToken, Session } from './entity.ts'
@@ -60,13 +61,13 @@ export const refreshSession = operation({
       )
       return { ...about, refuse, changes: [remove(Session, live.session)], action: 'session.revoke', detail: { reason: 'refresh_reused' } }
     }
-    return { ...about, ...rotate(context, live, token) }
+    return { ...about, ...(await rotate(context, live, token)) }
   },
 })
 
 const isStaff = ({ tenantId }: TenantStore): boolean => tenantId === platformTenant
 
-function rotate(context: Context, live: Live, token: Token): { output: SessionTokens; changes: Change[] } {
+async function rotate(context: Context, live: Live, token: Token): Promise<{ output: SessionTokens; changes: Change[] }> {
   const { realMs, services } = context
   const now = toTime(realMs)
   const expiresAt = toTime(realMs + sessionMs)
@@ -81,6 +82,7 @@ function rotate(context: Context, live: Live, token: Token): { output: SessionTo
   const used = patched(RefreshToken, token, { usedAt: now, successor, successorId: next.id }, now)
   const session = patched(Session, live.session, { lastSeenAt: now, expiresAt }, now)
   const entity = isStaff(live.store) ? StaffMember : User
+  const active = await firstOfDay(live.store, live.credential, { realMs, now })
   return {
     output: tokensOf(context, live, text),
     changes: [
@@ -88,7 +90,10 @@ function rotate(context: Context, live: Live, token: Token): { output: SessionTo
       insert(RefreshToken, next),
       update(Session, live.session, session),
       { ...check(User, live.user), entity } as Change,
-      check(Credential, live.credential),
+      Object.keys(active.patch).length === 0
+        ? check(Credential, live.credential)
+        : update(Credential, live.credential, patched(Credential, live.credential, active.patch, now)),
+      ...active.changes,
     ],
   }
 }

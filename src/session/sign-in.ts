@@ -6,6 +6,7 @@ import { AppError } from '../kernel/errors.ts'
 import { type Outcome, operation } from '../kernel/operation.ts'
 import { tell } from '../metrics/series.ts'
 import { licenceProblem } from '../tenant/licence.ts'
+import { firstOfDay } from '../user/active-day.ts'
 import { Credential, User } from '../user/entity.ts'
 import { type Attempt, endSeries, foreseeAttempt, takeAttempt } from './attempt.ts'
 import { Throttle } from './entity.ts'
@@ -81,13 +82,15 @@ async function signIn(context: Context, { login, password, tenant, code }: z.out
   if (denied !== null)
     return { refuse: denied, store, actor, action: 'access.denied', detail: { operation: 'session.create', code: denied.code } }
 
+  const active = await firstOfDay(store, credential, { realMs: nowMs, now: context.now })
   const opened = await openSession(context, { tenantId: store.tenantId, user: row, credential })
   const changes: Change[] = [
     ...opened.changes,
     pinned(candidate),
     ...endSeries(series),
     ...(factorThrottle === null ? [] : [cleared(factorId, factorThrottle)]),
-    await credentialAfter(context, credential, password, factor?.patch ?? {}),
+    await credentialAfter(context, credential, password, { ...active.patch, ...factor?.patch }),
+    ...active.changes,
   ]
   const after = () => tell('holdfast_user_logins_total', store.tenantId, { role: row.role })
   return { output: opened.tokens, changes, store, actor, entity: { type: 'session', id: opened.sessionId }, after }
@@ -119,16 +122,16 @@ function denialOf({ nowMs, origin }: Context, { candidate, credential, tenant }:
 /** Pins the person as read, so that a deactivation meanwhile wins. */
 const pinned = ({ entity, row }: Candidate): Change => ({ op: 'check', entity, id: row.id, expect: row.version })
 
-/** Replaces a weaker stored form by plain argon2id, and remembers a used code; else only pins the row, so that a password changed meanwhile wins. */
+/** Replaces a weaker stored form by plain argon2id, and remembers a used code and the day; else only pins the row, so that a password changed meanwhile wins. */
 async function credentialAfter(
   context: Context,
   credential: Entity<typeof Credential>,
   password: string,
-  factor: Partial<Entity<typeof Credential>>,
+  more: Partial<Entity<typeof Credential>>,
 ): Promise<Change> {
   const { hasher } = context.services
   const isWeak = credential.passwordHash !== null && hasher.needsRehash(credential.passwordHash)
-  const patch = isWeak ? { ...factor, passwordHash: await context.once('rehash', () => hasher.hash(password)) } : factor
+  const patch = isWeak ? { ...more, passwordHash: await context.once('rehash', () => hasher.hash(password)) } : more
   if (Object.keys(patch).length === 0) return check(Credential, credential)
   return update(Credential, credential, patched(Credential, credential, patch, context.now))
 }

@@ -73,13 +73,15 @@ export const Credential = entity('credential', {
     recoveryDigests: z.array(z.string()),
     /** The newest sign-in on a surface that shows it. Real time. */
     lastLoginAt: z.iso.datetime({ precision: 3 }).nullable(),
+    /** Until then the person is counted as active on that day (active-day.ts). Real time. */
+    activeUntil: z.iso.datetime({ precision: 3 }).nullable(),
   },
   belongsTo: { id: 'user' },
   erased: 'remove',
-  onward: ['sessionEpoch', 'totpLastStep', 'lastLoginAt'],
+  onward: ['sessionEpoch', 'totpLastStep', 'lastLoginAt', 'activeUntil'],
   secret: ['passwordHash', 'totpSecret', 'totpPending', 'recoveryDigests'],
   sealed: ['totpSecret', 'totpPending'],
-  internal: ['mustChangePassword', 'sessionEpoch', 'totpLastStep', 'lastLoginAt'],
+  internal: ['mustChangePassword', 'sessionEpoch', 'totpLastStep', 'lastLoginAt', 'activeUntil'],
 })
 
 /** The credential of someone new. `passwordHash` null = invited: nobody can sign in until a password is set. */
@@ -100,6 +102,7 @@ export const newCredential = (
       totpLastStep: null,
       recoveryDigests: [],
       lastLoginAt: null,
+      activeUntil: null,
     },
     now,
   )

@@ -20,6 +20,7 @@ import {
 } from '../../session/second-factor.ts'
 import { createSession } from '../../session/sign-in.ts'
 import { createTenant, getTenant, listTenants, updateTenant } from '../../tenant/operations.ts'
+import { countUsers } from '../../user/counts.ts'
 import { listUsers } from '../../user/list.ts'
 import { createUser, deactivateUser, getUser, updateUser } from '../../user/operations.ts'
 import { explainAccess, getOrganization } from '../../user/organization.ts'
@@ -73,6 +74,7 @@ export const v1: Surface = {
     userImportRoute,
     route('POST', '/v1/users', createUser, { ...described.userCreate, ...created('/v1/users') }),
     route('GET', '/v1/users', listUsers, described.list),
+    route('GET', '/v1/users/counts', countUsers),
     route('GET', '/v1/users/:id', getUser),
     route('PATCH', '/v1/users/:id', updateUser, described.userUpdate),
     route('DELETE', '/v1/users/:id', deactivateUser, noContent),

@@ -43,7 +43,12 @@ export const queries = new QueryClient({
 export async function live(signal: AbortSignal): Promise<void> {
   try {
     for await (const { changes, action } of holdfast.events(signal)) {
-      if (action === 'audit.read' || action.startsWith('session.')) continue
+      if (action === 'audit.read') continue
+      if (action.startsWith('session.')) {
+        // somebody's first sign-in of the day moves the day's counter; the others change nothing that is shown
+        if (changes.some(({ type }) => type === 'counter')) void queries.invalidateQueries({ queryKey: ['user', 'counts'] })
+        continue
+      }
       for (const type of new Set(changes.map((change) => change.type))) void queries.invalidateQueries({ queryKey: [type] })
       void queries.invalidateQueries({ queryKey: ['organization'] })
     }

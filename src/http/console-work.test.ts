@@ -249,6 +249,24 @@ test('attendance of a month, and where a day began, on a phone too', async ({ sk
   await page.getByRole('table', { name: 'Entries of the day' }).getByText('Left for the dentist').waitFor()
   const { body } = await send('GET', `/v1/attendance?from=${today}&to=${today}`)
   expect(body.items).toContainEqual(expect.objectContaining({ status: 'half_day', remarks: 'Left for the dentist' }))
+  const approved = async () =>
+    ((await send('GET', `/v1/attendance?from=${today}&to=${today}`)).body.items as unknown as { isApprovedByAdmin: boolean }[]).filter(
+      (one) => one.isApprovedByAdmin,
+    ).length
+  await page
+    .getByRole('button', { name: /^Approve: / })
+    .first()
+    .click()
+  await page.getByText(/: a DC has to confirm the day first\.$/).waitFor()
+  await soundly(page, 'attendance-approve')
+  expect(await approved()).toBe(0)
+  expect((await day.send('POST', '/v1/attendance/confirmations', day.dc.token, { from: today, to: today })).status).toBe(200)
+  await page.getByRole('button', { name: `Approve all of ${today}` }).click()
+  await page
+    .getByRole('button', { name: /^Approve/ })
+    .first()
+    .waitFor({ state: 'detached' })
+  expect(await approved()).toBe(3)
   await page.setViewportSize({ width: 390, height: 844 })
   await soundly(page, 'attendance-phone')
   expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390)
@@ -263,10 +281,13 @@ test('working days are changed, a wrong time is said in words, and a holiday is 
   await page.getByRole('button', { name: 'Save' }).click()
   await page.getByText('lateUntil: must be later than the time before it').waitFor()
   await page.getByLabel('Late until').fill('13:45')
+  await page.getByLabel('Planned', { exact: true }).fill('12.5')
+  await page.getByLabel('Sick', { exact: true }).fill('10')
+  await page.getByLabel('Sick', { exact: true }).fill('')
   await soundly(page, 'working-days')
   await page.getByRole('button', { name: 'Save' }).click()
   await page.getByText('Saved.').waitFor()
-  expect((await send('GET', '/v1/settings/attendance')).body).toMatchObject({ lateUntil: '13:45' })
+  expect((await send('GET', '/v1/settings/attendance')).body).toMatchObject({ lateUntil: '13:45', leaveDaysPerYear: { planned: 12.5 } })
   await page.getByText('No holiday yet.').waitFor()
   await page.getByLabel(/^Day/).fill('2027-01-26')
   await page.getByLabel('Name').fill('Republic Day')

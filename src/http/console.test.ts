@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { newSystemJob } from '../job/enqueue.ts'
 import { openBrowser, picture, seriousFindings } from '../testing/browser.ts'
-import { enterOwner, invite, type Person } from '../testing/people.ts'
+import { join as enrol, enterOwner, invite, type Person } from '../testing/people.ts'
 import { ownerPassword, startTestServer, type TestServer } from '../testing/server.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -113,6 +113,10 @@ describe('in a browser', () => {
   test('an administrator makes, finds and deactivates a user, proves a backup, restores it and reads the audit', async ({ skip }) => {
     if (browser === null) return skip()
     const page = await open({ width: 1280, height: 800 })
+    await page.getByText('Active today: 1').waitFor()
+    await enrol(server, owner)
+    await page.getByText('Active today: 2').waitFor()
+    await page.getByRole('figure', { name: 'People active per day' }).waitFor()
     await soundly(page, 'home')
     await page.getByRole('link', { name: 'Users' }).click()
     await page.getByRole('button', { name: 'New user' }).click()

@@ -1,34 +1,13 @@
 import { Anchor, Button, Group, Table, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
-import { Page, Rows, Trouble } from '../parts.tsx'
+import { Page, Trouble } from '../parts.tsx'
 import { read } from '../server.ts'
-import { useWords, type Word } from '../words.ts'
+import { useWords } from '../words.ts'
 import { type Correctable, CorrectDay } from './correct-day.tsx'
-
-type Day = {
-  id: string
-  employeeId: string | null
-  name: string | null
-  date: string
-  status: 'present' | 'half_day' | 'absent' | 'auto_not_marked'
-  timingStatus: string | null
-  checkInTime: string | null
-  checkOutTime: string | null
-  checkInLocation: string | null
-  isLocationValid: boolean
-  isLeaveDay: boolean
-  remarks: string | null
-  version: number
-}
+import { type Day, Entries, nameOf, timesOf, words } from './day-entries.tsx'
 
 const marks: Record<Day['status'], string> = { present: '●', half_day: '◐', absent: '○', auto_not_marked: '·' }
-const words: Record<Day['status'], Word> = {
-  present: 'attendance.present',
-  half_day: 'attendance.half',
-  absent: 'attendance.absent',
-  auto_not_marked: 'attendance.none',
-}
 /** More than this is for a report. */
 const most = 4_000
 
@@ -137,7 +116,7 @@ export function Attendance() {
             </Text>
           ) : (
             <>
-              <Entries days={ofDay} correct={(one) => correct({ ...one, name: nameOf(one) })} />
+              <Entries date={day} days={ofDay} correct={(one) => correct({ ...one, name: nameOf(one) })} />
               <Places date={day} days={ofDay} />
             </>
           )}
@@ -145,45 +124,6 @@ export function Attendance() {
       )}
       {wrong !== null && <CorrectDay day={wrong} close={() => correct(null)} />}
     </Page>
-  )
-}
-
-const nameOf = ({ name, employeeId }: Day): string => name ?? employeeId ?? ''
-const timesOf = ({ checkInTime, checkOutTime }: Day): string =>
-  [checkInTime, checkOutTime]
-    .filter((time) => time !== null)
-    .map((time) => time.slice(0, 5))
-    .join(' – ')
-
-/** Everybody's entry of one day, each to be put right. */
-function Entries({ days, correct }: { days: readonly Day[]; correct: (day: Day) => void }) {
-  const say = useWords()
-  return (
-    <Rows
-      label={say('attendance.entries')}
-      rows={days}
-      keyOf={({ id }) => id}
-      empty={say('attendance.empty')}
-      columns={[
-        { title: say('users.fullName'), show: nameOf, wide: 2 },
-        { title: say('col.status'), show: ({ status }) => say(words[status]) },
-        { title: say('attendance.times'), show: timesOf, isMinor: true },
-        { title: say('attendance.remarks'), show: ({ remarks }) => remarks ?? '', wide: 2, isMinor: true },
-        {
-          title: say('attendance.correct'),
-          show: (day) => (
-            <Button
-              size="compact-xs"
-              variant="default"
-              aria-label={`${say('attendance.correct')}: ${nameOf(day)}`}
-              onClick={() => correct(day)}
-            >
-              {say('attendance.correct')}
-            </Button>
-          ),
-        },
-      ]}
-    />
   )
 }
 

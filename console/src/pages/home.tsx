@@ -7,7 +7,7 @@ import { showNumber, showTime, useWords } from '../words.ts'
 
 const Chart = lazy(() => import('./home-chart.tsx').then((chart) => ({ default: chart.PerDay })))
 
-function Figure({ title, value, isBad }: { title: string; value: string; isBad?: boolean }) {
+function Figure({ title, value, more, isBad }: { title: string; value: string; more?: string | undefined; isBad?: boolean }) {
   return (
     <Card withBorder>
       <Text size="sm" c="dimmed">
@@ -16,18 +16,23 @@ function Figure({ title, value, isBad }: { title: string; value: string; isBad?:
       <Text size="xl" fw={700} c={isBad ? 'red' : undefined}>
         {value}
       </Text>
+      {more !== undefined && <Text size="sm">{more}</Text>}
     </Card>
   )
+}
+
+/** How many entries each day has. */
+function perDay(entries: readonly { time: string }[]): { day: string; count: number }[] {
+  const days = new Map<string, number>()
+  for (const { time } of entries) days.set(time.slice(0, 10), (days.get(time.slice(0, 10)) ?? 0) + 1)
+  return [...days].map(([day, count]) => ({ day, count })).sort((a, b) => (a.day < b.day ? -1 : 1))
 }
 
 /** The four numbers that matter, and what happened lately. */
 export function Home() {
   const say = useWords()
   const integrity = useQuery({ queryKey: ['integrity'], queryFn: () => ask(api.GET('/v1/integrity')) })
-  const people = useQuery({
-    queryKey: ['user', 'count'],
-    queryFn: () => ask(api.GET('/v1/users', { params: { query: { limit: 200, isActive: true } } })),
-  })
+  const people = useQuery({ queryKey: ['user', 'counts'], queryFn: () => ask(api.GET('/v1/users/counts')) })
   const audit = useQuery({
     queryKey: ['audit', 'home'],
     queryFn: () => ask(api.GET('/v1/audit', { params: { query: { limit: 200, order: 'desc' } } })),
@@ -43,10 +48,8 @@ export function Home() {
         <Figure title={say('home.proven')} value={hidden(integrity.error, proven)} isBad={found?.backups.newestProvenAt === null} />
         <Figure
           title={say('home.users')}
-          value={hidden(
-            people.error,
-            people.data && `${showNumber(people.data.items.length)}${people.data.nextCursor === null ? '' : '+'}`,
-          )}
+          value={hidden(people.error, people.data && showNumber(people.data.active))}
+          more={people.data && say('home.activeToday', { n: showNumber(people.data.activeToday) })}
         />
         <Figure
           title={say('home.log')}
@@ -59,12 +62,22 @@ export function Home() {
           isBad={(found?.problems.length ?? 0) > 0}
         />
       </SimpleGrid>
+      {people.data !== undefined && people.data.days.length > 0 && (
+        <>
+          <Title order={2} size="h4">
+            {say('home.activePerDay')}
+          </Title>
+          <Suspense>
+            <Chart days={people.data.days.map(({ date, active }) => ({ day: date, count: active }))} label={say('home.activePerDay')} />
+          </Suspense>
+        </>
+      )}
       {!isRefused(audit.error, 'forbidden') && (
         <>
           <Title order={2} size="h4">
-            {say('home.perDay')}
+            {audit.data?.nextCursor == null ? say('home.perDay') : say('home.perDayOf', { n: showNumber(entries.length) })}
           </Title>
-          <Suspense>{entries.length > 0 && <Chart times={entries.map(({ time }) => time)} label={say('home.perDay')} />}</Suspense>
+          <Suspense>{entries.length > 0 && <Chart days={perDay(entries)} label={say('home.perDay')} />}</Suspense>
           <Title order={2} size="h4">
             {say('home.recent')}
           </Title>

@@ -3,7 +3,7 @@ import { useState } from 'react'
 import { Ask, Page, Rows, Trouble } from '../parts.tsx'
 import { api, ask } from '../server.ts'
 import { type Row, text, useList } from '../use-list.ts'
-import { useWords } from '../words.ts'
+import { useWords, type Word } from '../words.ts'
 
 function Decide({ row, decided }: { row: Row; decided: () => void }) {
   const say = useWords()
@@ -44,7 +44,8 @@ export function Leave() {
           columns={[
             { title: say('users.fullName'), show: (row) => text(row.name ?? row.employeeId), wide: 2 },
             { title: say('col.date'), show: (row) => `${text(row.startDate)} – ${text(row.endDate)}`, wide: 2 },
-            { title: say('audit.what'), show: (row) => text(row.leaveType), isMinor: true },
+            { title: say('audit.what'), show: (row) => say(`leave.${text(row.leaveType)}` as Word), isMinor: true },
+            { title: say('leave.reason'), show: (row) => text(row.reason), wide: 2, isMinor: true },
             { title: say('col.status'), show: (row) => <Decide row={row} decided={list.refetch} />, wide: 2 },
           ]}
         />

@@ -1,4 +1,5 @@
-import { Bar, BarChart, ReferenceLine, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts'
+import { Bar, BarChart, ReferenceLine, ResponsiveContainer, XAxis, YAxis } from 'recharts'
+import { ChartTooltip } from '../chart-tooltip.tsx'
 
 /** How many contacts each person has, beside what would be even. */
 export function Loads({ people, label }: { people: readonly { name: string; contacts: number }[]; label: string }) {
@@ -10,9 +11,9 @@ export function Loads({ people, label }: { people: readonly { name: string; cont
         <BarChart data={data} accessibilityLayer>
           <XAxis dataKey="name" fontSize={12} stroke="currentColor" interval="preserveStartEnd" />
           <YAxis allowDecimals={false} fontSize={12} width={44} stroke="currentColor" />
-          <Tooltip />
+          <ChartTooltip />
           <ReferenceLine y={even} stroke="currentColor" strokeDasharray="4 4" />
-          <Bar dataKey="contacts" fill="var(--mantine-primary-color-filled)" isAnimationActive={false} maxBarSize={40} />
+          <Bar dataKey="contacts" name={label} fill="var(--mantine-primary-color-filled)" isAnimationActive={false} maxBarSize={40} />
         </BarChart>
       </ResponsiveContainer>
     </figure>

@@ -12,6 +12,8 @@ const switches = ['gpsRequired', 'enforceGeofence'] as const
 const lists = ['dccbs', 'departments'] as const
 const week = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday']
 
+const leaves = ['planned', 'unplanned', 'sick', 'casual', 'emergency', 'personal'] as const
+
 type Policy = Record<string, unknown> & { version: number }
 
 /** When a working day begins and ends, where it may be begun, and which days are free. */
@@ -91,6 +93,7 @@ function PolicyForm({ stored }: { stored: Policy }) {
             onChange={(event) => set(field, event.currentTarget.checked)}
           />
         ))}
+        <LeaveDays given={given.leaveDaysPerYear as Days} set={(days) => set('leaveDaysPerYear', days)} />
         {lists.map((field) => (
           <TagsInput key={field} label={label(field)} value={given[field] as string[]} onChange={(values) => set(field, values)} />
         ))}
@@ -100,6 +103,36 @@ function PolicyForm({ stored }: { stored: Policy }) {
         </Group>
       </Stack>
     </form>
+  )
+}
+
+type Days = Partial<Record<(typeof leaves)[number], number>>
+
+/** A kind of leave that has no number has no limit. */
+function LeaveDays({ given, set }: { given: Days; set: (days: Days) => void }) {
+  const say = useWords()
+  return (
+    <fieldset className="plain">
+      <legend>{say('policy.leaveDays')}</legend>
+      <Group align="end">
+        {leaves.map((kind) => (
+          <NumberInput
+            key={kind}
+            label={say(`leave.${kind}` as Word)}
+            placeholder={say('policy.noLimit')}
+            min={0}
+            max={366}
+            step={0.5}
+            w={140}
+            value={given[kind] ?? ''}
+            onChange={(value) => {
+              const { [kind]: _, ...rest } = given
+              set(value === '' ? rest : { ...rest, [kind]: Number(value) })
+            }}
+          />
+        ))}
+      </Group>
+    </fieldset>
   )
 }
 

@@ -10,8 +10,11 @@ import { recoveryKeyOf } from './recovery-key.ts'
 const key = await recoveryKeyOf(Buffer.alloc(32, 7))
 const other = await recoveryKeyOf(Buffer.alloc(32, 8))
 
-async function* from(lines: readonly string[]): AsyncGenerator<string> {
-  yield* lines
+/** Some at once, none at once, and one alone. */
+async function* from(lines: readonly string[]): AsyncGenerator<readonly string[]> {
+  yield lines.slice(0, -1)
+  yield []
+  yield lines.slice(-1)
 }
 
 async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -65,8 +68,8 @@ test('no byte can be changed, and none be missing', async () => {
 })
 
 test('the error of whoever makes the lines, or reads the file, is passed on', async () => {
-  async function* failing(): AsyncGenerator<string> {
-    yield 'a'
+  async function* failing(): AsyncGenerator<string[]> {
+    yield ['a']
     throw new Error('gone')
   }
   await expect(Array.fromAsync(packLines(failing(), [key.recipient]).body)).rejects.toThrow('gone')

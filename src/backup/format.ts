@@ -10,17 +10,17 @@ export type Written = { sha256: string; bytes: number; lines: number }
 /** A longer line was not written by Holdfast. Hostile files may unpack to more than there is memory. */
 const longestLineBytes = 64 * 1024 * 1024
 
-/** Quick, and good enough for JSON: higher levels take twice the time for a tenth of the size. */
-const level = 3
+/** Entries of a log are packed as small as by level 3, in less than half the time (docs/results.md): what is left of them are digests, which nothing packs. */
+const level = 1
 
 /** Lines are gathered to this size before they are compressed. */
 const chunkLength = 262_144
 
 const nothing = (): void => {}
 
-/** NDJSON → zstd → age, as the bytes to be put into a target. `written()` is complete when they have been read to the end. Whoever holds one of the recipients' identities can read it with `age -d | zstd -d`. */
+/** NDJSON → zstd → age, as the bytes to be put into a target. Lines come several at once, because a turn for each costs more than packing it. `written()` is complete when they have been read to the end. Whoever holds one of the recipients' identities can read it with `age -d | zstd -d`. */
 export function packLines(
-  lines: AsyncIterable<string>,
+  lines: AsyncIterable<readonly string[]>,
   recipients: readonly string[],
 ): { body: AsyncIterable<Uint8Array>; written(): Written } {
   const hash = createHash('sha256')
@@ -29,13 +29,14 @@ export function packLines(
 
   async function* gathered(): AsyncGenerator<Buffer> {
     let text = ''
-    for await (const line of lines) {
-      count += 1
-      text += `${line}\n`
-      if (text.length < chunkLength) continue
-      yield Buffer.from(text)
-      text = ''
-    }
+    for await (const some of lines)
+      for (const line of some) {
+        count += 1
+        text += `${line}\n`
+        if (text.length < chunkLength) continue
+        yield Buffer.from(text)
+        text = ''
+      }
     if (text !== '') yield Buffer.from(text)
   }
 
@@ -72,13 +73,13 @@ export async function* unpackLines(body: AsyncIterable<Uint8Array>, identities: 
     for await (const chunk of unpacked as AsyncIterable<Buffer>) {
       let from = 0
       for (let at = chunk.indexOf(10); at !== -1; at = chunk.indexOf(10, from)) {
-        rest.push(chunk.subarray(from, at))
-        yield Buffer.concat(rest).toString('utf8')
+        if (rest.length === 0) yield chunk.toString('utf8', from, at)
+        else yield Buffer.concat([...rest, chunk.subarray(from, at)]).toString('utf8')
         rest = []
         restLength = 0
         from = at + 1
       }
-      rest.push(chunk.subarray(from))
+      if (from < chunk.length) rest.push(chunk.subarray(from))
       restLength += chunk.length - from
       if (restLength > longestLineBytes) throw new Error(`a line is longer than ${longestLineBytes} bytes`)
     }

@@ -9,10 +9,19 @@ import { packLines, unpackLines } from './format.ts'
  */
 export type Segment = { tenantId: string; entries: readonly LoggedEntry[]; head: Head }
 
-async function* linesOf({ tenantId, entries, head }: Segment): AsyncGenerator<string> {
-  for (const { text, hash, secrets } of entries)
-    yield `{"entry":${text},"hash":${JSON.stringify(hash)},"secrets":${JSON.stringify(secrets)}}`
-  yield JSON.stringify({ head, tenantId })
+async function* linesOf({ tenantId, entries, head }: Segment): AsyncGenerator<string[]> {
+  yield entries.map(({ text, hash, secrets }) => `${before}${text}${after(hash, secrets)}`)
+  yield [JSON.stringify({ head, tenantId })]
+}
+
+const before = '{"entry":'
+const after = (hash: string, secrets: string | null): string => `,"hash":${JSON.stringify(hash)},"secrets":${JSON.stringify(secrets)}}`
+
+/** The entry's text within its line, to the letter; made anew where another program wrote the line. */
+function textOf(line: string, { entry, hash, secrets }: { entry: LogEntry; hash: string; secrets: string | null }): string {
+  const end = after(hash, secrets)
+  if (line.startsWith(before) && line.endsWith(end)) return line.slice(before.length, line.length - end.length)
+  return canonical(entry as unknown as Json)
 }
 
 export const packSegment = (segment: Segment, recipients: readonly string[]): AsyncIterable<Uint8Array> =>
@@ -27,9 +36,10 @@ export async function readSegment(body: AsyncIterable<Uint8Array>, identities: r
   for await (const text of unpackLines(body, identities, name)) {
     const line = parsed(text, name)
     if (end !== null) throw malformed(name)
-    if (line.entry !== undefined && typeof line.hash === 'string')
-      entries.push({ entry: line.entry, text: canonical(line.entry as unknown as Json), hash: line.hash, secrets: line.secrets ?? null })
-    else if (line.head !== undefined && typeof line.tenantId === 'string') end = { head: line.head, tenantId: line.tenantId }
+    if (line.entry !== undefined && typeof line.hash === 'string') {
+      const logged = { entry: line.entry, hash: line.hash, secrets: line.secrets ?? null }
+      entries.push({ ...logged, text: textOf(text, logged) })
+    } else if (line.head !== undefined && typeof line.tenantId === 'string') end = { head: line.head, tenantId: line.tenantId }
     else throw malformed(name)
   }
   if (end === null || entries.length === 0) throw malformed(name)

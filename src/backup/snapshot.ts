@@ -37,7 +37,7 @@ export async function writeSnapshot(view: View, target: Target, parts: SnapshotP
   const heads: Manifest['heads'] = []
   let rows = 0
 
-  async function write(part: string, lines: AsyncIterable<string>): Promise<void> {
+  async function write(part: string, lines: AsyncIterable<readonly string[]>): Promise<void> {
     const hash = createHash('sha256')
     const { body, written } = packLines(hashed(lines, hash), recipients)
     const name = snapshotFileName(id, part)
@@ -46,28 +46,28 @@ export async function writeSnapshot(view: View, target: Target, parts: SnapshotP
     files.push({ name, part, sha256, bytes, lines: count, digest: hash.digest('hex') })
   }
 
-  async function* linesOf(type: AnyEntity): AsyncGenerator<string> {
+  async function* linesOf(type: AnyEntity): AsyncGenerator<string[]> {
     const line = rowLines(type)
     counts[type.name] = 0
-    for await (const stored of everything((cursor) => view.rows(type, { cursor, limit: pageSize }))) {
-      counts[type.name] = (counts[type.name] ?? 0) + 1
-      countOf(tenants, stored.tenantId, type.name)
-      rows += 1
-      if (rows % pageSize === 0) parts.progress?.(rows)
-      yield line(stored)
+    for await (const page of pages((cursor) => view.rows(type, { cursor, limit: pageSize }))) {
+      counts[type.name] = (counts[type.name] ?? 0) + page.length
+      for (const { tenantId } of page) countOf(tenants, tenantId, type.name)
+      rows += page.length
+      parts.progress?.(rows)
+      yield page.map(line)
     }
   }
 
-  async function* headLines(): AsyncGenerator<string> {
-    for await (const head of everything((cursor) => view.heads({ cursor, limit: 200 }))) {
-      const { tenantId, stream, sequence, hash, time } = head
-      heads.push({ tenantId, stream, sequence, hash, time })
-      yield JSON.stringify(head)
+  async function* headLines(): AsyncGenerator<string[]> {
+    for await (const page of pages((cursor) => view.heads({ cursor, limit: 200 }))) {
+      for (const { tenantId, stream, sequence, hash, time } of page) heads.push({ tenantId, stream, sequence, hash, time })
+      yield page.map((head) => JSON.stringify(head))
     }
   }
 
-  async function* sequenceLines(): AsyncGenerator<string> {
-    for await (const value of everything((cursor) => view.sequences({ cursor, limit: pageSize }))) yield JSON.stringify(value)
+  async function* sequenceLines(): AsyncGenerator<string[]> {
+    for await (const page of pages((cursor) => view.sequences({ cursor, limit: pageSize })))
+      yield page.map((value) => JSON.stringify(value))
   }
 
   for (const type of entities) await write(type.name, linesOf(type))
@@ -85,19 +85,23 @@ function countOf(tenants: Record<string, Record<string, number>>, tenantId: stri
   tenants[tenantId] = ours
 }
 
-/** Every item of a list that comes in pages. */
-export async function* everything<T>(read: (cursor: string | null) => Promise<Page<T>>): AsyncGenerator<T> {
+async function* pages<T>(read: (cursor: string | null) => Promise<Page<T>>): AsyncGenerator<readonly T[]> {
   for (let cursor: string | null = null; ; ) {
     const page: Page<T> = await read(cursor)
-    yield* page.items
+    yield page.items
     if (page.nextCursor === null) return
     cursor = page.nextCursor
   }
 }
 
-async function* hashed(lines: AsyncIterable<string>, hash: ReturnType<typeof createHash>): AsyncGenerator<string> {
-  for await (const line of lines) {
-    hash.update(line).update('\n')
-    yield line
+/** Every item of a list that comes in pages. */
+export async function* everything<T>(read: (cursor: string | null) => Promise<Page<T>>): AsyncGenerator<T> {
+  for await (const page of pages(read)) yield* page
+}
+
+async function* hashed(lines: AsyncIterable<readonly string[]>, hash: ReturnType<typeof createHash>): AsyncGenerator<readonly string[]> {
+  for await (const some of lines) {
+    if (some.length > 0) hash.update(`${some.join('\n')}\n`)
+    yield some
   }
 }

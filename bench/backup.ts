@@ -107,6 +107,7 @@ try {
     masterKey,
     formerKeys: [],
     targets: [{ kind: 'folder', folder: target }],
+    recipients: [],
   }
   const timed = async (name: string, work: () => Promise<unknown>): Promise<void> => {
     globalThis.gc?.()

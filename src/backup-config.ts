@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { Cron } from 'croner'
+import { isRecipient } from './backup/recovery-key.ts'
 import { AppError } from './kernel/errors.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -17,6 +18,8 @@ export type BackupConfig = {
   schedule: string
   /** How many snapshots stay: the newest of so many hours, days, weeks and months. */
   keep: { hourly: number; daily: number; weekly: number; monthly: number }
+  /** Others beside ourselves that read what is written from now on: X25519 recipients of age. */
+  recipients: readonly string[]
 }
 
 const usualKeep = '24 hourly, 7 daily, 5 weekly, 12 monthly'
@@ -33,13 +36,20 @@ export function readBackup(environment: Environment, dataFolder: string): Backup
   const schedule = text('HOLDFAST_BACKUP_SCHEDULE') ?? usualSchedule
   if (!isSchedule(schedule)) throw wrong('HOLDFAST_BACKUP_SCHEDULE', schedule, 'a schedule in cron syntax, such as 17 * * * *')
   const keep = keepOf(text('HOLDFAST_BACKUP_KEEP') ?? usualKeep)
+  const recipients = recipientsOf(text('HOLDFAST_BACKUP_RECIPIENTS') ?? '')
   const given = text('HOLDFAST_BACKUP')
   if (given === 'off') {
     if (mode === 'sync') throw wrong('HOLDFAST_BACKUP_MODE', mode, 'async while HOLDFAST_BACKUP is off')
     return null
   }
   const urls = given === null ? [`file:${dataFolder}/backups`] : given.split(',').map((part) => part.trim())
-  return { targets: urls.filter((url) => url !== '').map((url) => parseTarget('HOLDFAST_BACKUP', url, environment)), mode, schedule, keep }
+  return {
+    targets: urls.filter((url) => url !== '').map((url) => parseTarget('HOLDFAST_BACKUP', url, environment)),
+    mode,
+    schedule,
+    keep,
+    recipients,
+  }
 }
 
 /** One target. `name` is the setting or flag that it came from; a path is a folder. Errors: `bad_setting`. */
@@ -98,5 +108,21 @@ function keepOf(given: string): BackupConfig['keep'] {
   return keep
 }
 
+/** Errors: `bad_setting`. An identity that was named by mistake is a secret, and is not repeated. */
+function recipientsOf(given: string): string[] {
+  const named = given.split(/[\s,]+/).filter((one) => one !== '')
+  for (const one of named)
+    if (!isRecipient(one)) {
+      const shown = /secret/i.test(one) ? 'AGE-SECRET-KEY-…' : one
+      throw wrong('HOLDFAST_BACKUP_RECIPIENTS', shown, 'recipients of age, age1…, separated by commas: what `age-keygen -y` prints')
+    }
+  return [...new Set(named)]
+}
+
 /** What holds where nothing is set, but for the targets. */
-export const defaultBackup: Omit<BackupConfig, 'targets'> = { mode: 'async', schedule: usualSchedule, keep: keepOf(usualKeep) }
+export const defaultBackup: Omit<BackupConfig, 'targets'> = {
+  mode: 'async',
+  schedule: usualSchedule,
+  keep: keepOf(usualKeep),
+  recipients: [],
+}

@@ -19,6 +19,8 @@ export type WorkshopConfig = {
   /** Master keys of before, whose backups are still to be read. */
   formerKeys: readonly Uint8Array[]
   targets: readonly TargetConfig[]
+  /** Others that read what is written. */
+  recipients: readonly string[]
 }
 
 type Tasks = typeof tasks
@@ -64,7 +66,7 @@ async function workshopOf(config: WorkshopConfig, progress: (done: number) => vo
   const removing = (folder: string) => async () => rmSync(folder, { recursive: true, force: true })
   return {
     entities,
-    keys: await backupKeysOf(Buffer.from(config.masterKey), config.formerKeys.map(Buffer.from)),
+    keys: await backupKeysOf(Buffer.from(config.masterKey), config.formerKeys.map(Buffer.from), config.recipients),
     targets: await Promise.all(config.targets.map(createTarget)),
     openView: () => openView({ ...config, entities }),
     async spool() {

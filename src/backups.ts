@@ -43,7 +43,7 @@ type Parts = {
 /** Shipping and snapshots as the settings ask for, or null when they are off. */
 export async function openBackups({ config, masterKeys, keys, storage, logKeys, clock, log, version }: Parts): Promise<OpenBackups | null> {
   if (config.backup === null) return null
-  const { targets: configs, mode, schedule, keep } = config.backup
+  const { targets: configs, mode, schedule, keep, recipients } = config.backup
   const targets = await Promise.all(configs.map(createTarget))
   const shipper = createShipper({ storage, logKeys, keys, clock, targets, mode, log, isShared: storage.lease !== undefined })
   const { current, former } = masterKeys
@@ -53,6 +53,7 @@ export async function openBackups({ config, masterKeys, keys, storage, logKeys, 
     masterKey: current,
     formerKeys: [...former, ...keptFormerKeys(config.dataFolder)],
     targets: [...configs],
+    recipients,
   }
   const openings = new Map<string, Promise<Trusted>>()
   async function opening(target: Target): Promise<Trusted> {
@@ -67,7 +68,7 @@ export async function openBackups({ config, masterKeys, keys, storage, logKeys, 
     targets,
     openingOf: opening,
     kit: keys.current.identity,
-    recipient: keys.current.recipient,
+    recipients: keys.recipients,
     async another(url) {
       const made = parseTarget('--from', url, process.env)
       const target = await createTarget(made)

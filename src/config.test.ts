@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest'
+import { recoveryKeyOf } from './backup/recovery-key.ts'
 import { readConfig } from './config.ts'
+
+const { recipient, identity } = await recoveryKeyOf(Buffer.alloc(32, 9))
 
 const refusal = (environment: Record<string, string>): string => {
   try {
@@ -56,6 +59,11 @@ test.each([
   [{ HOLDFAST_BACKUP: 'off', HOLDFAST_BACKUP_MODE: 'sync' }, 'async while HOLDFAST_BACKUP is off'],
   [{ HOLDFAST_BACKUP_SCHEDULE: 'hourly' }, 'cron syntax'],
   [{ HOLDFAST_BACKUP_KEEP: '3 yearly' }, 'a list such as'],
+  [{ HOLDFAST_BACKUP_RECIPIENTS: 'somebody' }, 'HOLDFAST_BACKUP_RECIPIENTS is "somebody", but must be recipients of age'],
+  // the last letter of a good one is another
+  [{ HOLDFAST_BACKUP_RECIPIENTS: `${recipient.slice(0, -1)}${recipient.endsWith('q') ? 'p' : 'q'}` }, 'must be recipients of age'],
+  [{ HOLDFAST_BACKUP_RECIPIENTS: `${recipient},age1` }, 'is "age1", but must be recipients of age'],
+  [{ HOLDFAST_BACKUP_RECIPIENTS: identity }, 'is "AGE-SECRET-KEY-…", but must be recipients of age'],
   [{ HOLDFAST_PUBLIC_URL: 'ftp://example.org' }, 'an http or https address without'],
   [{ HOLDFAST_PUBLIC_URL: 'https://example.org/?a=b' }, 'an http or https address without'],
   [{ HOLDFAST_PUBLIC_URL: 'https://name:secret@example.org' }, 'HOLDFAST_PUBLIC_URL is "(not shown)"'],
@@ -176,7 +184,7 @@ test('the bucket that a URL names', () => {
 test('where backups go', () => {
   const backup = (environment: Record<string, string>) => readConfig({ HOLDFAST_DATA: '/srv/data', ...environment }).backup
   const keep = { hourly: 24, daily: 7, weekly: 5, monthly: 12 }
-  const usual = { mode: 'async', schedule: '17 * * * *', keep }
+  const usual = { mode: 'async', schedule: '17 * * * *', keep, recipients: [] }
   expect(backup({})).toEqual({ targets: [{ kind: 'folder', folder: '/srv/data/backups' }], ...usual })
   expect(backup({ HOLDFAST_BACKUP: 'off' })).toBeNull()
   expect(backup({ HOLDFAST_BACKUP: 'file:/mnt/a, s3://bucket/of/ours?region=eu-west-1', HOLDFAST_BACKUP_MODE: 'sync' })).toEqual({
@@ -187,6 +195,7 @@ test('where backups go', () => {
     ...usual,
     mode: 'sync',
   })
+  expect(backup({ HOLDFAST_BACKUP_RECIPIENTS: ` ${recipient} , ${recipient}` })?.recipients).toEqual([recipient])
   expect(backup({ HOLDFAST_BACKUP_KEEP: '3 daily', HOLDFAST_BACKUP_SCHEDULE: '0 3 * * *' })).toMatchObject({
     schedule: '0 3 * * *',
     keep: { hourly: 0, daily: 3, weekly: 0, monthly: 0 },

@@ -123,8 +123,7 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
     const { accessTokenSeconds, publicUrl, vantagepointTenant, docsUrl, docsToken, fsm, preserve, webhooks, onboardingMissesPerMinute } =
       config
     // what ships in the background has no place where the process is frozen between requests
-    if (options.isPassing !== true)
-      backups = await openBackups({ ...parts, keys: await backupKeys(masterKeys, config.dataFolder), logKeys: keys })
+    if (options.isPassing !== true) backups = await openBackups({ ...parts, keys: await backupKeys(masterKeys, config), logKeys: keys })
     // outermost, so that what a restore writes into a closed tenant is timed, and in `sync` mode copied, like every other commit
     const { storage: served, closures } = closable(backups?.acknowledging(storage) ?? storage)
     const hub = createHub(storage)

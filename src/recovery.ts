@@ -38,8 +38,10 @@ type Parts = {
 }
 
 /** The keys that open backups: the current one, those that are still accepted, and those that a rotation left in the data folder. */
-export const backupKeys = ({ current, former }: MasterKeys, dataFolder: string): Promise<BackupKeys> =>
-  backupKeysOf(current, [...former, ...keptFormerKeys(dataFolder)])
+export const backupKeys = (
+  { current, former }: MasterKeys,
+  { dataFolder, backup }: Pick<Config, 'dataFolder' | 'backup'>,
+): Promise<BackupKeys> => backupKeysOf(current, [...former, ...keptFormerKeys(dataFolder)], backup?.recipients)
 
 /**
  * Opens the storage that the settings name. One that is empty, damaged or without the platform's keys beside a target that holds this instance's backups is rebuilt from them first: a damaged database is put
@@ -91,7 +93,7 @@ const create = ({ config: { storage, dataFolder }, onProblem }: Parts): Promise<
 async function isIncomplete(engine: Storage, parts: Parts): Promise<boolean> {
   if (parts.config.storage.engine !== 'sqlite' || (await engine.transfer().state()) !== 'ready') return false
   try {
-    const keys = await backupKeys(parts.masterKeys, parts.config.dataFolder)
+    const keys = await backupKeys(parts.masterKeys, parts.config)
     if (await isWithoutKeys(engine)) return (await findSource(parts)) !== null
     for (const target of await targetsThere(parts)) if (await isBehind(engine, target, await openingOf(target, keys))) return true
     return false
@@ -126,7 +128,7 @@ async function fill(engine: Storage, parts: Parts): Promise<Recovered | null> {
     return null
   }
   log.info({ target: source.target.url }, 'the storage is empty and there are backups: it is rebuilt from them')
-  const keys = await backupKeys(masterKeys, parts.config.dataFolder)
+  const keys = await backupKeys(masterKeys, parts.config)
   const sealer = createSealer(masterKeys.current, masterKeys.former)
   const { progress } = recovery
   return recover(source, engine, { keys, sealer, entities, log, ...(progress === undefined ? {} : { progress }) })
@@ -136,7 +138,7 @@ const targetsOf = ({ config, recovery }: Parts): readonly TargetConfig[] => reco
 
 /** The target to recover from, or null. */
 const findSource = async (parts: Parts): Promise<Source | null> =>
-  newestSource(await targetsThere(parts), { keys: await backupKeys(parts.masterKeys, parts.config.dataFolder) })
+  newestSource(await targetsThere(parts), { keys: await backupKeys(parts.masterKeys, parts.config) })
 
 /** A folder that does not exist holds nothing, unless it was asked for by name. */
 function targetsThere(parts: Parts): Promise<Target[]> {
@@ -177,7 +179,7 @@ export async function recoverAside<T>(
   const startedMs = performance.now()
   const folder = mkdtempSync(join(root, '.scratch-'))
   try {
-    const keys = await backupKeys(masterKeys, config.dataFolder)
+    const keys = await backupKeys(masterKeys, config)
     const source = await newestSource(await Promise.all(targets.map(createTarget)), { keys })
     if (source === null) throw nowhere(targets)
     const engine = await createEngine({ storage: { engine: 'sqlite' }, dataFolder: folder, entities })

@@ -13,7 +13,7 @@ export type Instance = { format: 'holdfast-backup'; version: 1; instance: string
 /** Makes an empty target ours, and refuses one that is another instance's. One that was begun under a former master key gets what the current one needs to read it. Errors: `target_foreign`, and those of the target. */
 export async function identify(target: Target, parts: ShipParts): Promise<void> {
   const { storage, keys, clock } = parts
-  const { recipient, signer } = keys.current
+  const { signer } = keys.current
   const [first] = await storage.tenant(platformTenant).log(null, 0, 1)
   if (first === undefined) throw new Error('A storage without a first entry has nothing to ship')
   const ours: Instance = {
@@ -21,7 +21,7 @@ export async function identify(target: Target, parts: ShipParts): Promise<void> 
     version: 1,
     instance: first.hash,
     createdAt: toTime(clock.realMs()),
-    recipients: [recipient],
+    recipients: keys.recipients,
   }
   const found = await readInstance(target)
   if (found === null) {

@@ -10,19 +10,19 @@ import type { Target } from './target.ts'
 /** What follows from one master key: whoever has it reads the backups that were made under it, and knows them as ours. */
 export type BackupKey = RecoveryKey & { signer: BackupSigner }
 
-/** New files are for `current`; files from before the master key was replaced open with the `former` ones. */
-export type BackupKeys = { current: BackupKey; former: readonly BackupKey[] }
+/** New files are signed by `current`, and for its identity and all other `recipients`; files from before the master key was replaced open with the `former` ones. */
+export type BackupKeys = { current: BackupKey; former: readonly BackupKey[]; recipients: readonly string[] }
 
 const backupKeyOf = async (masterKey: Buffer): Promise<BackupKey> => ({
   ...(await recoveryKeyOf(masterKey)),
   signer: backupSigner(masterKey),
 })
 
-/** Master keys of 32 bytes each. */
-export const backupKeysOf = async (current: Buffer, former: readonly Buffer[]): Promise<BackupKeys> => ({
-  current: await backupKeyOf(current),
-  former: await Promise.all(former.map(backupKeyOf)),
-})
+/** Master keys of 32 bytes each. `others`: age recipients that read everything written from now on too. */
+export async function backupKeysOf(current: Buffer, former: readonly Buffer[], others: readonly string[] = []): Promise<BackupKeys> {
+  const key = await backupKeyOf(current)
+  return { current: key, former: await Promise.all(former.map(backupKeyOf)), recipients: [...new Set([key.recipient, ...others])] }
+}
 
 export type Trusted = Opening & { publicKeys: readonly string[] }
 

@@ -5,7 +5,7 @@ import type { Trusted } from './keys.ts'
 import { objectCopiesPrefix, objectCopyName } from './names.ts'
 import type { Target } from './target.ts'
 
-type Parts = { targets: readonly Target[]; recipient: string; openingOf(target: Target): Promise<Trusted> }
+type Parts = { targets: readonly Target[]; recipients: readonly string[]; openingOf(target: Target): Promise<Trusted> }
 
 /** A target that has the copy reads nothing, and then nothing may stay open. */
 async function* whenRead(open: () => Promise<AsyncIterable<Uint8Array>>): AsyncIterable<Uint8Array> {
@@ -13,14 +13,14 @@ async function* whenRead(open: () => Promise<AsyncIterable<Uint8Array>>): AsyncI
 }
 
 /** Copies of objects in every target, each a file of its own under the object's key, which never holds other bytes. Encrypted like everything in a target, and not compressed: photos are already. */
-export const objectCopies = ({ targets, recipient, openingOf }: Parts): ObjectCopies => ({
+export const objectCopies = ({ targets, recipients, openingOf }: Parts): ObjectCopies => ({
   async put(tenantId, key, open) {
     const name = objectCopyName(tenantId, key)
     let failed: unknown = null
     for (const target of targets)
       try {
         await target.open()
-        await target.put(name, packBytes(whenRead(open), [recipient]))
+        await target.put(name, packBytes(whenRead(open), recipients))
       } catch (error) {
         failed = error
       }

@@ -38,7 +38,7 @@ type Parts = {
   openingOf(target: Target): Promise<Trusted>
   /** The identity that the recovery kit has, and what new files are encrypted to. */
   kit: string
-  recipient: string
+  recipients: readonly string[]
   /** A target that the settings do not name, for a restore: one that holds this instance's backups. Errors: `target_foreign`, `bad_setting`, those of `openSource`. */
   another(url: string): Promise<Target>
   workers: Workers

@@ -55,7 +55,7 @@ export type TargetShipper = {
 
 /** Brings the log to one target, stream by stream, each without a gap. It remembers nothing on disk: what the target has is read from the target. */
 export function targetShipper(target: Target, { storage, logKeys, keys, clock, isShared = false }: ShipParts): TargetShipper {
-  const { recipient, signer } = keys.current
+  const { signer } = keys.current
   const streams = new Map<string, Progress>()
   let waiters: Waiter[] = []
   let covered: ReadonlyMap<string, number> | null = null
@@ -84,7 +84,7 @@ export function targetShipper(target: Target, { storage, logKeys, keys, clock, i
       const { sequence } = last.entry
       if (sequence !== progress.shipped + entries.length) throw damaged(stream, progress.shipped + 1, sequence)
       const signed = sequence === head.sequence ? head : logKeys.signHead({ stream, sequence, hash: last.hash, time: last.entry.time })
-      const segment = packSegment({ tenantId, entries, head: signed }, [recipient])
+      const segment = packSegment({ tenantId, entries, head: signed }, keys.recipients)
       await target.put(segmentName(stream, progress.shipped + 1, sequence), segment)
       progress.shipped = sequence
       settle()

@@ -37,12 +37,12 @@ export async function takeSnapshot(
   about: NewSnapshot,
 ): Promise<{ manifest: Manifest; failed: { url: string; detail: string }[] }> {
   const { entities, keys, targets, progress } = workshop
-  const { recipient, signer } = keys.current
+  const { signer } = keys.current
   const spool = await workshop.spool()
   try {
     const view = await workshop.openView()
     const here = spool.target
-    const manifest = await writeSnapshot(view, here, { ...about, entities, recipients: [recipient], signer, progress }).finally(() =>
+    const manifest = await writeSnapshot(view, here, { ...about, entities, recipients: keys.recipients, signer, progress }).finally(() =>
       view.close(),
     )
     const failed: { url: string; detail: string }[] = []

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { Cron } from 'croner'
-import { isRecipient } from './backup/recovery-key.ts'
 import { AppError } from './kernel/errors.ts'
+import { isRecipient } from './kernel/recipient.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 

@@ -11,13 +11,6 @@ export async function recoveryKeyOf(masterKey: Buffer): Promise<RecoveryKey> {
   return { recipient: bech32.encodeFromBytes('age', publicKeyOf(secret)), identity }
 }
 
-/** Whether a text names an X25519 public key as age writes it (age1…, Bech32). */
-export function isRecipient(text: string): boolean {
-  if (!text.startsWith('age1')) return false
-  const read = bech32.decodeUnsafe(text, 90)
-  return read?.prefix === 'age' && bech32.fromWordsUnsafe(read.words)?.length === 32
-}
-
 /** PKCS #8 of an X25519 key is this and the 32 bytes of its secret (RFC 8410 section 7). */
 const pkcs8Prefix = Buffer.from('302e020100300506032b656e04220420', 'hex')
 

@@ -1,10 +1,11 @@
 import { toTime } from '../kernel/clock.ts'
 import type { Runtime } from '../kernel/context.ts'
+import { createOthers, type Move } from './presence-others.ts'
 
 export type Cursor = { x: number; y: number; elementId?: string | undefined } | null
 export type Selection = { startIndex: number; endIndex: number; elementId?: string | undefined } | null
 
-/** Somebody who is looking at something now. It lives in this process alone, and ends with it. */
+/** Somebody who is looking at something now. It lives in one process, which tells the others of it, and ends with that one. */
 export type PresenceSession = {
   sessionId: string
   userId: string
@@ -45,6 +46,8 @@ type Held = {
 /** Without a stream or socket a session lives so long after its last call, and so long after its stream or socket went. */
 const idleMs = 45_000
 const lingerMs = 10_000
+/** How often a session is kept alive from another process, on which its stream is open. */
+const keepMs = 15_000
 /** Cursors a second of one session; more are dropped. */
 const movesPerSecond = 20
 
@@ -57,15 +60,43 @@ export function presenceOf(runtime: Runtime): Presence {
   return found
 }
 
-function createPresence({ clock, ids }: Pick<Runtime, 'clock' | 'ids'>) {
+function createPresence({ clock, ids, storage }: Pick<Runtime, 'clock' | 'ids' | 'storage'>) {
   const held = new Map<string, Held>()
   const rooms = new Map<string, Set<string>>()
   const listeners = new Map<string, Set<(event: PresenceEvent) => void>>()
-  const online = new Map<string, number>()
+  const online = new Map<string, { tenantId: string; who: Pick<PresenceSession, 'userId' | 'userName'>; count: number }>()
+  const others = createOthers({
+    broadcast: storage.broadcast,
+    clock,
+    id: ids.newId(),
+    tell: tellHere,
+    here: () => ({
+      sessions: [...held.values()].map(({ room, session }) => ({ room, session })),
+      online: [...online.values()].map(({ tenantId, who }) => ({ tenantId, who })),
+    }),
+    asked: {
+      move: (room, who, how) => {
+        if (held.has(who.sessionId)) move(room, who, how)
+      },
+      touch: (sessionId, userId) => {
+        const mine = held.get(sessionId)
+        if (mine?.session.userId === userId) touched(mine)
+      },
+      leave: (sessionId, userId) => void leaveOf(sessionId, userId),
+    },
+  })
 
-  function tell(room: string, event: PresenceEvent): void {
+  function tellHere(room: string, event: PresenceEvent): void {
     for (const listener of listeners.get(room) ?? []) listener(event)
   }
+
+  function tell(room: string, event: PresenceEvent): void {
+    tellHere(room, event)
+    others.event(room, event)
+  }
+
+  /** While nobody is here the others need not be heard. */
+  const attend = (): void => others.attend(listeners.size + held.size + online.size > 0)
 
   async function leave(sessionId: string): Promise<void> {
     const mine = held.get(sessionId)
@@ -75,6 +106,7 @@ function createPresence({ clock, ids }: Pick<Runtime, 'clock' | 'ids'>) {
     const others = rooms.get(mine.room)
     others?.delete(sessionId)
     if (others?.size === 0) rooms.delete(mine.room)
+    attend()
     const { session } = mine
     const seconds = Math.max(0, Math.round((clock.realMs() - Date.parse(session.joinedAt)) / 1000))
     tell(mine.room, { eventType: 'team.member.left', session, data: { sessionId, userName: session.userName, sessionDuration: seconds } })
@@ -91,6 +123,52 @@ function createPresence({ clock, ids }: Pick<Runtime, 'clock' | 'ids'>) {
     if (mine.holds === 0) wait(mine, idleMs)
   }
 
+  /** A session at another process, kept from here. */
+  function holdElsewhere(sessionId: string, userId: string): () => void {
+    const touch = () => others.ask.touch(sessionId, userId)
+    touch()
+    const timer = setInterval(touch, keepMs).unref()
+    return () => clearInterval(timer)
+  }
+
+  const leaveOf = async (sessionId: string, userId: string): Promise<void> => {
+    if (held.get(sessionId)?.session.userId === userId) await leave(sessionId)
+  }
+
+  function move(room: string, { sessionId, userId }: { sessionId?: string | undefined; userId: string }, how: Move): void {
+    const { cursor, selection, typing } = how
+    const mine =
+      sessionId === undefined
+        ? [...(rooms.get(room) ?? [])].map((id) => held.get(id)).find((one) => one?.session.userId === userId)
+        : held.get(sessionId)
+    if (mine === undefined || mine.room !== room || mine.session.userId !== userId) {
+      if (sessionId !== undefined && others.find(sessionId, userId) !== null) others.ask.move(room, { sessionId, userId }, how)
+      return
+    }
+    const now = clock.realMs()
+    mine.moves = mine.moves.filter((at) => now - at < 1_000)
+    if (mine.moves.length >= movesPerSecond) return
+    mine.moves.push(now)
+    touched(mine)
+    const { session } = mine
+    if (cursor !== undefined) session.cursor = cursor
+    if (selection !== undefined) session.selection = selection
+    const { userName } = session
+    if (cursor !== undefined || selection !== undefined)
+      tell(room, {
+        eventType: 'collaboration.cursor.moved',
+        session,
+        data: { sessionId: session.sessionId, userName, cursor: session.cursor, selection: session.selection },
+      })
+    if (typing === undefined || typing === mine.typing) return
+    mine.typing = typing
+    tell(room, {
+      eventType: typing ? 'collaboration.typing.started' : 'collaboration.typing.stopped',
+      session,
+      data: { sessionId: session.sessionId, userName },
+    })
+  }
+
   return {
     /** Begins a session in a room, or keeps one alive that is the user's already. */
     join(
@@ -102,6 +180,11 @@ function createPresence({ clock, ids }: Pick<Runtime, 'clock' | 'ids'>) {
       if (known !== undefined && known.room === room && known.session.userId === who.userId) {
         touched(known)
         return { session: known.session, isNew: false }
+      }
+      const elsewhere = sessionId === undefined ? null : others.find(sessionId, who.userId)
+      if (sessionId !== undefined && elsewhere !== null) {
+        others.ask.touch(sessionId, who.userId)
+        return { session: elsewhere, isNew: false }
       }
       const now = toTime(clock.realMs())
       const session: PresenceSession = {
@@ -117,6 +200,7 @@ function createPresence({ clock, ids }: Pick<Runtime, 'clock' | 'ids'>) {
       held.set(session.sessionId, mine)
       rooms.set(room, (rooms.get(room) ?? new Set()).add(session.sessionId))
       wait(mine, idleMs)
+      attend()
       tell(room, {
         eventType: 'team.member.joined',
         session,
@@ -128,6 +212,7 @@ function createPresence({ clock, ids }: Pick<Runtime, 'clock' | 'ids'>) {
     /** Keeps a session while a stream or socket is open. Returns what ends that, or null where there is no such session of the user. */
     hold(sessionId: string, userId: string): (() => void) | null {
       const mine = held.get(sessionId)
+      if (mine === undefined && others.find(sessionId, userId) !== null) return holdElsewhere(sessionId, userId)
       if (mine === undefined || mine.session.userId !== userId) return null
       mine.holds += 1
       wait(mine, 0)
@@ -141,67 +226,51 @@ function createPresence({ clock, ids }: Pick<Runtime, 'clock' | 'ids'>) {
     },
 
     async leave(sessionId: string, userId: string): Promise<void> {
-      if (held.get(sessionId)?.session.userId === userId) await leave(sessionId)
+      if (held.has(sessionId)) await leaveOf(sessionId, userId)
+      else if (others.find(sessionId, userId) !== null) others.ask.leave(sessionId, userId)
     },
 
     /** Moves a cursor, up to twenty times a second. */
-    move(
-      room: string,
-      { sessionId, userId }: { sessionId?: string | undefined; userId: string },
-      { cursor, selection, typing }: { cursor?: Cursor | undefined; selection?: Selection | undefined; typing?: boolean | undefined },
-    ): void {
-      const mine =
-        sessionId === undefined
-          ? [...(rooms.get(room) ?? [])].map((id) => held.get(id)).find((one) => one?.session.userId === userId)
-          : held.get(sessionId)
-      if (mine === undefined || mine.room !== room || mine.session.userId !== userId) return
-      const now = clock.realMs()
-      mine.moves = mine.moves.filter((at) => now - at < 1_000)
-      if (mine.moves.length >= movesPerSecond) return
-      mine.moves.push(now)
-      touched(mine)
-      const { session } = mine
-      if (cursor !== undefined) session.cursor = cursor
-      if (selection !== undefined) session.selection = selection
-      const { userName } = session
-      if (cursor !== undefined || selection !== undefined)
-        tell(room, {
-          eventType: 'collaboration.cursor.moved',
-          session,
-          data: { sessionId: session.sessionId, userName, cursor: session.cursor, selection: session.selection },
-        })
-      if (typing === undefined || typing === mine.typing) return
-      mine.typing = typing
-      tell(room, {
-        eventType: typing ? 'collaboration.typing.started' : 'collaboration.typing.stopped',
-        session,
-        data: { sessionId: session.sessionId, userName },
-      })
-    },
+    move,
 
     /** Somebody opened a stream or socket. Returns what ends it: the last one makes them offline. */
     appear(tenantId: string, who: Pick<PresenceSession, 'userId' | 'userName'>): () => void {
       const key = `${tenantId} ${who.userId}`
-      const say = (eventType: 'user.online' | 'user.offline') =>
-        tell(`${tenantId} people`, {
+      const say = (eventType: 'user.online' | 'user.offline') => {
+        // who is at another process too was online before, and stays so
+        if (others.isOnline(tenantId, who.userId)) return
+        tellHere(`${tenantId} people`, {
           eventType,
           session: { ...who, sessionId: '', entityType: 'user', entityId: who.userId },
           data: { userName: who.userName },
         })
-      const count = (online.get(key) ?? 0) + 1
-      online.set(key, count)
-      if (count === 1) say('user.online')
+      }
+      const mine = online.get(key) ?? { tenantId, who, count: 0 }
+      mine.count += 1
+      online.set(key, mine)
+      attend()
+      if (mine.count === 1) {
+        say('user.online')
+        others.online({ tenantId, who })
+      }
       return () => {
-        const left = (online.get(key) ?? 1) - 1
-        if (left > 0) online.set(key, left)
-        else {
-          online.delete(key)
-          say('user.offline')
-        }
+        mine.count -= 1
+        if (mine.count > 0) return
+        online.delete(key)
+        say('user.offline')
+        others.offline({ tenantId, who })
+        attend()
       }
     },
 
-    sessions: (room: string): PresenceSession[] => [...(rooms.get(room) ?? [])].flatMap((id) => held.get(id)?.session ?? []),
+    /** Who is in a room, at whichever process. */
+    async sessions(room: string): Promise<PresenceSession[]> {
+      others.attend(true)
+      await others.settled()
+      const all = [...[...(rooms.get(room) ?? [])].flatMap((id) => held.get(id)?.session ?? []), ...others.in(room)]
+      attend()
+      return all
+    },
 
     /** Sessions of a tenant's rooms, whose names begin with the tenant. */
     count: (tenantId: string): number =>
@@ -210,9 +279,11 @@ function createPresence({ clock, ids }: Pick<Runtime, 'clock' | 'ids'>) {
     listen(room: string, listener: (event: PresenceEvent) => void): () => void {
       const mine = listeners.get(room) ?? new Set()
       listeners.set(room, mine.add(listener))
+      attend()
       return () => {
         mine.delete(listener)
         if (mine.size === 0) listeners.delete(room)
+        attend()
       }
     },
   }

@@ -212,6 +212,6 @@ export const listPresence = operation({
     if (entityId === undefined) throw new AppError('invalid', 'parameter_missing', 'Missing required parameter: entityId')
     const context = await entered(caller, place)
     await assertVisible(context, { entityType, entityId })
-    return { output: { sessions: presenceOf(context.runtime).sessions(roomOf(context.store.tenantId, entityType, entityId)) } }
+    return { output: { sessions: await presenceOf(context.runtime).sessions(roomOf(context.store.tenantId, entityType, entityId)) } }
   },
 })

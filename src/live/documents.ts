@@ -103,6 +103,9 @@ class Documents extends ShareDB.DB {
 
 const repeated = () => Object.assign(new Error('Op already submitted'), { code: 'ERR_OP_ALREADY_SUBMITTED' })
 
+/** How words of ShareDB between processes begin. */
+const said = '{"t":"sharedb","tenantId":'
+
 /** Sends on what became durable, in the order of versions, whoever committed it and in whichever process. */
 class Publisher extends ShareDB.PubSub {
   readonly place: Place
@@ -110,12 +113,14 @@ class Publisher extends ShareDB.PubSub {
   /** The newest version that was sent on, of each document that somebody follows. */
   readonly followed = new Map<string, { last: number; work: Promise<void> }>()
   readonly taken: (id: string) => void
+  readonly deaf: () => void
 
   constructor(place: Place, tail: Tail, taken: (id: string) => void) {
     super()
     this.place = place
     this.tail = tail
     this.taken = taken
+    this.deaf = place.runtime.storage.broadcast?.listen((text) => this.hear(text)) ?? (() => undefined)
     tail.listen(({ changes }) => {
       for (const { type, id } of changes) if (type === LiveDocument.name && this.followed.has(id)) this.wake(id)
     })
@@ -136,11 +141,29 @@ class Publisher extends ShareDB.PubSub {
     setImmediate(done, null)
   }
 
+  /** Edits are sent on from the log; what is published is presence, which the other processes are told of. */
   protected override _publish(channels: string[], data: object, done: Ended): void {
+    const { runtime, store } = this.place
+    for (const channel of channels)
+      runtime.storage.broadcast?.send(
+        `${said}${JSON.stringify(store.tenantId)},"channel":${JSON.stringify(channel)},"data":${JSON.stringify(data)}}`,
+      )
     setImmediate(() => {
       for (const channel of channels) this._emit(channel, data as { [key: string]: unknown })
       done(null)
     })
+  }
+
+  /** What another process published. */
+  hear(text: string): void {
+    if (!text.startsWith(said)) return
+    const { tenantId, channel, data } = JSON.parse(text) as { tenantId: string; channel: string; data: { [key: string]: unknown } }
+    if (tenantId === this.place.store.tenantId && documentOf(channel) === null) this._emit(channel, data)
+  }
+
+  override close(done?: (error: ShareError | null) => void): void {
+    this.deaf()
+    super.close(done)
   }
 
   /** From before anybody reads the document, so that nothing lies between what they read and what they hear. */

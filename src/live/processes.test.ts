@@ -66,6 +66,68 @@ describe.each(sharedDatabases)('two processes on one %s', (_, start) => {
     for (const client of clients) client.close()
   })
 
+  test('words reach the other process and not oneself, each whole, and only those that fit', async () => {
+    const [one, other] = servers.map(({ holdfast }) => holdfast.runtime.storage.broadcast)
+    if (one === undefined || other === undefined) throw new Error('no broadcast')
+    const heard: string[] = []
+    const own: string[] = []
+    const stops = [other.listen((text) => void heard.push(text)), one.listen((text) => void own.push(text))]
+    const mine = (texts: string[]) => texts.filter((text) => text.startsWith('"test '))
+    const texts = Array.from({ length: 40 }, (_, n) => JSON.stringify(`test ${n} ${'"ü'.repeat(n * 20)}`))
+    one.send(JSON.stringify(`test ${'x'.repeat(6_000)}`))
+    one.send('no JSON: whoever reads it passes over it')
+    for (const text of texts) one.send(text)
+    await expect.poll(() => mine(heard).length).toBe(texts.length)
+    expect(mine(heard)).toEqual(texts)
+    expect(mine(own)).toEqual([])
+    for (const stop of stops) stop()
+    one.send(JSON.stringify('test after'))
+    await new Promise((resolve) => setTimeout(resolve, one.answerMs))
+    expect(mine(heard)).toHaveLength(texts.length)
+  })
+
+  test('who is at either is seen at both, with cursors, and is asked of at either', async () => {
+    const made = await ask(0, 'POST', '/api/checklists', {
+      checklistData: { title: 'Kitchen', sections: [{ id: 's', title: 'All', items: [{ id: 'a', text: 'Sink' }] }] },
+    })
+    const id = String(made.body.checklistId)
+    const clients = []
+    for (const [n, base] of bases.entries())
+      clients.push(await connectLive(base, String((await ask(n, 'POST', '/v1/tickets', {})).body.ticket)))
+    for (const client of clients) await client.follow(id)
+    const shown = async (n: number) => (await ask(n, 'GET', `/api/sync?entityId=${id}`)).body.sessions as unknown as Loose[]
+    const idsAt = async (n: number) => (await shown(n)).map(({ sessionId }) => String(sessionId)).sort()
+    await expect.poll(() => idsAt(0)).toHaveLength(2)
+    await expect.poll(() => idsAt(1)).toEqual(await idsAt(0))
+
+    // a cursor over ShareDB, from one process to the other
+    const [one, other] = clients as [(typeof clients)[0], (typeof clients)[0]]
+    const seen: unknown[] = []
+    const watched = other.connection.getPresence(`checklist:${id}`)
+    watched.on('receive', (_: string, value: unknown) => seen.push(value))
+    await new Promise((resolve) => watched.subscribe(resolve))
+    const mine = one.connection.getPresence(`checklist:${id}`).create('me')
+    await new Promise((resolve) => mine.submit({ cursor: { x: 3, y: 4 }, selection: null, typing: true }, resolve))
+    await until(() => seen.length > 0, 15_000)
+    expect(seen[0]).toMatchObject({ cursor: { x: 3, y: 4 }, typing: true })
+    await expect.poll(async () => (await shown(1)).map(({ cursor }) => cursor)).toContainEqual({ x: 3, y: 4 })
+
+    // a session that was begun at one is moved, kept and left at the other
+    const sync = (n: number, action: string, more: object) =>
+      ask(n, 'POST', '/api/sync', { action, entityId: id, entityType: 'checklist', ...more })
+    const { sessionId } = (await sync(0, 'join_session', {})).body.session as Loose
+    await expect.poll(() => idsAt(1)).toContain(sessionId)
+    expect(((await sync(1, 'join_session', { sessionId })).body.session as Loose).sessionId).toBe(sessionId)
+    expect((await sync(1, 'update_cursor', { sessionId, position: { x: 7, y: 8 } })).status).toBe(200)
+    await expect.poll(async () => (await shown(0)).find((session) => session.sessionId === sessionId)?.cursor).toEqual({ x: 7, y: 8 })
+    expect((await ask(1, 'POST', '/api/sync', { action: 'leave_session', sessionId })).status).toBe(200)
+    for (const n of [0, 1]) await expect.poll(() => idsAt(n)).not.toContain(sessionId)
+
+    one.close()
+    await expect.poll(() => idsAt(1), { timeout: 60_000 }).toHaveLength(1)
+    other.close()
+  })
+
   test('a right that one takes is lost at the other', async () => {
     const invited = await ask(0, 'POST', '/v1/users', { username: `guest-${randomUUID().slice(0, 8)}`, password: 'a good long passphrase' })
     const guest = await (servers[1] as TestServer).signIn(String(invited.body.username), 'a good long passphrase')

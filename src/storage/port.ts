@@ -262,6 +262,18 @@ export type EngineStats = {
   largestGroup: number
 }
 
+/**
+ * Words to the other processes on the same storage, for what is shown and forgotten, such as cursors. Nothing keeps them: whoever is down or slow misses some, in no order that could be relied on.
+ */
+export interface Broadcast {
+  /** At most 6,000 bytes of UTF-8; longer ones are not sent. */
+  send(text: string): void
+  /** Hears the others, never oneself. Returns what ends it; while nobody listens nothing is asked of the database. */
+  listen(listener: (text: string) => void): () => void
+  /** Within so long others usually have heard, and what they answered is here. Milliseconds. */
+  answerMs: number
+}
+
 export interface Storage {
   readonly engine: 'sqlite' | 'postgres' | 'dynamodb'
   /** Opens, migrates, and asserts every setting that durability and isolation rest on. Throws an AppError that names the remedy. */
@@ -289,5 +301,7 @@ export interface Storage {
    * after it last did. Absent where one process has the storage to itself.
    */
   lease?(name: string, seconds: number): Promise<number | null>
+  /** Absent where one process has the storage to itself. */
+  broadcast?: Broadcast
   stats(): EngineStats
 }

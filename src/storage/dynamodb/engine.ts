@@ -6,6 +6,7 @@ import { AppError } from '../../kernel/errors.ts'
 import { encoder } from '../encoded.ts'
 import type { EngineStats, PlatformStore, Storage, TenantStore } from '../port.ts'
 import { type Signing, signingOf } from '../signing.ts'
+import { broadcaster } from './broadcast.ts'
 import { connect, isLocal, type Place } from './client.ts'
 import { committer } from './commit.ts'
 import { database } from './db.ts'
@@ -94,6 +95,7 @@ export function dynamodb({ entities: declared, onProblem = () => {}, ...options 
 
   const transfer = transferOf(current, entities)
   const lease = leaser(() => current().db)
+  const broadcast = broadcaster(() => current().db, onProblem)
 
   return {
     engine: 'dynamodb',
@@ -113,6 +115,7 @@ export function dynamodb({ entities: declared, onProblem = () => {}, ...options 
       if (last === null) return
       await last.queue.drain()
       last.watchers.stop()
+      broadcast.stop()
       client?.destroy()
     },
     async setSigner(signer) {
@@ -150,6 +153,7 @@ export function dynamodb({ entities: declared, onProblem = () => {}, ...options 
       for (const entry of erasable(entries)) await current().log.replace(tenantId, entry)
     },
     lease,
+    broadcast,
     stats: () => ({ ...stats }),
   }
 }

@@ -54,6 +54,8 @@ export const streamsPartition = 'streams'
 export const tenantsPartition = 'tenants'
 /** The lease of a job that one process does for all. */
 export const leasePlace = (name: string) => ({ pk: 'leases', sk: name })
+/** What a process says to the others at the moment. */
+export const wordsPlace = (origin: string) => ({ pk: 'words', sk: origin })
 export const statePlace = { pk: 'state', sk: 'state' }
 export const commitPlace = (id: string) => ({ pk: `commit ${id}`, sk: 'commit' })
 

@@ -1,3 +1,4 @@
+import { tellAll } from '../heard.ts'
 import type { Log } from './log.ts'
 
 /** How often the streams that somebody follows are looked at for what other processes appended, and how long after the last reading of its log a stream counts as followed. */
@@ -24,13 +25,7 @@ export function watchers(log: Log, onProblem: (error: Error) => void) {
       if (told.sequence <= known.sequence) return
       known.sequence = told.sequence
     }
-    for (const listener of listeners) {
-      try {
-        listener(told)
-      } catch (error) {
-        onProblem(error instanceof Error ? error : new Error(String(error)))
-      }
-    }
+    tellAll(listeners, told, onProblem)
   }
 
   async function look(): Promise<void> {

@@ -2,6 +2,7 @@ import { Counter } from '../../kernel/change.ts'
 import type { AnyEntity } from '../../kernel/entity.ts'
 import { erasable } from '../../kernel/erased-entry.ts'
 import { AppError } from '../../kernel/errors.ts'
+import { tellAll } from '../heard.ts'
 import type { PlatformStore, Storage, TenantStore } from '../port.ts'
 import { type Signing, signingOf } from '../signing.ts'
 import { encoderOf } from './encode.ts'
@@ -56,15 +57,7 @@ export function postgres({ url, entities: declared, onProblem = () => {}, connec
   let opening: Promise<Open> | null = null
   let closing: Promise<void> | null = null
 
-  function tell(commit: Committed): void {
-    for (const listener of listeners) {
-      try {
-        listener(commit)
-      } catch (error) {
-        onProblem(error instanceof Error ? error : new Error(String(error)))
-      }
-    }
-  }
+  const tell = (commit: Committed): void => tellAll(listeners, commit, onProblem)
 
   async function start(): Promise<Open> {
     const { roles, isReplicated } = await prepareDatabase(url, entities)
@@ -185,6 +178,11 @@ export function postgres({ url, entities: declared, onProblem = () => {}, connec
       await eraseEntries(pool, roles, { tenantId, entries: erasable(entries) })
     },
     lease,
+    broadcast: {
+      answerMs: 300,
+      send: (text) => running?.watch.broadcast.send(text),
+      listen: (listener) => running?.watch.broadcast.listen(listener) ?? (() => undefined),
+    },
     stats: () => ({ ...(running?.lanes.stats ?? idle) }),
   }
 }

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import pg from 'pg'
 import type { Page } from '../../kernel/page.ts'
-import type { Head } from '../port.ts'
+import type { Broadcast, Head } from '../port.ts'
+import { broadcaster, wordsChannel } from './broadcast.ts'
 import type { Pool } from './pool.ts'
 
 export type Committed = { tenantId: string; stream: string; sequence: number }
@@ -24,6 +25,7 @@ type Options = {
 export type Watch = {
   /** Tells the other processes, soon. */
   announce(commits: readonly Committed[]): void
+  broadcast: Broadcast
   close(): Promise<void>
 }
 
@@ -34,6 +36,7 @@ export type Watch = {
  */
 export async function openWatch({ url, pool, tell, heads, onProblem }: Options): Promise<Watch> {
   const origin = randomUUID()
+  const words = broadcaster(pool, origin, onProblem)
   let pending = new Map<string, Committed>()
   let sending: Promise<void> | null = null
   let client: pg.Client | null = null
@@ -47,10 +50,10 @@ export async function openWatch({ url, pool, tell, heads, onProblem }: Options):
       application_name: 'holdfast listener',
     })
     next.on('error', () => {})
-    next.on('notification', ({ payload }) => receive(payload ?? ''))
+    next.on('notification', ({ channel: name, payload }) => (name === wordsChannel ? words.receive : receive)(payload ?? ''))
     try {
       await next.connect()
-      await next.query(`LISTEN ${channel}`)
+      await next.query(`LISTEN ${channel}; LISTEN ${wordsChannel}`)
     } catch (error) {
       next.end().catch(() => {})
       throw error
@@ -114,7 +117,9 @@ export async function openWatch({ url, pool, tell, heads, onProblem }: Options):
         sending = null
       })
     },
+    broadcast: words,
     async close() {
+      words.stop()
       await sending
       isClosed = true
       await client?.end().catch(() => {})

@@ -7,6 +7,7 @@ import type { AnyEntity } from '../../kernel/entity.ts'
 import { erasable } from '../../kernel/erased-entry.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { encoder, type EncodedCommit as WireCommit } from '../encoded.ts'
+import { tellAll } from '../heard.ts'
 import type { PlatformStore, Storage, TenantStore, Transfer } from '../port.ts'
 import { connect } from './connection.ts'
 import { noSpace } from './failures.ts'
@@ -56,15 +57,7 @@ export function sqlite({ folder, entities: declared, onProblem = () => {} }: Sql
   let opening: Promise<Running> | null = null
   let closing: Promise<void> | null = null
 
-  function tell(commit: Parameters<Parameters<Storage['watch']>[0]>[0]): void {
-    for (const listener of listeners) {
-      try {
-        listener(commit)
-      } catch (error) {
-        onProblem(error instanceof Error ? error : new Error(String(error)))
-      }
-    }
-  }
+  const tell = (commit: Parameters<Parameters<Storage['watch']>[0]>[0]): void => tellAll(listeners, commit, onProblem)
 
   async function start(): Promise<Running> {
     prepareFolder(folder, [databaseFile, lockFile])

@@ -205,6 +205,12 @@ export const plants: Readonly<Record<string, Plant>> = {
       { file: 'src/backup/folder/target.ts', from: '    await handle.sync()\n', to: '' },
     ],
   },
+  'shipped-late': {
+    fault: 'lost-async',
+    says: 'the log is gathered for five seconds before it is shipped',
+    shows: /LOST/,
+    edits: [{ file: 'src/backup/ship.ts', from: 'const gatherMs = 250\n', to: 'const gatherMs = 5_000\n' }],
+  },
   'preserve-without-fsync': {
     fault: 'preserve',
     says: 'the file of employees and its folder are not synchronised',

@@ -9,6 +9,7 @@ import { runDocuments } from './faults/documents.ts'
 import { runKill } from './faults/kill.ts'
 import { runLock } from './faults/lock.ts'
 import { runLost, runLostPower } from './faults/lost.ts'
+import { runLostAsync } from './faults/lost-async.ts'
 import { runPower } from './faults/power.ts'
 import { runPreserve } from './faults/preserve.ts'
 import { runSeveral } from './faults/several.ts'
@@ -72,6 +73,7 @@ const faults: Readonly<Record<EngineName, readonly Fault[]>> = {
     { name: 'lock', nightly: 10, short: 1, planted: 1, run: runLock },
     { name: 'lost', nightly: 200, short: 2, planted: 20, run: underLoad(runLost) },
     { name: 'lost-power', nightly: 200, short: 1, planted: 20, run: underLoad(runLostPower) },
+    { name: 'lost-async', nightly: 100, short: 1, planted: 3, run: runLostAsync },
     { name: 'preserve', nightly: 100, short: 1, planted: 10, run: runPreserve },
   ],
   postgres: [

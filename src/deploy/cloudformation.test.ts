@@ -233,13 +233,17 @@ describe('the function', () => {
     ])
   })
 
-  test('is called by a schedule, with an event that means the jobs', async () => {
-    const [[, schedule] = []] = ofType('AWS::Scheduler::Schedule')
-    const { Target, ScheduleExpression } = json(schedule?.Properties)
-    expect(ScheduleExpression).toMatch(/^rate\(/)
-    expect(Target).toMatchObject({ Arn: { 'Fn::GetAtt': ['Function', 'Arn'] }, RoleArn: { 'Fn::GetAtt': ['SchedulerRole', 'Arn'] } })
+  test('is called by two schedules: each minute for background jobs, each hour for all that a server does by itself', async () => {
     const { readEvent } = await import('./lambda-event.ts')
-    expect(readEvent(JSON.parse(String(Target.Input)))).toEqual({ kind: 'schedule' })
+    const called = ofType('AWS::Scheduler::Schedule').map(([, schedule]) => {
+      const { Target, ScheduleExpression } = json(schedule?.Properties)
+      expect(Target).toMatchObject({ Arn: { 'Fn::GetAtt': ['Function', 'Arn'] }, RoleArn: { 'Fn::GetAtt': ['SchedulerRole', 'Arn'] } })
+      return [ScheduleExpression, readEvent(JSON.parse(String(Target.Input)))]
+    })
+    expect(Object.fromEntries(called)).toEqual({
+      'rate(1 minute)': { kind: 'schedule', does: 'work' },
+      'rate(1 hour)': { kind: 'schedule', does: 'all' },
+    })
   })
 })
 

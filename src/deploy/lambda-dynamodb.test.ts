@@ -145,6 +145,21 @@ describe.runIf(hasDynamo())('the packaged function on DynamoDB', () => {
     expect(JSON.parse((await invokeFunction(code, environment, [weak])).results[0].body).code).toBe('weak_password')
   })
 
+  test('a schedule’s call does the background jobs: reports are made, from the zip alone', async () => {
+    const environment = { ...(await fresh()), HOLDFAST_DATA: `${code.folder}/data` }
+    const token = tokenOf((await invokeFunction(code, environment, [signIn])).results[0])
+    const asked = ['csv', 'xlsx'].map((format) => httpEvent('POST', '/v1/reports/audit', { token, body: { format } }))
+    const begun = await invokeFunction(code, environment, asked)
+    expect(begun.results.map(({ statusCode }) => statusCode)).toEqual([202, 202])
+    const called = await invokeFunction(code, environment, [
+      { source: 'aws.scheduler', 'detail-type': 'Scheduled Event', detail: { does: 'work' } },
+      ...begun.results.map(({ json }) => httpEvent('GET', `/v1/reports/${json.id}`, { token })),
+    ])
+    expect(called.results[0].json, called.log).toMatchObject({ jobs: 2, problems: [] })
+    for (const { json } of called.results.slice(1)) expect(json, called.log).toMatchObject({ state: 'completed', problem: null })
+    expect(called.timers[0]).toEqual([])
+  })
+
   test('nothing is left to do after an answer, not even after the log was read', async () => {
     const environment = await fresh()
     const token = tokenOf((await invokeFunction(code, environment, [signIn])).results[0])

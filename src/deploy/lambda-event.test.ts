@@ -136,5 +136,7 @@ test('headers of the connection between the client and AWS go no further', () =>
 })
 
 test.each(['aws.scheduler', 'aws.events'])('a schedule of %s asks for the jobs', (source) => {
-  expect(readEvent({ source, 'detail-type': 'Scheduled Event', detail: {} })).toEqual({ kind: 'schedule' })
+  for (const detail of [{}, undefined, null, 'work', [], { does: 'other' }])
+    expect(readEvent({ source, 'detail-type': 'Scheduled Event', detail })).toEqual({ kind: 'schedule', does: 'all' })
+  expect(readEvent({ source, 'detail-type': 'Scheduled Event', detail: { does: 'work' } })).toEqual({ kind: 'schedule', does: 'work' })
 })

@@ -16,8 +16,8 @@ export type Incoming = {
   address: string
 }
 
-/** What a function is invoked with: a request, or the schedule's call to do what a server does by itself now and then. */
-export type LambdaEvent = Incoming | { kind: 'schedule' }
+/** What a function is invoked with: a request, or a schedule's call to do what a server does by itself: `work` on background jobs often, and all of it now and then. */
+export type LambdaEvent = Incoming | { kind: 'schedule'; does: 'all' | 'work' }
 
 const texts = z.record(z.string(), z.string().nullish()).nullish()
 const lists = z.record(z.string(), z.array(z.string()).nullish()).nullish()
@@ -49,7 +49,11 @@ const first = z.looseObject({
   requestContext: z.looseObject({ identity: z.looseObject({ sourceIp: z.string().nullish() }).nullish() }).nullish(),
 })
 
-const scheduled = z.looseObject({ source: z.enum(['aws.scheduler', 'aws.events']), 'detail-type': z.literal('Scheduled Event') })
+const scheduled = z.looseObject({
+  source: z.enum(['aws.scheduler', 'aws.events']),
+  'detail-type': z.literal('Scheduled Event'),
+  detail: z.looseObject({ does: z.unknown() }).nullish().catch(null),
+})
 
 const unreadable = () =>
   new AppError(
@@ -60,7 +64,8 @@ const unreadable = () =>
 
 /** What an event asks for. Errors: `unreadable_event`, which says nothing of the event: it may hold passwords. */
 export function readEvent(event: unknown): LambdaEvent {
-  if (scheduled.safeParse(event).success) return { kind: 'schedule' }
+  const called = scheduled.safeParse(event)
+  if (called.success) return { kind: 'schedule', does: called.data.detail?.does === 'work' ? 'work' : 'all' }
   const newer = second.safeParse(event)
   if (newer.success) return readSecond(newer.data)
   const older = first.safeParse(event)

@@ -296,13 +296,29 @@ test('the schedule removes what has expired and rotates keys that are due', asyn
   await signIn(first)
   await first.close()
   const done = await handler.handle({ source: 'aws.scheduler', 'detail-type': 'Scheduled Event' })
-  expect(done).toMatchObject({ removed: expect.any(Number), rotated: true, problems: [] })
+  expect(done).toMatchObject({ jobs: 0, removed: expect.any(Number), rotated: true, problems: [] })
   expect((done as { removed: number }).removed).toBeGreaterThanOrEqual(2)
   expect(await handler.handle({ source: 'aws.scheduler', 'detail-type': 'Scheduled Event' })).toEqual({
+    jobs: 0,
     removed: 0,
     rotated: false,
     problems: [],
   })
+})
+
+test('background jobs wait for the schedule, which does all that are due, once, and begins none without time', async () => {
+  const handler = cold()
+  const token = await signIn(handler)
+  const work = { source: 'aws.scheduler', 'detail-type': 'Scheduled Event', detail: { does: 'work' } }
+  const begun: Loose[] = []
+  for (const format of ['csv', 'json']) begun.push((await send(handler, 'POST', '/v1/reports/audit', { token, body: { format } })).json)
+  const states = () => Promise.all(begun.map(async ({ id }) => (await send(handler, 'GET', `/v1/reports/${id}`, { token })).json.state))
+  expect(await states()).toEqual(['running', 'running'])
+  expect(await handler.handle(work, 5_000)).toMatchObject({ jobs: 0 })
+  expect(await states()).toEqual(['running', 'running'])
+  expect(await handler.handle(work, 60_000)).toEqual({ jobs: 2, removed: 0, rotated: false, problems: [] })
+  expect(await states()).toEqual(['completed', 'completed'])
+  expect(await handler.handle(work)).toMatchObject({ jobs: 0 })
 })
 
 test('business metrics leave with the answer', async () => {

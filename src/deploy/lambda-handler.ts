@@ -5,6 +5,8 @@ import { readConfig } from '../config.ts'
 import { apiHeaders } from '../http/headers.ts'
 import { createLogger } from '../http/log.ts'
 import { problemBody, problemType } from '../http/problem.ts'
+import { runDueJobs } from '../job/work.ts'
+import { jobHandlers } from '../job-handlers.ts'
 import { AppError } from '../kernel/errors.ts'
 import { idSource } from '../kernel/id.ts'
 import { type Holdfast, openHoldfast } from '../main.ts'
@@ -15,7 +17,9 @@ import { type Incoming, readEvent } from './lambda-event.ts'
 import { type Answer, type LambdaResult, lambdaResult } from './lambda-result.ts'
 
 /** What a schedule's call did. */
-export type JobsDone = {
+export type KeptUp = {
+  /** Background jobs that were taken. */
+  jobs: number
   /** Expired rows. */
   removed: number
   /** Whether signing keys got successors. */
@@ -29,7 +33,7 @@ export type LambdaHandler = {
    * Answers one event, a second before `remainingMs` have passed at the latest: a hanging storage is a 503 and not the silence of a process that AWS has ended.
    * Errors: `unreadable_event`; of a schedule's call whatever its jobs failed with, so that AWS calls again.
    */
-  handle(event: unknown, remainingMs?: number): Promise<LambdaResult | JobsDone>
+  handle(event: unknown, remainingMs?: number): Promise<LambdaResult | KeptUp>
   /** Finishes what was accepted and closes the store. Lambda never does: it freezes the process between events and ends it some day. */
   close(): Promise<void>
 }
@@ -96,19 +100,21 @@ export function createLambdaHandler(options: Options): LambdaHandler {
     }
   }
 
-  async function doJobs(): Promise<JobsDone> {
+  async function keepUp(does: 'all' | 'work', remainingMs: number): Promise<KeptUp> {
+    const startMs = performance.now()
     const { runtime } = (await opened()).holdfast
-    const done = await keepHouse(runtime)
-    const problems = await runtime.storage.check()
+    const done = does === 'work' ? { removed: 0, rotated: false } : await keepHouse(runtime)
+    const problems = does === 'work' ? [] : await runtime.storage.check()
     if (problems.length > 0) runtime.services.log.error({ problems }, 'storage problem')
-    return { ...done, problems }
+    const leftMs = remainingMs - (performance.now() - startMs) - endingMs
+    return { jobs: leftMs > 0 ? await runDueJobs(runtime, jobHandlers, leftMs) : 0, ...done, problems }
   }
 
   return {
     async handle(event, remainingMs = Number.POSITIVE_INFINITY) {
       const read = readEvent(event)
       try {
-        return read.kind === 'schedule' ? await doJobs() : await answer(read, remainingMs - spareMs)
+        return read.kind === 'schedule' ? await keepUp(read.does, remainingMs) : await answer(read, remainingMs - spareMs)
       } finally {
         // what ends with the turn of the event loop, such as a shared read, ends before the process is frozen
         await new Promise((resolve) => setImmediate(resolve))
@@ -126,6 +132,9 @@ export function createLambdaHandler(options: Options): LambdaHandler {
 
 /** What is left of an event's time for the answer to leave in. */
 const spareMs = 1_000
+
+/** What is left of a schedule's call for a job that is told to end. */
+const endingMs = 5_000
 
 async function within<T>(work: Promise<T>, patienceMs: number, refuse: () => Error): Promise<T> {
   if (patienceMs === Number.POSITIVE_INFINITY) return work

@@ -61,6 +61,21 @@ export const functionResources = (options: Options): Resources => ({
     Type: 'AWS::Lambda::Permission',
     Properties: { FunctionName: arnOf('Function'), Action: 'lambda:InvokeFunction', Principal: '*', InvokedViaFunctionUrl: true },
   },
+  WorkSchedule: {
+    Type: 'AWS::Scheduler::Schedule',
+    Properties: {
+      Description: 'Background jobs: reports, exports, mail, and what a purge left to do',
+      ScheduleExpression: 'rate(1 minute)',
+      FlexibleTimeWindow: { Mode: 'OFF' },
+      Target: {
+        Arn: arnOf('Function'),
+        RoleArn: arnOf('SchedulerRole'),
+        Input: JSON.stringify({ source: 'aws.scheduler', 'detail-type': 'Scheduled Event', detail: { does: 'work' } }),
+        // the next minute's call does what this one did not
+        RetryPolicy: { MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 },
+      },
+    },
+  },
   JobsSchedule: {
     Type: 'AWS::Scheduler::Schedule',
     Properties: {

@@ -1,5 +1,7 @@
 import type { Context } from '../kernel/context.ts'
 import { type Entity, fold } from '../kernel/entity.ts'
+import { AttendancePolicy, type AttendancePolicyRow } from '../policy/entity.ts'
+import { defaultPolicy, policyId } from '../policy/policy.ts'
 import { platformTenant, type TenantStore } from '../storage/port.ts'
 import { Tenant } from '../tenant/entity.ts'
 import { Credential } from '../user/entity.ts'
@@ -25,6 +27,8 @@ export type Attempt = {
   store: TenantStore
   /** The candidate's tenant; null for staff, who have none. */
   tenant: TenantRow | null
+  /** Where the candidate's days begin and end. */
+  timeZone: string
   /** What counts this attempt: the account's series; a known device has one of its own, so that others' failures do not hold it, nor it is a way around the throttle. */
   series: Series
 }
@@ -37,21 +41,24 @@ export async function attemptOf(context: Context, login: string, tenant: string 
     const store = storage.tenant(platformTenant)
     const id = accountThrottleId(place, `login ${fold(login)}`)
     const [row] = await Promise.all([store.get(Throttle, id), foreseeNetwork(context, signInFailures)])
-    return { candidate, credential: null, store, tenant: null, series: { id, row, others: [] } }
+    return { candidate, credential: null, store, tenant: null, timeZone: defaultPolicy.timeZone, series: { id, row, others: [] } }
   }
   const { tenantId, row, entity } = candidate
   const store = storage.tenant(tenantId)
   const accountId = accountThrottleId(tenantId, row.id)
   const { deviceToken } = context.origin
   const deviceId = deviceToken === null ? accountId : accountThrottleId(tenantId, `device ${digestToken(deviceToken)}`)
-  const [[credential, fresh, ofAccount, ofDevice, ofTenant]] = await Promise.all([
+  const [[credential, fresh, ofAccount, ofDevice, ofTenant, policy]] = await Promise.all([
     store.read([
       { type: Credential, id: row.id },
       { type: entity, id: row.id },
       { type: Throttle, id: accountId },
       { type: Throttle, id: deviceId },
       { type: Tenant, id: tenantId },
-    ]) as Promise<[CredentialRow | null, Candidate['row'] | null, ThrottleRow | null, ThrottleRow | null, TenantRow | null]>,
+      { type: AttendancePolicy, id: policyId },
+    ]) as Promise<
+      [CredentialRow | null, Candidate['row'] | null, ThrottleRow | null, ThrottleRow | null, TenantRow | null, AttendancePolicyRow | null]
+    >,
     foreseeNetwork(context, signInFailures),
   ])
   const device = credential === null ? null : { tenantId, userId: row.id, passwordChangedAt: credential.passwordChangedAt }
@@ -62,6 +69,7 @@ export async function attemptOf(context: Context, login: string, tenant: string 
     credential,
     store,
     tenant: ofTenant,
+    timeZone: (policy ?? defaultPolicy).timeZone,
     series: isKnown ? { id: deviceId, row: ofDevice, others } : { id: accountId, row: ofAccount, others: [] },
   }
 }

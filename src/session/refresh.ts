@@ -5,6 +5,8 @@ import type { Context } from '../kernel/context.ts'
 import type { Entity } from '../kernel/entity.ts'
 import { AppError } from '../kernel/errors.ts'
 import { type Outcome, operation } from '../kernel/operation.ts'
+import { AttendancePolicy, type AttendancePolicyRow } from '../policy/entity.ts'
+import { defaultPolicy, policyId } from '../policy/policy.ts'
 import { platformTenant, type TenantStore } from '../storage/port.ts'
 import { Tenant } from '../tenant/entity.ts'
 import { licenceProblem } from '../tenant/licence.ts'
@@ -27,6 +29,8 @@ type Live = {
   credential: Entity<typeof Credential>
   /** Why the tenant's people may not work now. */
   licence: AppError | null
+  /** Where the tenant's days begin and end. */
+  timeZone: string
 }
 
 const invalid = () => new AppError('unauthenticated', 'invalid_token', 'The token is not valid any more. Sign in again.')
@@ -61,13 +65,13 @@ export const refreshSession = operation({
       )
       return { ...about, refuse, changes: [remove(Session, live.session)], action: 'session.revoke', detail: { reason: 'refresh_reused' } }
     }
-    return { ...about, ...(await rotate(context, live, token)) }
+    return { ...about, ...rotate(context, live, token) }
   },
 })
 
 const isStaff = ({ tenantId }: TenantStore): boolean => tenantId === platformTenant
 
-async function rotate(context: Context, live: Live, token: Token): Promise<{ output: SessionTokens; changes: Change[] }> {
+function rotate(context: Context, live: Live, token: Token): { output: SessionTokens; changes: Change[] } {
   const { realMs, services } = context
   const now = toTime(realMs)
   const expiresAt = toTime(realMs + sessionMs)
@@ -82,7 +86,7 @@ async function rotate(context: Context, live: Live, token: Token): Promise<{ out
   const used = patched(RefreshToken, token, { usedAt: now, successor, successorId: next.id }, now)
   const session = patched(Session, live.session, { lastSeenAt: now, expiresAt }, now)
   const entity = isStaff(live.store) ? StaffMember : User
-  const active = await firstOfDay(live.store, live.credential, { realMs, now })
+  const active = firstOfDay(live.store, live.credential, { realMs, now, timeZone: live.timeZone })
   return {
     output: tokensOf(context, live, text),
     changes: [
@@ -110,13 +114,21 @@ async function lostReply(context: Context, live: Live, token: Token): Promise<Se
 async function liveSession(context: Context, store: TenantStore, token: Token): Promise<Live | null> {
   const session = await store.get(Session, token.sessionId)
   if (session === null || Date.parse(session.expiresAt) <= context.realMs || Date.parse(token.expiresAt) <= context.realMs) return null
-  const [user, tenant, credential] = (await store.read([
+  const [user, tenant, credential, policy] = (await store.read([
     { type: isStaff(store) ? StaffMember : User, id: session.userId },
     { type: Tenant, id: store.tenantId },
     { type: Credential, id: session.userId },
-  ])) as [Entity<typeof User> | null, Entity<typeof Tenant> | null, Entity<typeof Credential> | null]
+    { type: AttendancePolicy, id: policyId },
+  ])) as [Entity<typeof User> | null, Entity<typeof Tenant> | null, Entity<typeof Credential> | null, AttendancePolicyRow | null]
   if (user === null || credential === null || !user.isActive || credential.sessionEpoch !== session.epoch) return null
-  return { store, session, user, credential, licence: tenant === null ? null : licenceProblem(tenant, context.nowMs) }
+  return {
+    store,
+    session,
+    user,
+    credential,
+    licence: tenant === null ? null : licenceProblem(tenant, context.nowMs),
+    timeZone: (policy ?? defaultPolicy).timeZone,
+  }
 }
 
 function tokensOf(context: Context, { store: { tenantId }, session, user, credential }: Live, refreshToken: string): SessionTokens {

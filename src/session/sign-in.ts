@@ -82,7 +82,7 @@ async function signIn(context: Context, { login, password, tenant, code }: z.out
   if (denied !== null)
     return { refuse: denied, store, actor, action: 'access.denied', detail: { operation: 'session.create', code: denied.code } }
 
-  const active = await firstOfDay(store, credential, { realMs: nowMs, now: context.now })
+  const active = firstOfDay(store, credential, { realMs: nowMs, now: context.now, timeZone: attempt.timeZone })
   const opened = await openSession(context, { tenantId: store.tenantId, user: row, credential })
   const changes: Change[] = [
     ...opened.changes,

@@ -54,7 +54,8 @@ describe.runIf(hasDynamo())('calls to DynamoDB', () => {
       expect(counter.take().calls).toEqual(expected)
     }
 
-    test('sign-in: four, by username and by address', async () => {
+    test('sign-in: four, by username and by address, and one for the day’s count with the first of a day', async () => {
+      await counted(() => server.signIn('user-1', password), { Query: 1, GetItem: 2, BatchGetItem: 1, TransactWriteItems: 1 })
       await counted(() => server.signIn('user-1', password), { Query: 1, GetItem: 1, BatchGetItem: 1, TransactWriteItems: 1 })
       await counted(() => server.signIn('user-1@example.org', password), { Query: 2, GetItem: 1, BatchGetItem: 1, TransactWriteItems: 1 })
     })

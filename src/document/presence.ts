@@ -95,17 +95,20 @@ function createPresence({ clock, ids, storage }: Pick<Runtime, 'clock' | 'ids' |
     others.event(room, event)
   }
 
+  /** Who waits for an answer to who is where. */
+  let asking = 0
+
   /** While nobody is here the others need not be heard. */
-  const attend = (): void => others.attend(listeners.size + held.size + online.size > 0)
+  const attend = (): void => others.attend(listeners.size + held.size + online.size + asking > 0)
 
   async function leave(sessionId: string): Promise<void> {
     const mine = held.get(sessionId)
     if (mine === undefined) return
     if (mine.timer !== null) clearTimeout(mine.timer)
     held.delete(sessionId)
-    const others = rooms.get(mine.room)
-    others?.delete(sessionId)
-    if (others?.size === 0) rooms.delete(mine.room)
+    const there = rooms.get(mine.room)
+    there?.delete(sessionId)
+    if (there?.size === 0) rooms.delete(mine.room)
     attend()
     const { session } = mine
     const seconds = Math.max(0, Math.round((clock.realMs() - Date.parse(session.joinedAt)) / 1000))
@@ -265,9 +268,11 @@ function createPresence({ clock, ids, storage }: Pick<Runtime, 'clock' | 'ids' |
 
     /** Who is in a room, at whichever process. */
     async sessions(room: string): Promise<PresenceSession[]> {
-      others.attend(true)
+      asking += 1
+      attend()
       await others.settled()
       const all = [...[...(rooms.get(room) ?? [])].flatMap((id) => held.get(id)?.session ?? []), ...others.in(room)]
+      asking -= 1
       attend()
       return all
     },

@@ -8,7 +8,7 @@ export const momentOf = (micros: number): string => {
 
 export const microsOf = (moment: string): number => Date.parse(`${moment.slice(0, 23)}Z`) * 1_000 + Number(moment.slice(23, 26) || 0)
 
-/** The first 48 bits of a UUIDv7 of 2026-11-28T03:00:00Z, when `pairId` came to begin with the time of the other row; pairs with older ones keep the id they had. */
+/** The first 48 bits of a UUIDv7 of 2026-11-28T03:00:00Z, when `pairId` came to begin with the time of the other row; pairs with older ones keep the id they had. `sql_pair_id` (storage/postgres/sql-functions.ts) says the same. */
 const timed = '01a220186780'
 
 /**

@@ -72,7 +72,7 @@ describe('lambda invoke', () => {
 
   test('a schedule is one too', async () => {
     const { code, json } = await invoke(JSON.stringify({ source: 'aws.scheduler', 'detail-type': 'Scheduled Event' }))
-    expect({ code, json }).toEqual({ code: 0, json: { removed: 0, rotated: false, problems: [] } })
+    expect({ code, json }).toEqual({ code: 0, json: { jobs: 0, removed: 0, rotated: false, problems: [] } })
   })
 })
 

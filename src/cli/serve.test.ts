@@ -186,6 +186,24 @@ describe.concurrent('a server that is told to stop', () => {
     server.kill('SIGINT')
     expect(await server.ended).toMatchObject({ code: 0 })
   })
+
+  test('takes signals that come together for one, and a later one for the wish to end at once', async () => {
+    const server = await startServer(fresh().data)
+    server.kill('SIGTERM')
+    server.kill('SIGHUP')
+    expect(await server.ended).toMatchObject({ code: 0 })
+
+    const busy = await startServer(fresh().data)
+    const client = connect(Number(new URL(busy.url).port), '127.0.0.1')
+    client.on('error', () => {})
+    client.write('POST /v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{')
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    busy.kill('SIGTERM')
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    busy.kill('SIGTERM')
+    expect(await busy.ended).toMatchObject({ code: 1 })
+    client.destroy()
+  })
 })
 
 test('a folder too deep for a socket address is served all the same', async () => {

@@ -89,14 +89,17 @@ async function listen(app: FastifyInstance, { host, port }: Config): Promise<str
   }
 }
 
+/** `timeout` and terminals signal a process and its group, which is the same process twice: signals so close together are one. */
+const togetherMs = 300
+
 /** The first signal asks for a clean stop, the second one ends at once. */
 function nextSignal(): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>()
-  let isAsked = false
+  let askedMs: number | null = null
   for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
     process.on(name, () => {
-      if (isAsked) process.exit(exitCodes.failed)
-      isAsked = true
+      if (askedMs !== null && performance.now() - askedMs > togetherMs) process.exit(exitCodes.failed)
+      askedMs ??= performance.now()
       resolve(name)
     })
   return promise

@@ -69,8 +69,10 @@ const books: readonly SqlFunction[] = [
     'p_one uuid, p_other uuid',
     ['uuid', 'sql'],
     `
-  SELECT (substr(h, 1, 12) || '8' || substr(h, 14, 3) || substr('89ab', 1 + (('x' || substr(h, 17, 1))::bit(4)::int & 3), 1) || substr(h, 18, 15))::uuid
-  FROM encode(sha256(convert_to(p_one::text || chr(10) || p_other::text, 'UTF8')), 'hex') h`,
+  SELECT (CASE WHEN substr(o, 13, 1) = '7' AND left(o, 12) COLLATE "C" >= '01a220186780' THEN left(o, 12) || '8' || substr(o, 14, 3)
+      ELSE left(h, 12) || '8' || substr(h, 14, 3) END
+    || substr('89ab', 1 + (('x' || substr(h, 17, 1))::bit(4)::int & 3), 1) || substr(h, 18, 15))::uuid
+  FROM encode(sha256(convert_to(p_one::text || chr(10) || p_other::text, 'UTF8')), 'hex') h, replace(p_other::text, '-', '') o`,
   ),
   fn(
     'sql_time_id',

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { pairId } from '../../assignment/moment.ts'
 import { checkIntegrity, verifyAudit } from '../../audit/operations.ts'
 import { asSystem, enterOwner, found, join, type Person } from '../../testing/people.ts'
 import { freshDatabase, type PostgresServer, startPostgres } from '../../testing/postgres-server.ts'
@@ -192,17 +191,6 @@ describe('what SQL clients write', () => {
     expect(JSON.stringify(body.items[0]?.changes)).toContain(String(rows[0].id))
     const history = await call('GET', `/v1/assignment-history?contactId=${id}`, owner)
     expect(history.body.items).toMatchObject([{ action: 'assigned', userId: user.id, by: null }])
-  })
-
-  test.each([
-    ['an older row', '01a22018-677f-7abc-8def-0123456789ab'],
-    ['a newer row', '01a22018-6780-7abc-8def-0123456789ab'],
-    ['a row of 2040', '02036f0d-5c00-7fff-bfff-ffffffffffff'],
-    ['no UUIDv7', 'f0000000-0000-4000-8000-000000000000'],
-  ])('names a pair with %s as the server does', async (_, other) => {
-    const user = randomUUID()
-    const { rows } = await admin.query('SELECT sql_pair_id($1, $2)::text AS id', [user, other])
-    expect(rows).toEqual([{ id: pairId(user, other) }])
   })
 
   test('moves version and time, and ends what it ends', async () => {

@@ -33,6 +33,7 @@ type Parts = {
   id: string
   /** Tells those who listen at this process. */
   tell(room: string, event: PresenceEvent): void
+  isOnlineHere(tenantId: string, userId: string): boolean
   /** Who is at this process. */
   here(): { sessions: Placed[]; online: Present[] }
   /** Something that was asked at another process of a session here. */
@@ -43,6 +44,12 @@ type Parts = {
   }
 }
 
+export const onlineEvent = (eventType: 'user.online' | 'user.offline', who: Who): PresenceEvent => ({
+  eventType,
+  session: { ...who, sessionId: '', entityType: 'user', entityId: who.userId },
+  data: { userName: who.userName },
+})
+
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text)
@@ -52,7 +59,7 @@ function parsed(text: string): unknown {
 }
 
 /** Who is at the other processes on the same storage, as they tell it. Where there are none it knows nobody, and says nothing. */
-export function createOthers({ broadcast, clock, id: from, tell, here, asked }: Parts) {
+export function createOthers({ broadcast, clock, id: from, tell, isOnlineHere, here, asked }: Parts) {
   const sessions = new Map<string, Placed & { from: string; untilMs: number }>()
   /** By tenant and user: the processes at which they are online. */
   const online = new Map<string, { present: Present; at: Map<string, number> }>()
@@ -62,12 +69,7 @@ export function createOthers({ broadcast, clock, id: from, tell, here, asked }: 
 
   const keyOf = ({ tenantId, who }: Present): string => `${tenantId} ${who.userId}`
   const isOnline = (key: string): boolean => (online.get(key)?.at.size ?? 0) > 0
-  const isOnlineHere = (key: string): boolean => here().online.some((present) => keyOf(present) === key)
-  const onlineEvent = (eventType: 'user.online' | 'user.offline', { who }: Present): PresenceEvent => ({
-    eventType,
-    session: { ...who, sessionId: '', entityType: 'user', entityId: who.userId },
-    data: { userName: who.userName },
-  })
+  const isHere = ({ tenantId, who }: Present): boolean => isOnlineHere(tenantId, who.userId)
 
   function say(said: Unsent): void {
     if (broadcast !== undefined) broadcast.send(JSON.stringify({ t: 'presence', from, ...said }))
@@ -82,10 +84,10 @@ export function createOthers({ broadcast, clock, id: from, tell, here, asked }: 
   function appeared(present: Present, at: string): void {
     const key = keyOf(present)
     const known = online.get(key) ?? { present, at: new Map<string, number>() }
-    const isNew = known.at.size === 0 && !isOnlineHere(key)
+    const isNew = known.at.size === 0 && !isHere(present)
     known.at.set(at, clock.realMs() + goneMs)
     online.set(key, known)
-    if (isNew) tell(`${present.tenantId} people`, onlineEvent('user.online', present))
+    if (isNew) tell(`${present.tenantId} people`, onlineEvent('user.online', present.who))
   }
 
   function vanished(present: Present, at: string): void {
@@ -93,7 +95,7 @@ export function createOthers({ broadcast, clock, id: from, tell, here, asked }: 
     const known = online.get(key)
     if (known === undefined || !known.at.delete(at) || known.at.size > 0) return
     online.delete(key)
-    if (!isOnlineHere(key)) tell(`${present.tenantId} people`, onlineEvent('user.offline', present))
+    if (!isHere(present)) tell(`${present.tenantId} people`, onlineEvent('user.offline', present.who))
   }
 
   function heardEvent(at: string, room: string, event: PresenceEvent): void {
@@ -143,7 +145,8 @@ export function createOthers({ broadcast, clock, id: from, tell, here, asked }: 
         stop = broadcast.listen(hear)
         timer = setInterval(again, againMs).unref()
         say({ k: 'who' })
-        since = new Promise((answered) => void setTimeout(answered, broadcast.answerMs).unref())
+        // keeps the process alive: behind AWS Lambda nothing else may
+        since = new Promise((answered) => void setTimeout(answered, broadcast.answerMs))
         return
       }
       stop?.()

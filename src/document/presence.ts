@@ -1,6 +1,6 @@
 import { toTime } from '../kernel/clock.ts'
 import type { Runtime } from '../kernel/context.ts'
-import { createOthers, type Move } from './presence-others.ts'
+import { createOthers, type Move, onlineEvent } from './presence-others.ts'
 
 export type Cursor = { x: number; y: number; elementId?: string | undefined } | null
 export type Selection = { startIndex: number; endIndex: number; elementId?: string | undefined } | null
@@ -70,6 +70,7 @@ function createPresence({ clock, ids, storage }: Pick<Runtime, 'clock' | 'ids' |
     clock,
     id: ids.newId(),
     tell: tellHere,
+    isOnlineHere: (tenantId, userId) => online.has(`${tenantId} ${userId}`),
     here: () => ({
       sessions: [...held.values()].map(({ room, session }) => ({ room, session })),
       online: [...online.values()].map(({ tenantId, who }) => ({ tenantId, who })),
@@ -242,11 +243,7 @@ function createPresence({ clock, ids, storage }: Pick<Runtime, 'clock' | 'ids' |
       const say = (eventType: 'user.online' | 'user.offline') => {
         // who is at another process too was online before, and stays so
         if (others.isOnline(tenantId, who.userId)) return
-        tellHere(`${tenantId} people`, {
-          eventType,
-          session: { ...who, sessionId: '', entityType: 'user', entityId: who.userId },
-          data: { userName: who.userName },
-        })
+        tellHere(`${tenantId} people`, onlineEvent(eventType, who))
       }
       const mine = online.get(key) ?? { tenantId, who, count: 0 }
       mine.count += 1

@@ -31,9 +31,11 @@ export function broadcaster(current: () => Database, onProblem: (error: Error) =
   let sending: NodeJS.Timeout | null = null
   let looking: NodeJS.Timeout | null = null
   let isLooking = false
+  let isStopped = false
 
+  /** One after the other, so that no older words take the place of newer ones. */
   async function flush(): Promise<void> {
-    sending = null
+    const last = count
     const nowMs = Date.now()
     said = said.filter(({ atMs }) => nowMs - atMs < standMs)
     for (let bytes = said.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0); bytes > mostBytes; )
@@ -51,6 +53,12 @@ export function broadcaster(current: () => Database, onProblem: (error: Error) =
     } catch {
       // whoever misses them does without
     }
+    sending = null
+    if (count > last && !isStopped) gather()
+  }
+
+  const gather = (): void => {
+    sending ??= setTimeout(() => void flush(), gatherMs).unref()
   }
 
   async function look(): Promise<void> {
@@ -84,6 +92,7 @@ export function broadcaster(current: () => Database, onProblem: (error: Error) =
   }
 
   const forget = (from: string): Promise<unknown> => {
+    heard.delete(from)
     const { pk, sk } = wordsPlace(from)
     const db = current()
     return db.client.send(new DeleteItemCommand({ TableName: db.keys.name, Key: { pk: { S: pk }, sk: { S: sk } } })).catch(() => undefined)
@@ -100,7 +109,7 @@ export function broadcaster(current: () => Database, onProblem: (error: Error) =
       if (Buffer.byteLength(text) > bytesPerText) return
       count += 1
       said.push({ n: count, atMs: Date.now(), text })
-      sending ??= setTimeout(() => void flush(), gatherMs).unref()
+      gather()
     },
     listen(listener) {
       listeners.add(listener)
@@ -111,6 +120,7 @@ export function broadcaster(current: () => Database, onProblem: (error: Error) =
       }
     },
     stop() {
+      isStopped = true
       rest()
       if (sending !== null) clearTimeout(sending)
       listeners.clear()

@@ -9,6 +9,7 @@ const bytesPerMessage = 7_500
 const bytesPerText = 6_000
 /** What is sent within this goes together: PostgreSQL lets one transaction with a NOTIFY commit at a time. */
 const gatherMs = 25
+export const answerMs = 300
 /** While the database is away words are not kept for long. */
 const mostPending = 500
 
@@ -33,7 +34,7 @@ export function broadcaster(
   }
 
   return {
-    answerMs: 300,
+    answerMs,
     send(text) {
       if (Buffer.byteLength(text) > bytesPerText || pending.length >= mostPending) return
       pending.push(text)

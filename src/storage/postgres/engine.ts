@@ -5,6 +5,7 @@ import { AppError } from '../../kernel/errors.ts'
 import { tellAll } from '../heard.ts'
 import type { PlatformStore, Storage, TenantStore } from '../port.ts'
 import { type Signing, signingOf } from '../signing.ts'
+import { answerMs } from './broadcast.ts'
 import { encoderOf } from './encode.ts'
 import { eraseEntries } from './erase.ts'
 import { readFailed } from './failures.ts'
@@ -179,7 +180,7 @@ export function postgres({ url, entities: declared, onProblem = () => {}, connec
     },
     lease,
     broadcast: {
-      answerMs: 300,
+      answerMs,
       send: (text) => running?.watch.broadcast.send(text),
       listen: (listener) => running?.watch.broadcast.listen(listener) ?? (() => undefined),
     },

@@ -4,10 +4,11 @@ import { Employee } from '../employee/entity.ts'
 import { type Context, type Runtime, system } from '../kernel/context.ts'
 import type { AnyOperation } from '../kernel/operation.ts'
 import { perform } from '../kernel/perform.ts'
-import type { LoggedEntry } from '../storage/port.ts'
+import type { LogEntry } from '../storage/port.ts'
 import { everyTenantId } from '../tenant/every.ts'
 import { Credential } from '../user/entity.ts'
 import { generationPaths } from './destination.ts'
+import { followLog } from './follow-log.ts'
 import { destinationOf, preserveAlone } from './operations.ts'
 import { rollOf } from './people.ts'
 import { type Report, report as reportSchema } from './report.ts'
@@ -58,7 +59,6 @@ export async function startKeeping(runtime: Runtime, options: KeeperOptions = {}
   const { log, health, settings } = runtime.services
   const settle = options.settleMs ?? settleMs
   const lookEvery = options.everyMs ?? lookEveryMs
-  const seen = new Map<string, number>()
   const due = new Map<string, NodeJS.Timeout>()
   const lookedMs = new Map<string, number>()
   const working = new Set<Promise<unknown>>()
@@ -105,8 +105,9 @@ export async function startKeeping(runtime: Runtime, options: KeeperOptions = {}
     return preserveAlone(context, asked)
   }
 
-  /** Whether there is anything to keep: employees, or files of ours. */
+  /** Whether there is anything to keep: employees, also those that only the log tells of, or files of ours. */
   async function concerns(context: Context): Promise<boolean> {
+    if (knownIn(context.store.tenantId).size > 0) return true
     if ((await context.store.list(Employee, { limit: 1 })).items.length > 0) return true
     const destination = await destinationOf(context, {})
     return existsSync(destination.path) || (await generationPaths(destination)).length > 0
@@ -149,22 +150,8 @@ export async function startKeeping(runtime: Runtime, options: KeeperOptions = {}
     }
   }
 
-  /** Reads what came since, and plans a backup when it changed an employee. */
-  async function follow(tenantId: string, sequence: number): Promise<void> {
-    const store = runtime.storage.tenant(tenantId)
-    const after = seen.get(tenantId) ?? sequence - 1
-    if (sequence <= after) return
-    seen.set(tenantId, sequence)
-    for (let from = after; from < sequence; ) {
-      const entries = await store.log(null, from, 200)
-      if (entries.length === 0) return
-      for (const logged of entries) if (await tells(tenantId, logged)) plan(tenantId)
-      from = entries.at(-1)?.entry.sequence ?? sequence
-    }
-  }
-
   /** Says in the log whom an entry is about; true when a backup is due. */
-  async function tells(tenantId: string, { entry }: LoggedEntry): Promise<boolean> {
+  async function tells(tenantId: string, entry: LogEntry): Promise<boolean> {
     if (isSignIn(entry.action) || entry.action.startsWith('preserve.')) return false
     const store = runtime.storage.tenant(tenantId)
     let isDue = false
@@ -188,7 +175,7 @@ export async function startKeeping(runtime: Runtime, options: KeeperOptions = {}
   }
 
   function plan(tenantId: string): void {
-    if (due.has(tenantId) || isStopped) return
+    if (due.has(tenantId)) return
     const timer = setTimeout(() => {
       due.delete(tenantId)
       track(refresh(tenantId))
@@ -240,13 +227,10 @@ export async function startKeeping(runtime: Runtime, options: KeeperOptions = {}
   }
 
   for await (const tenantId of everyTenantId(runtime)) await ensureOne(tenantId)
-  const stopWatching = runtime.storage.watch(({ tenantId, stream, sequence }) => {
-    if (stream === tenantId)
-      track(
-        follow(tenantId, sequence).catch((error: unknown) =>
-          log.error({ tenant: tenantId, err: error }, 'Auto-backup failed: the log could not be read'),
-        ),
-      )
+  const following = followLog(runtime.storage, {
+    types: [Employee.name, Credential.name],
+    onEntry: async (tenantId, entry) => void ((await tells(tenantId, entry)) && plan(tenantId)),
+    onError: (tenantId, error) => log.error({ tenant: tenantId, err: error }, 'Auto-backup failed: the log could not be read'),
   })
   const timer = settings.preserve.monitorSeconds === 0 ? null : setInterval(() => track(round()), settings.preserve.monitorSeconds * 1000)
   timer?.unref()
@@ -261,7 +245,7 @@ export async function startKeeping(runtime: Runtime, options: KeeperOptions = {}
     async stop() {
       isStopped = true
       keepers.delete(runtime)
-      stopWatching()
+      await following.stop()
       if (timer !== null) clearInterval(timer)
       const waiting = [...due.keys()]
       for (const one of due.values()) clearTimeout(one)

@@ -17,6 +17,7 @@ import { refuseMoved } from './moved.ts'
 import { openPatiently } from './open-patiently.ts'
 import { giveRecoveryKit } from './recovery-kit.ts'
 import type { Rounds } from './rounds.ts'
+import { giveBackStartMemory } from './start-memory.ts'
 import { startWatch } from './watch.ts'
 
 type Log = ReturnType<typeof openLog>
@@ -59,6 +60,7 @@ export async function serve(config: Config): Promise<void> {
       log.warn({ err: error }, 'whether files are lost was not looked at to the end'),
     )
     stop = () => stopAll({ app, control, rounds, keeper, holdfast, log })
+    giveBackStartMemory()
     const url = await listen(app, config)
     say(`Holdfast ${version} listens at ${url}, data in ${config.dataFolder}. Ctrl-C ends it.`)
     log.info({ url, version, folder: config.dataFolder, pid: process.pid }, 'listening')

@@ -1,7 +1,10 @@
 import { spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { freshFolder, holdfast, ownerPassword, signIn, startServer } from '../src/cli/testing/process.ts'
+import { startPostgres } from '../src/testing/postgres-server.ts'
 
 const top = join(import.meta.dirname, '..')
 const text = readFileSync(join(top, 'compose.yaml'), 'utf8')
@@ -88,4 +91,42 @@ test('builds the image from the Dockerfile beside it, and runs commands that exi
   // the command comes with its engine
   const isThere = spawnSync(join(top, 'bin/holdfast'), ['--help'], { encoding: 'utf8' }).stdout.includes('\n  postgres')
   expect(missing.map((words) => words.slice(0, 2).join(' '))).toEqual(isThere ? [] : ['postgres setup'])
+})
+
+test('sets up a database and serves on it, by its own commands and settings', async () => {
+  const server = await startPostgres({ own: true })
+  const { data, remove } = freshFolder()
+  const admin = new URL(server.adminUrl)
+  const settings = {
+    POSTGRES_PASSWORD: admin.password,
+    HOLDFAST_DATABASE_PASSWORD: 'serves0123',
+    HOLDFAST_KEY: randomBytes(32).toString('base64'),
+    HOLDFAST_OWNER_PASSWORD: ownerPassword,
+  }
+  const filled = (given: string): string =>
+    given
+      .replace(/\$\{(\w+)(?::[-?][^}]*)?\}/g, (_, name: string) => settings[name as keyof typeof settings] ?? '')
+      .replace('@database/', `@127.0.0.1:${admin.port}/`)
+  const environmentOf = (service: string) =>
+    Object.fromEntries(
+      Object.entries((compose.services[service]?.environment ?? {}) as Record<string, string>).map(([name, value]) => [
+        name,
+        filled(value),
+      ]),
+    )
+  const command = (compose.services.setup?.command ?? []) as string[]
+  const setUp = () => holdfast(data, command.map(filled), { environment: environmentOf('setup') })
+  try {
+    for (let times = 0; times < 2; times++) {
+      const { code, out, err } = await setUp()
+      expect(code, err).toBe(0)
+      expect(out + err).not.toContain(settings.HOLDFAST_DATABASE_PASSWORD)
+    }
+    const running = await startServer(data, environmentOf('holdfast'))
+    expect(await signIn(running.url)).toEqual(expect.any(String))
+    expect((await running.stop()).code).toBe(0)
+  } finally {
+    await server.stop()
+    remove()
+  }
 })

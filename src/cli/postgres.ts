@@ -23,10 +23,14 @@ export function addPostgres(program: Command): void {
     .option('--admin-url-stdin', 'read that URL from the first line of standard input')
     .option('--database <name>', 'the database to make', 'holdfast')
     .option('--new-password', 'give the role that serves a new password, though it has one')
-  setup.doesAlone(async ({ options, say }) => {
+  setup.doesAlone(async ({ options, config, say }) => {
     const { database, newPassword = false } = options
     if (!/^[a-z_][a-z0-9_]{0,49}$/.test(database)) throw usage('--database takes up to 50 small letters, digits and underscores.')
-    const made = await setUpPostgres(await adminUrlOf(options, say), { database, newPassword })
+    const made = await setUpPostgres(await adminUrlOf(options, say), {
+      database,
+      newPassword,
+      storage: config.storage.engine === 'postgres' ? config.storage.url : null,
+    })
     const { owner, login, roles, migrated, storage } = made
     const words = facts({
       database,
@@ -37,7 +41,7 @@ export function addPostgres(program: Command): void {
     })
     const next =
       storage === null
-        ? `The password of ${login} is as it was. A new one: --new-password`
+        ? `The password of ${login} is as it was, or the one that HOLDFAST_STORAGE names. A new one: --new-password`
         : `Start the server with this setting; its password is shown only now:\nHOLDFAST_STORAGE=${storage}`
     return { document: made, words: `${words}\n${next}` }
   })

@@ -153,6 +153,37 @@ describe.each<[string, string, RegExp]>([
     'REVOKE INSERT ON notes FROM holdfast_app',
     /table notes: holdfast_app may not INSERT; run: GRANT INSERT/,
   ],
+  ['a crash would empty a table', 'ALTER TABLE notes SET UNLOGGED', /table notes: it is unlogged.* run: ALTER TABLE "notes" SET LOGGED/],
+  [
+    'somebody else’s trigger drops entries',
+    'CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$; CREATE TRIGGER swallow BEFORE INSERT ON log FOR EACH ROW EXECUTE FUNCTION swallow()',
+    /table log: the trigger swallow is not ours.* run: DROP TRIGGER "swallow" ON "log"/,
+  ],
+  [
+    'a rule drops rows',
+    'CREATE RULE nothing AS ON INSERT TO notes DO INSTEAD NOTHING',
+    /table notes: the rule nothing rewrites statements; run: DROP RULE "nothing" ON "notes"/,
+  ],
+  [
+    'one more policy hides rows',
+    'CREATE POLICY none ON notes AS RESTRICTIVE USING (false)',
+    /table notes: policy none is not ours and hides rows; run: DROP POLICY "none" ON "notes"/,
+  ],
+  [
+    'the role that serves may change one column of the log',
+    'GRANT UPDATE (entry) ON log TO holdfast_app',
+    /table log: holdfast_app may UPDATE its column entry; run: REVOKE UPDATE \("entry"\) ON "log" FROM "holdfast_app"/,
+  ],
+  [
+    'a foreign key became a condition that always holds',
+    'ALTER TABLE log DROP CONSTRAINT log_stream; ALTER TABLE log ADD CONSTRAINT log_stream CHECK (true)',
+    /table log: the constraint log_stream is another one; run: ALTER TABLE "log" DROP CONSTRAINT "log_stream"; ALTER TABLE .* FOREIGN KEY/,
+  ],
+  [
+    'a view shows everybody’s rows to all',
+    'CREATE VIEW peek AS SELECT * FROM members; GRANT SELECT ON peek TO PUBLIC',
+    /the view peek shows everybody's rows of members; run: ALTER VIEW "peek" SET \(security_invoker = true\)/,
+  ],
   ['a table is missing', 'DROP TABLE notes', /create notes|table notes is missing/],
 ])('a database in which %s', (_, mistake, told) => {
   test('is refused, with the name of the table and the remedy', async () => {
@@ -172,6 +203,41 @@ test('tells of a mistake that came in while it ran', async () => {
   await storage.open()
   await plant('ALTER TABLE members DISABLE ROW LEVEL SECURITY')
   expect(await storage.check()).toEqual([expect.stringContaining('table members: row level security is off')])
+  await storage.close()
+})
+
+test.each([
+  [
+    'a unique index of other columns',
+    'DROP INDEX members_unique_email; CREATE UNIQUE INDEX members_unique_email ON members (tenant_id, id)',
+    /members_unique_email/,
+  ],
+  [
+    'a unique index of no row',
+    'DROP INDEX members_unique_email; CREATE UNIQUE INDEX members_unique_email ON members (tenant_id, email) WHERE false',
+    /members_unique_email/,
+  ],
+  ['a column that is gone', 'ALTER TABLE notes DROP COLUMN text', /notes\.text/],
+  ['a column of another type', 'ALTER TABLE counters ALTER COLUMN value TYPE text COLLATE "C"', /counters\.value/],
+])('tells of %s that came in while it ran', async (_, mistake, told) => {
+  const { url, plant } = await setUp()
+  const storage = postgres({ url, entities })
+  await storage.open()
+  await plant(mistake)
+  expect((await storage.check()).join('\n')).toMatch(told)
+  await storage.close()
+})
+
+test('takes triggers and views of others that can neither lose nor show anything', async () => {
+  const { appUrl, plant } = await setUp()
+  await plant(
+    `CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$;
+     CREATE TRIGGER tell AFTER INSERT ON notes FOR EACH ROW EXECUTE FUNCTION tell();
+     CREATE VIEW own WITH (security_invoker = true) AS SELECT * FROM members; GRANT SELECT ON own TO PUBLIC`,
+  )
+  const storage = postgres({ url: appUrl, entities })
+  await storage.open()
+  expect(await storage.check()).toEqual([])
   await storage.close()
 })
 

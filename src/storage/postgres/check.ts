@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg'
 import type { AnyEntity } from '../../kernel/entity.ts'
 import { AppError } from '../../kernel/errors.ts'
-import { type Catalogue, expression, type FoundPolicy, type FoundTable, schemaName } from './catalogue.ts'
+import { type Catalogue, expression, type FoundConstraint, type FoundPolicy, type FoundTable, schemaName } from './catalogue.ts'
 import {
   entityTable,
   type grantSql,
@@ -45,7 +45,7 @@ export function settingProblems(settings: ReadonlyMap<string, string>): string[]
 
 /** What of the schema would let tenants meet or facts get lost, each naming the table and the remedy. Nothing here changes anything. */
 export function schemaProblems(
-  { tables, roles: known, functions, triggers }: Catalogue,
+  { tables, roles: known, functions, triggers, views }: Catalogue,
   entities: readonly AnyEntity[],
   roles: Roles,
 ): string[] {
@@ -57,8 +57,12 @@ export function schemaProblems(
   }
   for (const { name, grants } of plainTables) {
     const found = tables.get(name)
-    if (found !== undefined) problems.push(...grantProblems({ name, grants }, found, roles))
+    if (found !== undefined) problems.push(...lossProblems(found, roles), ...grantProblems({ name, grants }, found, roles))
   }
+  for (const view of views)
+    problems.push(
+      `the view ${view.name} shows everybody's rows of ${view.tables.join(', ')}; run: ALTER VIEW ${quote(view.name)} SET (security_invoker = true), or drop it`,
+    )
   for (const type of entities) problems.push(...indexProblems(type, tables.get(type.table)), ...sharedProblems(type, tables))
   const wanted = sqlFunctions(entities)
   for (const { name } of wanted)
@@ -91,6 +95,7 @@ function tableProblems(table: Table, found: FoundTable, roles: Roles): string[] 
   const told = (what: string, remedy: string): void => void problems.push(`table ${table.name}: ${what}; run: ${remedy}`)
   if (!found.isSecured) told('row level security is off', `ALTER TABLE ${name} ENABLE ROW LEVEL SECURITY`)
   if (!found.isForced) told('row level security is not forced on its owner', `ALTER TABLE ${name} FORCE ROW LEVEL SECURITY`)
+  problems.push(...lossProblems(found, roles))
   if (Object.values(roles).includes(found.owner))
     told(`it belongs to the role ${found.owner}, which serves`, `ALTER TABLE ${name} OWNER TO …`)
   const expected = policiesOf(table)
@@ -101,22 +106,21 @@ function tableProblems(table: Table, found: FoundTable, roles: Roles): string[] 
     if (what !== null) told(what, drop + policySql(table.name, policy, roles))
   }
   for (const { name: policy, permissive } of found.policies)
-    if (permissive && !expected.some((one) => one.name === policy))
-      told(`policy ${policy} is not ours and lets more rows through`, `DROP POLICY ${quote(policy)} ON ${name}`)
+    if (!expected.some((one) => one.name === policy))
+      told(
+        `policy ${policy} is not ours and ${permissive ? 'lets more rows through' : 'hides rows'}`,
+        `DROP POLICY ${quote(policy)} ON ${name}`,
+      )
   if (found.key.join() !== table.key.join())
     told(`its primary key is (${found.key.join(', ')})`, `ALTER TABLE ${name} ADD PRIMARY KEY (${table.key.map(quote).join(', ')})`)
-  for (const constraint of table.constraints)
-    if (!found.constraints.includes(constraint))
-      told(
-        `the constraint ${constraint} is missing or not validated`,
-        `${
-          table.create
-            .split('\n')
-            .find((line) => line.includes(constraint))
-            ?.trim()
-            .replace(/^/, `ALTER TABLE ${name} ADD `) ?? ''
-        }`,
-      )
+  for (const constraint of table.constraints) {
+    const wanted = constraintSql(table, constraint)
+    const there = found.constraints.find((one) => one.name === constraint)
+    const add = `ALTER TABLE ${name} ADD CONSTRAINT ${quote(constraint)} ${wanted}`
+    if (there === undefined) told(`the constraint ${constraint} is missing or not validated`, add)
+    else if (!isSameConstraint(there, wanted))
+      told(`the constraint ${constraint} is another one`, `ALTER TABLE ${name} DROP CONSTRAINT ${quote(constraint)}; ${add}`)
+  }
   for (const column of found.columns)
     if (isText(column.type) && column.collation !== 'C')
       told(
@@ -124,6 +128,33 @@ function tableProblems(table: Table, found: FoundTable, roles: Roles): string[] 
         `ALTER TABLE ${name} ALTER COLUMN ${quote(column.name)} TYPE ${column.type} COLLATE "C"`,
       )
   return [...problems, ...grantProblems(table, found, roles)]
+}
+
+/** What follows a constraint's name where its table is made. */
+function constraintSql({ create }: Table, constraint: string): string {
+  const start = `CONSTRAINT ${quote(constraint)} `
+  const line = create.split('\n').find((one) => one.trim().startsWith(start))
+  return line?.trim().slice(start.length).replace(/,$/, '') ?? ''
+}
+
+/** The server writes conditions back in words of its own, so of a CHECK only the kind is compared. */
+function isSameConstraint({ kind, definition }: FoundConstraint, wanted: string): boolean {
+  if (wanted.startsWith('CHECK')) return kind === 'c'
+  return expression(definition) === expression(wanted)
+}
+
+/** What would let a crash or somebody else's code lose or change what is written. */
+function lossProblems({ name, isLogged, rules, before }: FoundTable, roles: Roles): string[] {
+  const ours = sqlTriggers(roles).filter(({ table }) => table === name)
+  const foreign = before.filter((trigger) => !ours.some((one) => one.name === trigger))
+  return [
+    ...(isLogged ? [] : [`table ${name}: it is unlogged, so a crash empties it; run: ALTER TABLE ${quote(name)} SET LOGGED`]),
+    ...foreign.map(
+      (trigger) =>
+        `table ${name}: the trigger ${trigger} is not ours and may change or drop what is written; run: DROP TRIGGER ${quote(trigger)} ON ${quote(name)}`,
+    ),
+    ...rules.map((rule) => `table ${name}: the rule ${rule} rewrites statements; run: DROP RULE ${quote(rule)} ON ${quote(name)}`),
+  ]
 }
 
 const commands: Readonly<Record<string, string>> = { '*': 'ALL', r: 'SELECT', a: 'INSERT', w: 'UPDATE', d: 'DELETE' }
@@ -145,6 +176,11 @@ function grantProblems(table: Parameters<typeof grantSql>[0], found: FoundTable,
   const everybody = found.grants.PUBLIC ?? []
   if (everybody.length > 0)
     problems.push(`table ${table.name}: everybody may ${everybody.join(', ')}; run: REVOKE ALL ON ${name} FROM PUBLIC`)
+  for (const { role, column, privilege } of found.columnGrants)
+    if (role === 'PUBLIC' || Object.values(roles).includes(role))
+      problems.push(
+        `table ${table.name}: ${role} may ${privilege} its column ${column}; run: REVOKE ${privilege} (${quote(column)}) ON ${name} FROM ${role === 'PUBLIC' ? role : quote(role)}`,
+      )
   for (const [key, role] of Object.entries(roles) as [keyof Roles, string][]) {
     const wanted: readonly string[] = table.grants[key] ?? []
     const given = found.grants[role] ?? []
@@ -186,7 +222,7 @@ function sharedProblems({ table }: AnyEntity, tables: Catalogue['tables']): stri
       .filter(({ name }) => found?.indexes.some((one) => one.name === name && one.valid) !== true)
       .map(({ name, sql }) => `table ${table}: the index ${name} is missing; run: ${sql}`),
     ...references
-      .filter(({ to }) => parents.includes(to) && tables.get(to)?.constraints.includes(`${to}_ref`) !== true)
+      .filter(({ to }) => parents.includes(to) && tables.get(to)?.constraints.some(({ name }) => name === `${to}_ref`) !== true)
       .map(({ to }) => `table ${to}: the constraint ${to}_ref is missing; run the migration: bin/holdfast postgres setup`),
   ]
 }

@@ -101,7 +101,7 @@ function childrenLast(entities: readonly AnyEntity[]): AnyEntity[] {
 /** What the tables that this one refers to lack for it. */
 function parentSteps({ table }: AnyEntity, entities: readonly AnyEntity[], tables: Catalogue['tables']): Step[] {
   const wanted = (sqlTableOf(table)?.references ?? []).map(({ to }) => to)
-  const lacking = (to: string): boolean => tables.get(to)?.constraints.includes(`${to}_ref`) !== true
+  const lacking = (to: string): boolean => tables.get(to)?.constraints.some(({ name }) => name === `${to}_ref`) !== true
   const isFirst = (to: string): boolean =>
     sqlTables.find(({ name, references }) => entities.some((one) => one.table === name) && references.some((one) => one.to === to))
       ?.name === table

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import type { AnyEntity } from '../../kernel/entity.ts'
 import { AppError } from '../../kernel/errors.ts'
-import { readCatalogue } from './catalogue.ts'
+import { type Catalogue, readCatalogue } from './catalogue.ts'
 import { readSettings, refuseProblems, schemaProblems, settingProblems } from './check.ts'
 import { codeOf, openingFailed } from './failures.ts'
 import { migrate, migrationLock, stepsOf } from './migrate.ts'
@@ -97,6 +97,18 @@ function refusePending(names: readonly string[]): void {
   )
 }
 
+/** What a migration would mend or refuse, as far as nothing else tells of it. */
+function pendingProblems(catalogue: Catalogue, entities: readonly AnyEntity[], roles: Roles, told: readonly string[]): string[] {
+  try {
+    return stepsOf(catalogue, entities, roles)
+      .filter(({ name }) => !told.some((problem) => problem.includes(name.split(' ').at(-1) ?? name)))
+      .map(({ name }) => `the schema is not what this version declares (${name}); run: bin/holdfast postgres setup`)
+  } catch (error) {
+    if (error instanceof AppError) return [error.message]
+    throw error
+  }
+}
+
 /** What is not as it should be, in words. */
 export async function findProblems(url: string, entities: readonly AnyEntity[], roles: Roles): Promise<string[]> {
   const client = await connectOnce(url)
@@ -107,7 +119,8 @@ export async function findProblems(url: string, entities: readonly AnyEntity[], 
     )
     const failures = Number(rows[0]?.failures ?? 0)
     const damage = failures > 0 ? [`PostgreSQL met ${failures} pages with a wrong checksum; restore from a backup`] : []
-    return [...settingProblems(await readSettings(client)), ...schemaProblems(catalogue, entities, roles), ...damage]
+    const problems = [...settingProblems(await readSettings(client)), ...schemaProblems(catalogue, entities, roles)]
+    return [...problems, ...pendingProblems(catalogue, entities, roles, problems), ...damage]
   } finally {
     await client.end().catch(() => {})
   }

@@ -18,9 +18,12 @@ export type SetUp = {
   roles: { app: string; directory: string; transfer: string }
   /** Names of what was changed in the schema; empty when it was as it should be. */
   migrated: string[]
-  /** The URL for `HOLDFAST_STORAGE`, with a new password; null when that login has one already. */
+  /** The URL for `HOLDFAST_STORAGE`, with a new password; null when that login has one already, or was given the one that a setting names. */
   storage: string | null
 }
+
+/** Where the login's password comes from: `storage` is the URL of `HOLDFAST_STORAGE`, and a password in it is the login's if it names that login and database; `newPassword` makes another in any case. */
+export type Passwords = { newPassword: boolean; storage?: string | null }
 
 /**
  * Creates what Holdfast needs on a PostgreSQL server, or brings it to this version: a database, the role that owns it and nobody signs in as, and the login of the server. Running it again
@@ -28,12 +31,12 @@ export type SetUp = {
  */
 export async function setUp(
   adminUrl: string,
-  { database, entities, newPassword }: { database: string; entities: readonly AnyEntity[]; newPassword: boolean },
+  { database, entities, ...passwords }: { database: string; entities: readonly AnyEntity[] } & Passwords,
 ): Promise<SetUp> {
   const all = entities.includes(Counter) ? entities : [...entities, Counter]
   try {
     const owner = await withClient(adminUrl, (admin) => createDatabase(admin, database))
-    return await withClient(urlOf(adminUrl, { database }), (client) => prepare(client, { adminUrl, owner, all, newPassword }))
+    return await withClient(urlOf(adminUrl, { database }), (client) => prepare(client, { adminUrl, owner, all, ...passwords }))
   } catch (error) {
     throw openingFailed(shownUrl(adminUrl), error)
   }
@@ -68,7 +71,7 @@ async function createDatabase(admin: pg.Client, database: string): Promise<strin
 
 async function prepare(
   client: pg.Client,
-  { adminUrl, owner, all, newPassword }: { adminUrl: string; owner: string; all: readonly AnyEntity[]; newPassword: boolean },
+  { adminUrl, owner, all, newPassword, storage = null }: { adminUrl: string; owner: string; all: readonly AnyEntity[] } & Passwords,
 ): Promise<SetUp> {
   await client.query(`SELECT pg_advisory_lock(${migrationLock})`)
   await client.query('SET search_path = public, pg_temp')
@@ -78,10 +81,19 @@ async function prepare(
   const migrated = await asOwner(client, standing, () => migrate(client, all, roles))
   refuseProblems(schemaProblems(await readCatalogue(client, Object.values(roles)), all, roles))
   const { name: login, canSignIn } = await createServerRole(client, standing)
-  const isKept = canSignIn && !newPassword
-  const password = randomBytes(24).toString('base64url')
+  const named = newPassword ? null : passwordIn(storage, { database, login })
+  const isKept = canSignIn && !newPassword && named === null
+  const password = named ?? randomBytes(24).toString('base64url')
   if (!isKept) await client.query(`ALTER ROLE ${quote(login)} LOGIN PASSWORD ${literal(verifierOf(password))}`)
-  return { database, owner, login, roles, migrated, storage: isKept ? null : urlOf(adminUrl, { database, user: login, password }) }
+  const isTold = !isKept && named === null
+  return { database, owner, login, roles, migrated, storage: isTold ? urlOf(adminUrl, { database, user: login, password }) : null }
+}
+
+/** The password of that login, where `HOLDFAST_STORAGE` names it for this database. */
+function passwordIn(storage: string | null, { database, login }: { database: string; login: string }): string | null {
+  const url = storage !== null && URL.canParse(storage) ? new URL(storage) : null
+  if (url === null || decodeURIComponent(url.username) !== login || decodeURIComponent(url.pathname) !== `/${database}`) return null
+  return url.password === '' ? null : decodeURIComponent(url.password)
 }
 
 function urlOf(adminUrl: string, { database, user, password }: { database: string; user?: string; password?: string }): string {

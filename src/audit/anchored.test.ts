@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { execute } from '../cli/execute.ts'
 import { canonical, type Json, sha256 } from '../kernel/canonical.ts'
-import { testEngine } from '../testing/engines.ts'
+import type { Head } from '../storage/port.ts'
 import { startTestServer, type TestServer } from '../testing/server.ts'
+import { storedLog, tamper } from '../testing/tamper.ts'
 
 type Verified = { ok: boolean; problems: { stream: string; sequence: number; code: string; detail: string }[] }
 
@@ -56,43 +56,51 @@ test('a target that cannot be read is an error, and never agreement', async () =
   await expect(verify()).rejects.toMatchObject({ code: 'target_unreachable' })
 })
 
-/** Rewrites our stream with hashes and a signature that are right, as whoever has the database and the keys in it can. */
-function rewrite(change: (entry: Record<string, Json>) => void, until = Number.MAX_SAFE_INTEGER): void {
-  const db = new Database(join(server.folder, 'holdfast.db'))
-  const rows = db.prepare('SELECT sequence, entry FROM log WHERE stream = ? ORDER BY sequence').all(tenantId) as {
-    sequence: number
-    entry: string
-  }[]
-  let last = { stream: tenantId, sequence: 0, hash: '0'.repeat(64), time: '' }
-  for (const { sequence, entry: text } of rows) {
-    if (sequence > until) {
-      db.prepare('DELETE FROM log WHERE stream = ? AND sequence = ?').run(tenantId, sequence)
-      continue
-    }
+const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
+
+/** Rewrites our stream with hashes and signatures that are right, as whoever has the database and the keys in it can. */
+async function rewrite(change: (entry: Record<string, Json>) => void, until = Number.MAX_SAFE_INTEGER): Promise<void> {
+  const ours = (await storedLog(server)).filter(({ stream }) => stream === tenantId)
+  const written = new Map<number, { text: string; head: Head }>()
+  let previous = '0'.repeat(64)
+  for (const { sequence, entry: text } of ours.filter((one) => one.sequence <= until)) {
     const entry = JSON.parse(text) as Record<string, Json>
     change(entry)
-    entry.previousHash = last.hash
-    const hash = sha256(last.hash + canonical(entry))
-    db.prepare('UPDATE log SET entry = ?, hash = ? WHERE stream = ? AND sequence = ?').run(canonical(entry), hash, tenantId, sequence)
-    last = { stream: tenantId, sequence, hash, time: String(entry.time) }
+    entry.previousHash = previous
+    previous = sha256(previous + canonical(entry))
+    const head = server.holdfast.keys.signHead({ stream: tenantId, sequence, hash: previous, time: String(entry.time) })
+    written.set(sequence, { text: canonical(entry), head })
   }
-  const head = server.holdfast.keys.signHead(last)
-  db.prepare('UPDATE heads SET sequence = ?, hash = ?, time = ?, leaves = ?, kid = ?, signature = ? WHERE stream = ?').run(
-    head.sequence,
-    head.hash,
-    head.time,
-    JSON.stringify(head.leaves),
-    head.kid,
-    head.signature,
-    tenantId,
-  )
-  db.close()
+  const last = [...written.values()].at(-1)?.head
+  if (last === undefined) throw new Error('nothing is left to sign')
+  const { sequence: end, hash, time, kid, signature } = last
+  const texts = [hash, time, JSON.stringify(last.leaves), kid, signature].map(literal)
+  await tamper(server, {
+    sql: [
+      `DELETE FROM log WHERE stream = '${tenantId}' AND sequence > ${until}`,
+      ...[...written].map(
+        ([sequence, { text, head }]) =>
+          `UPDATE log SET entry = ${literal(text)}, hash = '${head.hash}' WHERE stream = '${tenantId}' AND sequence = ${sequence}`,
+      ),
+      `UPDATE heads SET (sequence, hash, time, leaves, kid, signature) = (${[end, ...texts].join(', ')}) WHERE stream = '${tenantId}'`,
+    ].join(';\n'),
+    table: 'audit-log',
+    change(item) {
+      if (item.stream?.S !== tenantId) return item
+      const now = written.get(Number(item.sequence?.N))
+      if (now === undefined) return null
+      const { leaves, kid, signature, hash } = now.head
+      const isSigned = item.signature !== undefined || now.head.sequence === end
+      const signed = isSigned ? { leaves: { S: JSON.stringify(leaves) }, kid: { S: kid }, signature: { S: signature } } : {}
+      return { ...item, entry: { S: now.text }, hash: { S: hash }, ...signed, ...(isSigned ? { headTime: { S: now.head.time } } : {}) }
+    },
+  })
 }
 
-describe.runIf(testEngine === 'sqlite')('someone who has the database and its keys, but not the target,', () => {
+describe('someone who has the database and its keys, but not the target,', () => {
   test('cannot change an entry: the first head after it tells the place', async () => {
     const [first = 0, second = 0] = anchored()
-    rewrite((entry) => {
+    await rewrite((entry) => {
       if (entry.sequence === 2) entry.action = 'nothing.happened'
     })
     expect(await found()).toEqual([{ code: 'changed', isOurs: true, sequence: first }])
@@ -101,7 +109,7 @@ describe.runIf(testEngine === 'sqlite')('someone who has the database and its ke
 
   test('cannot change what was written between two heads', async () => {
     const [first = 0, second = 0] = anchored()
-    rewrite((entry) => {
+    await rewrite((entry) => {
       if (entry.sequence === first + 1) entry.requestId = 'another'
     })
     expect(await found()).toEqual([{ code: 'changed', isOurs: true, sequence: second }])
@@ -109,19 +117,21 @@ describe.runIf(testEngine === 'sqlite')('someone who has the database and its ke
 
   test('cannot cut the tail', async () => {
     const newest = anchored().at(-1) ?? 0
-    rewrite(() => {}, newest - 1)
+    await rewrite(() => {}, newest - 1)
     expect(await found()).toEqual([{ code: 'tail_missing', isOurs: true, sequence: newest }])
   })
 
   test('cannot remove the whole stream', async () => {
-    const db = new Database(join(server.folder, 'holdfast.db'))
-    for (const table of ['log', 'heads']) db.prepare(`DELETE FROM ${table} WHERE stream = ?`).run(tenantId)
-    db.close()
+    await tamper(server, {
+      sql: ['log', 'heads'].map((table) => `DELETE FROM ${table} WHERE stream = '${tenantId}'`).join(';'),
+      table: 'audit-log',
+      change: (item) => (item.stream?.S === tenantId ? null : item),
+    })
     expect(await found()).toEqual([{ code: 'tail_missing', isOurs: true, sequence: 1 }])
   })
 
   test('without the comparison nothing of this would be found', async () => {
-    rewrite((entry) => {
+    await rewrite((entry) => {
       if (entry.sequence === 2) entry.action = 'nothing.happened'
     })
     rmSync(join(server.folder, 'backups', 'heads'), { recursive: true })

@@ -12,7 +12,7 @@ export type Outcome = {
   repeated: number
   starts: number
   slowestReadyMs: number
-  /** Starts over three seconds. */
+  /** Starts over three seconds, and refusals over five: told in any case, and wrong in a whole run. */
   lateStarts: number
   seconds: number
   /** Anything that a promise forbids: losses first of all. */
@@ -62,7 +62,7 @@ export function words(outcome: Outcome): string {
   if (cycles > 0) {
     lines.push(
       `${problems.length === 0 ? 'ok ' : 'RED'} ${fault}: struck ${cycles} times, ${acknowledged} writes acknowledged, ${settled} without a reply settled (${repeated} sent again with their key), ` +
-        `${starts} starts, slowest ready ${(slowestReadyMs / 1000).toFixed(2)} s${lateStarts === 0 ? '' : ` (${lateStarts} OVER 3 s)`}, ${problems.length} problems, ${seconds.toFixed(0)} s`,
+        `${starts} starts, slowest ready ${(slowestReadyMs / 1000).toFixed(2)} s${lateStarts === 0 ? '' : ` (${lateStarts} LATE)`}, ${problems.length} problems, ${seconds.toFixed(0)} s`,
     )
     if (problems.length === 0)
       lines.push(

@@ -63,7 +63,7 @@ const faults: Readonly<Record<EngineName, readonly Fault[]>> = {
     {
       name: 'steps',
       nightly: 1,
-      short: 20,
+      short: 40,
       planted: 3,
       run: (outcome, { cycles, ...size }) => runSteps(outcome, { every: cycles, ...size }),
     },

@@ -41,6 +41,13 @@ test.each([
   [{ HOLDFAST_ACCESS_TOKEN_SECONDS: '601' }, 'a whole number from 1 to 600'],
   [{ HOLDFAST_HASH_MEMORY_KIB: '19455' }, 'a whole number from 19456 to 65536'],
   [{ HOLDFAST_HASH_ITERATIONS: '1' }, 'a whole number from 2 to 3'],
+  [
+    { HOLDFAST_SURFACES: 'v1,zz' },
+    'HOLDFAST_SURFACES is "v1,zz", but must be some of v1, vantagepoint, fsm, satshine, salesbrain, prework',
+  ],
+  [{ HOLDFAST_SURFACES: 'zz' }, 'HOLDFAST_SURFACES is "zz"'],
+  [{ HOLDFAST_SURFACES: ',' }, 'HOLDFAST_SURFACES is ","'],
+  [{ HOLDFAST_SURFACES: 'V1' }, 'HOLDFAST_SURFACES is "V1"'],
   [{ HOLDFAST_CORS_ORIGINS: 'https://app.example.org/' }, 'exact origins'],
   [{ HOLDFAST_CORS_ORIGINS: '*' }, 'exact origins'],
   [{ HOLDFAST_TRUST_PROXY: 'everyone' }, 'a number of hops'],
@@ -125,6 +132,7 @@ test('both ends of every range are accepted', () => {
     expect(readConfig({ HOLDFAST_ACCESS_TOKEN_SECONDS: seconds }).accessTokenSeconds).toBe(Number(seconds))
   expect(readConfig({ HOLDFAST_RATE_LIMIT: 'off' }).requestsPerMinute).toBeNull()
   expect(readConfig({ HOLDFAST_PORT: '81', PORT: '82' }).port).toBe(81)
+  expect(readConfig({ HOLDFAST_SURFACES: ' prework, v1,v1' }).surfaces).toEqual(['v1', 'prework'])
   expect(readConfig({ HOLDFAST_TRUST_PROXY: '10.0.0.0/8, fd00::/8' }).trustProxy).toEqual({ networks: ['10.0.0.0/8', 'fd00::/8'] })
 })
 

@@ -5,6 +5,10 @@ import type { FsmSettings, MailSettings, PreserveSettings, TrustProxy } from './
 import { type KeyConfig, readKeys } from './key-config.ts'
 import { type ObjectsConfig, readObjects, readStorage, type StorageConfig } from './storage-config.ts'
 
+/** Every client family, our own first: it answers where no other prefix fits. */
+export const surfaceNames = ['v1', 'vantagepoint', 'fsm', 'satshine', 'salesbrain', 'prework'] as const
+export type SurfaceName = (typeof surfaceNames)[number]
+
 export type Config = KeyConfig & {
   host: string
   port: number
@@ -18,7 +22,7 @@ export type Config = KeyConfig & {
   ownerUsername: string
   ownerPassword: string | null
   /** Names of the surfaces to serve; null = all. */
-  surfaces: readonly string[] | null
+  surfaces: readonly SurfaceName[] | null
   corsOrigins: readonly string[]
   trustProxy: TrustProxy
   requestsPerMinute: number | null
@@ -73,7 +77,7 @@ export function readConfig(environment: Environment): Config {
     firstTenant: text('HOLDFAST_TENANT') ?? 'My organisation',
     ownerUsername: text('HOLDFAST_OWNER_USERNAME') ?? 'owner',
     ownerPassword: environment.HOLDFAST_OWNER_PASSWORD || null,
-    surfaces: text('HOLDFAST_SURFACES') === null ? null : list(text('HOLDFAST_SURFACES')),
+    surfaces: surfacesOf(text('HOLDFAST_SURFACES')),
     corsOrigins: list(text('HOLDFAST_CORS_ORIGINS')).map(originOf),
     trustProxy: trustOf(text('HOLDFAST_TRUST_PROXY')),
     requestsPerMinute: limit === 'off' ? null : number('HOLDFAST_RATE_LIMIT', 1000, [1, 1_000_000]),
@@ -136,6 +140,15 @@ function oneOf(name: string, given: string | null, allowed: readonly string[]): 
   const value = given ?? allowed[0] ?? ''
   if (allowed.includes(value)) return value
   throw badSetting(name, value, `one of ${allowed.join(', ')}`)
+}
+
+/** A name that is none would be a client family that nobody serves, so it is refused however many others are right. */
+function surfacesOf(given: string | null): readonly SurfaceName[] | null {
+  if (given === null) return null
+  const named = list(given)
+  const served = surfaceNames.filter((name) => named.includes(name))
+  if (served.length > 0 && served.length === new Set(named).size) return served
+  throw badSetting('HOLDFAST_SURFACES', given, `some of ${surfaceNames.join(', ')}, separated by commas`)
 }
 
 function originOf(given: string): string {

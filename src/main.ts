@@ -3,7 +3,7 @@ import { readFileSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { healAtStart } from './backup/losses.ts'
 import { type OpenBackups, openBackups } from './backups.ts'
-import type { Config } from './config.ts'
+import { badSetting, type Config } from './config.ts'
 import { createEngine } from './engine.ts'
 import { entities } from './entities.ts'
 import { resumeErasures } from './erasure/finish.ts'
@@ -24,7 +24,7 @@ import { tell } from './metrics/series.ts'
 import type { Objects } from './objects/port.ts'
 import { openObjects } from './objects.ts'
 import { backupKeys, type Mended, openStorage, type RecoveryOptions, recoverAside, toldOf } from './recovery.ts'
-import { ensureFirstTenant, type FirstOwner } from './session/first-start.ts'
+import { ensureFirstTenant, type FirstOwner, type FirstTenant, firstTenantProblem } from './session/first-start.ts'
 import { createHasher, type Hasher } from './session/hasher.ts'
 import { type KeyRing, openKeyRing } from './session/key-ring.ts'
 import { closable } from './storage/closable.ts'
@@ -68,8 +68,10 @@ export type OpenOptions = {
   recovery?: RecoveryOptions
 }
 
-/** Opens the data folder. Errors: `folder_in_use`, `wrong_key`, `missing_key`, `storage_damaged` and the other refusals of the engine. */
+/** Opens the data folder. Errors: `bad_setting`, `folder_in_use`, `wrong_key`, `missing_key`, `storage_damaged` and the other refusals of the engine. */
 export async function openHoldfast(config: Config, log: Logger, options: OpenOptions = {}): Promise<Holdfast> {
+  const first = { tenant: config.firstTenant, username: config.ownerUsername, password: config.ownerPassword }
+  refuseBadFirst(first)
   const clock = createClock(config.testClockMs)
   const ids = idSource()
   const isNewKey = isWithoutKey(config)
@@ -166,11 +168,7 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
       void resumeErasures(runtime, { everyone: mended !== null }).catch((error: unknown) =>
         log.error({ err: error }, 'erasures cannot be looked at'),
       )
-    const firstOwner = await ensureFirstTenant(runtime, {
-      tenant: config.firstTenant,
-      username: config.ownerUsername,
-      password: config.ownerPassword,
-    })
+    const firstOwner = await ensureFirstTenant(runtime, first)
     health.ready()
     const close = async (): Promise<void> => {
       await backups?.stop()
@@ -185,6 +183,16 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
     stopEmf?.()
     throw error
   }
+}
+
+const firstSettings = { tenant: 'HOLDFAST_TENANT', username: 'HOLDFAST_OWNER_USERNAME', password: 'HOLDFAST_OWNER_PASSWORD' } as const
+
+/** Before anything is opened: a first start that fails leaves nothing behind. Errors: `bad_setting`. */
+function refuseBadFirst(first: FirstTenant): void {
+  const problem = firstTenantProblem(first)
+  if (problem === null) return
+  const given = problem.of === 'password' ? '(not shown)' : (first[problem.of] ?? '')
+  throw badSetting(firstSettings[problem.of], given, problem.rule)
 }
 
 const isOtherKeys = ({ code }: AppError): boolean => code === 'wrong_key' || code === 'backup_wrong_key'

@@ -8,7 +8,6 @@ import type { OpenApi } from './http/openapi-types.ts'
 import type { Answered } from './http/parts.ts'
 import type { Surface } from './http/route.ts'
 import { createServer } from './http/server.ts'
-import { AppError } from './kernel/errors.ts'
 import { addSocket } from './live/socket.ts'
 import { type Holdfast, version } from './main.ts'
 import { picturesOf } from './storage-config.ts'
@@ -54,13 +53,7 @@ export async function buildServer(
 
 /** The surfaces that the settings ask for, and the door's own. */
 function surfacesOf(config: Config, holdfast: Pick<Holdfast, 'health' | 'metrics'>): readonly Surface[] {
-  const served = surfaces.filter(({ name }) => config.surfaces === null || config.surfaces.includes(name))
-  if (served.length === 0)
-    throw new AppError(
-      'invalid',
-      'bad_setting',
-      `HOLDFAST_SURFACES names no surface; known are ${surfaces.map(({ name }) => name).join(', ')}.`,
-    )
+  const served = surfaces.filter(({ name }) => config.surfaces === null || config.surfaces.some((wanted) => wanted === name))
   let text: string | null = null
   const all: readonly Surface[] = [
     ...served,

@@ -17,11 +17,18 @@ describe.concurrent('a server that cannot start', () => {
   test.each([
     [{ HOLDFAST_PORT: 'eighty' }, 'HOLDFAST_PORT is "eighty", but must be a whole number from 0 to 65535.'],
     [{ HOLDFAST_KEY: 'c2hvcnQ=' }, 'HOLDFAST_KEY has 5 bytes, but must be 32 bytes in base64'],
-    [{ HOLDFAST_SURFACES: 'v9' }, 'HOLDFAST_SURFACES names no surface; known are v1'],
-  ])('names the bad setting %o in one sentence and ends with 2', async (environment, sentence) => {
-    const { code, out, err } = await holdfast(fresh().data, ['serve'], { environment })
+    [{ HOLDFAST_SURFACES: 'v1,zz' }, 'HOLDFAST_SURFACES is "v1,zz", but must be some of v1,'],
+    [{ HOLDFAST_OWNER_PASSWORD: 'short' }, 'HOLDFAST_OWNER_PASSWORD is "(not shown)", but must be a password of 12 to 1024 characters.'],
+    [{ HOLDFAST_OWNER_PASSWORD: 'password1234' }, 'HOLDFAST_OWNER_PASSWORD is "(not shown)", but must be a password that is not'],
+    [{ HOLDFAST_OWNER_USERNAME: 'a b' }, 'HOLDFAST_OWNER_USERNAME is "a b", but must be 1 to 100 letters'],
+    [{ HOLDFAST_TENANT: 'x'.repeat(300) }, `HOLDFAST_TENANT is "${'x'.repeat(300)}", but must be a name of 1 to 200 characters.`],
+  ])('names the bad setting %o in one sentence, ends with 2 and makes no folder', async (environment: Record<string, string>, sentence) => {
+    const { data } = fresh()
+    const { code, out, err } = await holdfast(data, ['serve'], { environment })
     expect({ code, out }).toEqual({ code: 2, out: '' })
     expect(err).toContain(`holdfast: ${sentence}`)
+    if (environment.HOLDFAST_OWNER_PASSWORD !== undefined) expect(err).not.toContain(environment.HOLDFAST_OWNER_PASSWORD)
+    expect(existsSync(data)).toBe(false)
   })
 
   test('ends with 6 on data of another key, and changes nothing', async () => {

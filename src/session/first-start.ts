@@ -2,7 +2,9 @@ import { sha256 } from '../kernel/canonical.ts'
 import { type Runtime, system } from '../kernel/context.ts'
 import { perform } from '../kernel/perform.ts'
 import { Tenant } from '../tenant/entity.ts'
-import { createFirstTenant } from '../tenant/operations.ts'
+import { createFirstTenant, tenantName } from '../tenant/operations.ts'
+import { username as usernameForm } from '../user/input.ts'
+import { passwordProblem } from './password-rules.ts'
 
 export type FirstOwner = {
   tenantId: string
@@ -11,11 +13,24 @@ export type FirstOwner = {
   password: string | null
 }
 
+export type FirstTenant = { tenant: string; username: string; password: string | null }
+
+/** What is wrong with what the operator chose for the first tenant, as words after "must be", or null: the same rules as everybody's. */
+export function firstTenantProblem({ tenant, username, password }: FirstTenant): { of: keyof FirstTenant; rule: string } | null {
+  if (!tenantName.safeParse(tenant).success) return { of: 'tenant', rule: 'a name of 1 to 200 characters' }
+  if (!usernameForm.safeParse(username).success) return { of: 'username', rule: '1 to 100 letters, digits or . _ @ + -' }
+  const problem = password === null ? null : passwordProblem(password, { own: [username] })
+  return problem === null ? null : { of: 'password', rule: passwordRules[problem] }
+}
+
+const passwordRules = {
+  length: 'a password of 12 to 1024 characters',
+  common: 'a password that is not among the most common ones',
+  own: 'a password that does not contain the username',
+} as const
+
 /** Makes the first tenant and its owner where there is none. Never anything else: no default account, no reseeding. Of any number of processes at once one makes them; the others get null. */
-export async function ensureFirstTenant(
-  runtime: Runtime,
-  wanted: { tenant: string; username: string; password: string | null },
-): Promise<FirstOwner | null> {
+export async function ensureFirstTenant(runtime: Runtime, wanted: FirstTenant): Promise<FirstOwner | null> {
   const { items } = await runtime.storage.platform().listAll(Tenant, 'byId', { limit: 1 })
   if (items.length > 0) return null
   let made: FirstOwner | null = null

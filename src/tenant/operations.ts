@@ -14,11 +14,16 @@ import { noAccount, Tenant } from './entity.ts'
 import { historyOf } from './history.ts'
 import { resolveTenant } from './resolve.ts'
 
-const name = z.string().trim().min(1, 'must not be empty').max(200, 'must be at most 200 characters')
+export const tenantName = z.string().trim().min(1, 'must not be empty').max(200, 'must be at most 200 characters')
 const key = z.string().regex(/^[A-Za-z0-9._-]{1,129}$/, 'must be 1 to 129 letters, digits or . _ -')
 const conflicts: Readonly<Record<string, Taken>> = { 'tenant.byKey': ['tenant_key_taken', 'This tenant key is taken.', 'key'] }
 
-const newTenant = z.strictObject({ name, key: key.nullish(), ownerUsername: username.nullish(), ownerPassword: password.nullish() })
+const newTenant = z.strictObject({
+  name: tenantName,
+  key: key.nullish(),
+  ownerUsername: username.nullish(),
+  ownerPassword: password.nullish(),
+})
 const owner = z.object({ id: z.string(), username: z.string() })
 const tenantWithOwner = Tenant.public.extend({ owner: owner.nullable(), ownerPassword: z.string().nullable() })
 
@@ -135,7 +140,7 @@ export const updateTenant = operation({
   summary: 'Rename a tenant or change its licence',
   needs: 'tenant:rename',
   elsewhere: true,
-  input: z.strictObject({ id: z.string(), version: z.int().min(1), name: name.optional(), ...licence }),
+  input: z.strictObject({ id: z.string(), version: z.int().min(1), name: tenantName.optional(), ...licence }),
   output: Tenant.public,
   async run(context, { id, version, ...patch }) {
     const before = await visible(context, id)

@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http'
+import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../kernel/errors.ts'
@@ -51,7 +51,20 @@ export function refuseConnection(error: NodeJS.ErrnoException, socket: Socket, r
     socket.destroy()
     return
   }
-  const { status, code, detail } = unreadable[error.code ?? ''] ?? notHttp
+  const { status, headers, body } = byHand(unreadable[error.code ?? ''] ?? notHttp, requestId)
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`)
+}
+
+const unmet = { status: 417, code: 'expectation_failed', detail: 'The header Expect asks for something other than 100-continue.' }
+
+/** Answers a request that expects what nobody here can do: Node asks before Fastify hears of it. Its body is not read, so the connection ends. */
+export function refuseExpectation(response: ServerResponse, requestId: string): void {
+  const { status, headers, body } = byHand(unmet, requestId)
+  response.writeHead(status, headers).end(body)
+}
+
+function byHand({ status, code, detail }: { status: number; code: string; detail: string }, requestId: string) {
   const body = JSON.stringify(problemBody({ status, detail }, code, requestId))
   const headers = {
     ...apiHeaders,
@@ -60,6 +73,5 @@ export function refuseConnection(error: NodeJS.ErrnoException, socket: Socket, r
     'Content-Length': Buffer.byteLength(body),
     Connection: 'close',
   }
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`)
+  return { status, headers, body }
 }

@@ -115,13 +115,19 @@ test.each([
     400,
     'bad_request',
   ],
+  ['no host', 'GET /v1/me HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'bad_request'],
+  ['an expectation', 'POST /v1/users HTTP/1.1\r\nHost: x\r\nExpect: zzz\r\nContent-Length: 1\r\n\r\n', 417, 'expectation_failed'],
   ['too many headers', `GET / HTTP/1.1\r\nHost: x\r\nA: ${'x'.repeat(20_000)}\r\n\r\n`, 431, 'headers_too_large'],
 ])('%s is a problem too, and ends the connection', async (_, text, status, code) => {
   const heard = await speak(text)
   const [head = '', body = ''] = heard.split('\r\n\r\n')
   expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
-  expect(head).toMatch(/^X-Request-Id: [0-9a-f-]{36}$/m)
-  expect(head).toMatch(/^Content-Type: application\/problem\+json/m)
-  expect(head).toMatch(/^Content-Security-Policy: default-src 'none'/m)
+  expect(head).toMatch(/^X-Request-Id: [0-9a-f-]{36}$/im)
+  expect(head).toMatch(/^Content-Type: application\/problem\+json/im)
+  expect(head).toMatch(/^Content-Security-Policy: default-src 'none'/im)
   expect(JSON.parse(body)).toMatchObject({ status, code })
+})
+
+test('a client of HTTP/1.0, which knows no Host, is answered', async () => {
+  expect(await speak('GET /health HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 /)
 })

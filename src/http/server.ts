@@ -6,7 +6,7 @@ import { AppError } from '../kernel/errors.ts'
 import { addConsole, consoleRoutes } from './console.ts'
 import { createCors } from './cors.ts'
 import { addDocs, docsRoutes } from './docs.ts'
-import { fail, refuseConnection } from './fail.ts'
+import { fail, refuseConnection, refuseExpectation } from './fail.ts'
 import { createFollow } from './follow.ts'
 import { apiHeaders } from './headers.ts'
 import { createRateLimit } from './limits.ts'
@@ -32,6 +32,8 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   const app = fastify({
     logger: false,
     bodyLimit: 1024 * 1024,
+    // a request without Host is refused below, as a problem
+    http: { requireHostHeader: false },
     forceCloseConnections: 'idle',
     requestTimeout: 60_000,
     // our own refusal says so in our own shape
@@ -52,8 +54,11 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   app.decorateRequest('holdfast', null as never)
   app.addHook('onRequest', async (request, reply) => {
     if (enter(request, reply)) return reply
+    if (request.raw.httpVersion === '1.1' && request.headers.host === undefined)
+      throw new AppError('invalid', 'bad_request', 'The header Host is missing (RFC 9112, section 3.2).')
     if (!settings.streams && /\bwebsocket\b/i.test(request.headers.upgrade ?? '')) throw noStreams()
   })
+  app.server.on('checkExpectation', (_request, response) => refuseExpectation(response, runtime.ids.newId()))
   endUnusedConnections(app)
   // open streams end before the server waits for its requests
   app.addHook('preClose', async () => runtime.hub.close())

@@ -71,9 +71,15 @@ export function createMetrics(sources: MetricsSources): Metrics {
       commitSeconds.observe(seconds)
     },
     // prom-client spells it Nan
-    text: async () => (await registry.metrics()).replace(/ Nan$/gm, ' NaN'),
+    text: async () => `${(await registry.metrics()).replace(/ Nan$/gm, ' NaN')}${fsyncText(sources.storage())}`,
   }
 }
+
+/** A summary without quantiles, added up by the engine's own thread: prom-client's would have to observe each one. */
+const fsyncText = ({ fsyncTime }: EngineStats): string =>
+  fsyncTime === undefined
+    ? ''
+    : `\n# HELP holdfast_fsync_seconds Seconds that forcing a group of commits to the disk took.\n# TYPE holdfast_fsync_seconds summary\nholdfast_fsync_seconds_sum ${fsyncTime.seconds}\nholdfast_fsync_seconds_count ${fsyncTime.count}\n`
 
 /** Series that are read when they are asked for. */
 function observed(registers: Registry[], { version, engine, storage, hasher, health, backups }: MetricsSources): void {

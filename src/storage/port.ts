@@ -260,6 +260,8 @@ export type EngineStats = {
   conflicts: number
   commitSeconds: number
   largestGroup: number
+  /** The COMMITs that forced the log to the disk of this machine, and the seconds they took; absent where the disk is another machine's. */
+  fsyncTime?: { count: number; seconds: number }
 }
 
 /**

@@ -8,7 +8,7 @@ import { applier, type Refusal } from './commit.ts'
 import { appender } from './entry.ts'
 import { headWriter } from './heads.ts'
 import type { Shape } from './schema.ts'
-import type { Outcome } from './wire.ts'
+import type { GroupOutcome, Outcome } from './wire.ts'
 
 /** Streams whose head is kept in memory; beyond it they are read again. */
 const headsKept = 20_000
@@ -22,7 +22,7 @@ type Work = { heads: Map<string, StreamHead>; numbers: Map<string, Map<string, n
  * Commits a group in one transaction, one fsync and one signature; each member still succeeds or fails alone. Savepoints cost a sixth of the throughput and are hardly ever needed,
  * because a change that is refused has changed nothing: a group runs without them, and once more with them when a commit is refused half-way.
  */
-export function groupCommitter(db: Database, shapes: readonly Shape[]): (commits: readonly WireCommit[], signing: Signing) => Outcome[] {
+export function groupCommitter(db: Database, shapes: readonly Shape[]): (commits: readonly WireCommit[], signing: Signing) => GroupOutcome {
   const apply = applier(db, shapes)
   const append = appender(db)
   const writeHeads = headWriter(db)
@@ -45,30 +45,32 @@ export function groupCommitter(db: Database, shapes: readonly Shape[]): (commits
     try {
       return run(commits, signing, false)
     } catch (error) {
-      if (isStorageFailure(error)) return commits.map(() => failure(error, db))
+      if (isStorageFailure(error)) return { outcomes: commits.map(() => failure(error, db)), commitSeconds: null }
     }
     try {
       return run(commits, signing, true)
     } catch (error) {
-      return commits.map(() => failure(error, db))
+      return { outcomes: commits.map(() => failure(error, db)), commitSeconds: null }
     }
   }
 
-  function run(commits: readonly WireCommit[], signing: Signing, savepoints: boolean): Outcome[] {
+  function run(commits: readonly WireCommit[], signing: Signing, savepoints: boolean): GroupOutcome {
     const work: Work = { heads: new Map(), numbers: new Map(), time: '', savepoints }
     begin.run()
     try {
       const outcomes = commits.map((one) => (savepoints ? guarded(one, work) : write(one, work)))
       if (work.heads.size === 0) {
         rollback.run()
-        return outcomes
+        return { outcomes, commitSeconds: null }
       }
       for (const [tenant, numbers] of work.numbers) for (const [name, value] of numbers) raise.run(tenant, name, value)
       writeHeads(work.heads, work.time, signing)
+      const startMs = performance.now()
       commit.run()
+      const commitSeconds = (performance.now() - startMs) / 1000
       if (known.size > headsKept) known.clear()
       for (const [stream, head] of work.heads) known.set(stream, head)
-      return outcomes
+      return { outcomes, commitSeconds }
     } catch (error) {
       if (db.inTransaction) rollback.run()
       throw error

@@ -28,13 +28,19 @@ export type Queue = {
   isDead(): boolean
 }
 
+const noFsyncs = { count: 0, seconds: 0 }
+
+/** A new value each time, so that whoever asked before keeps what was. */
+const withFsync = ({ count, seconds } = noFsyncs, took: number | null) =>
+  took === null ? { count, seconds } : { count: count + 1, seconds: seconds + took }
+
 export function openQueue({ file, shapes, onDurable, onCommit, onDeath }: Options): Queue {
   const worker = new Worker(new URL('./writer.ts', import.meta.url), {
     workerData: { file, shapes },
     // its garbage is short-lived texts: a young generation of the usual size only takes memory
     resourceLimits: { maxYoungGenerationSizeMb: 4 },
   })
-  const stats: EngineStats = { commits: 0, groups: 0, fsyncs: 0, conflicts: 0, commitSeconds: 0, largestGroup: 0 }
+  const stats: EngineStats = { commits: 0, groups: 0, fsyncs: 0, conflicts: 0, commitSeconds: 0, largestGroup: 0, fsyncTime: noFsyncs }
   const ready = Promise.withResolvers<void>()
   const closed = Promise.withResolvers<void>()
   const signers: { resolve: () => void; reject: (error: Error) => void }[] = []
@@ -85,6 +91,7 @@ export function openQueue({ file, shapes, onDurable, onCommit, onDeath }: Option
       case 'done':
         if (message.fsyncs > 0) stats.groups += 1
         stats.fsyncs += message.fsyncs
+        stats.fsyncTime = withFsync(stats.fsyncTime, message.commitSeconds)
         stats.largestGroup = Math.max(stats.largestGroup, message.outcomes.length)
         return settle(message.outcomes)
       case 'signer': {

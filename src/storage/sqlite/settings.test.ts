@@ -244,6 +244,10 @@ test('commits that wait together share one fsync', async () => {
   const after = storage.stats()
   expect(after.commits - before.commits).toBe(100)
   expect(after.fsyncs - before.fsyncs).toBeLessThanOrEqual(3)
+  const [then, now] = [before.fsyncTime, after.fsyncTime]
+  expect((now?.count ?? 0) - (then?.count ?? 0)).toBe(after.groups - before.groups)
+  expect(now?.seconds ?? 0).toBeGreaterThan(then?.seconds ?? 0)
+  expect((now?.seconds ?? 0) - (then?.seconds ?? 0)).toBeLessThan(after.commitSeconds - before.commitSeconds)
   expect(after.largestGroup).toBeGreaterThanOrEqual(50)
   await storage.close()
 })

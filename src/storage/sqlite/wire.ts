@@ -7,6 +7,9 @@ export type Outcome =
   | readonly [result: 'version' | 'exists' | 'unique' | 'bound', entity: string, id: string, key: string | null]
   | readonly [result: 'full' | 'failed' | 'bug', message: string]
 
+/** What became of a group. `commitSeconds` is its COMMIT with the fsync, null where nothing was written. */
+export type GroupOutcome = { outcomes: readonly Outcome[]; commitSeconds: number | null }
+
 /** An entry to be put in the place of the one with this hash. */
 export type Replacement = { stream: string; sequence: number; hash: string; text: string; secrets: string | null }
 
@@ -18,7 +21,7 @@ export type ToWriter =
 
 export type FromWriter =
   | { kind: 'ready' }
-  | { kind: 'done'; outcomes: readonly Outcome[]; fsyncs: number }
+  | ({ kind: 'done'; fsyncs: number } & GroupOutcome)
   | { kind: 'signer'; problem: string | null }
   | { kind: 'erased'; problem: string | null }
   | { kind: 'closed'; fsyncs: number }

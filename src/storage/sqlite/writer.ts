@@ -63,9 +63,8 @@ function runGroup(): void {
   }
   const group = waiting.slice(0, size)
   waiting = waiting.slice(size)
-  const outcomes = commitGroup(group, signing as Signing)
-  const hasWritten = outcomes.some(([result]) => result === 'done')
-  reply({ kind: 'done', outcomes, fsyncs: (hasWritten ? 1 : 0) + checkpoint.takeFsyncs() })
+  const written = commitGroup(group, signing as Signing)
+  reply({ kind: 'done', ...written, fsyncs: (written.commitSeconds === null ? 0 : 1) + checkpoint.takeFsyncs() })
 }
 
 function charactersOf([, , , , changes]: WireCommit): number {

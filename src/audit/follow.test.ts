@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { moveClock } from '../testing/clock.ts'
 import { type Loose, startTestServer, type TestServer } from '../testing/server.ts'
 
 let server: TestServer
@@ -117,6 +118,27 @@ test('another tenant’s commits never arrive', async () => {
   })
   await create('ann')
   expect((await live.until((events) => events.length > 0)).map(({ data }) => data.action)).toEqual(['user.create'])
+})
+
+test('a quiet stream says a comment line every 15 seconds', async () => {
+  const abort = new AbortController()
+  streams.push(abort)
+  const { body } = await fetch(`${base}/v1/events`, { headers: { authorization: `Bearer ${owner}` }, signal: abort.signal })
+  let heard = ''
+  const listening = (async () => {
+    for await (const chunk of body ?? []) heard += Buffer.from(chunk).toString()
+  })().catch(() => {})
+  await expect.poll(() => heard).toBe(': following\n\n')
+  moveClock(server, 13_000)
+  // longer than the stream goes without looking at the time
+  await new Promise((resolve) => setTimeout(resolve, 1_200))
+  expect(heard).toBe(': following\n\n')
+  for (const times of [1, 2]) {
+    moveClock(server, 15_000)
+    await expect.poll(() => heard, { timeout: 3_000 }).toBe(`: following\n\n${': still here\n\n'.repeat(times)}`)
+  }
+  abort.abort()
+  await listening
 })
 
 test('open streams do not keep the server from closing', async () => {

@@ -13,13 +13,16 @@ const heartbeatMs = 15_000
 const recheckMs = 900
 const pageSize = 100
 
-const position = z.union([
-  z.int().min(0),
-  z
-    .string()
-    .regex(/^\d{1,15}$/, 'must be a sequence number')
-    .transform(Number),
-])
+const position = z.union(
+  [
+    z.int().min(0),
+    z
+      .string()
+      .regex(/^\d{1,15}$/)
+      .transform(Number),
+  ],
+  'must be a sequence number, such as 1042',
+)
 
 /** Where following starts: after the given position, or with what comes next. */
 export const followEvents = operation({

@@ -5,23 +5,28 @@ export type Page<T> = { items: T[]; nextCursor: string | null }
 
 export const pageLimit = { default: 50, max: 200 } as const
 
+const limitWords = `must be a whole number from 1 to ${pageLimit.max}`
+
 /** Query fields of every list (native-api.md section 1). Numbers arrive as text in a URL and as numbers from the CLI. */
 export const pageInput = {
   limit: z
-    .union([
-      z.int(),
-      z
-        .string()
-        .regex(/^\d{1,4}$/)
-        .transform(Number),
-    ])
-    .pipe(z.int().min(1).max(pageLimit.max))
+    .union(
+      [
+        z.int(),
+        z
+          .string()
+          .regex(/^\d{1,4}$/)
+          .transform(Number),
+      ],
+      limitWords,
+    )
+    .pipe(z.int().min(1, limitWords).max(pageLimit.max, limitWords))
     .optional(),
   cursor: z.string().min(1).max(2000).optional(),
 }
 
 /** A boolean that may come as the text of a query. */
-export const queryBoolean = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')])
+export const queryBoolean = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')], 'must be true or false')
 
 export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), nextCursor: z.string().nullable() })
 

@@ -13,6 +13,7 @@ import type { Operation, Outcome } from './operation.ts'
 import { project } from './project.ts'
 import { serialise } from './serialise.ts'
 import type { Settings } from './services.ts'
+import { inOurWords } from './words.ts'
 
 export type Call<O> = {
   actor: Principal
@@ -236,7 +237,7 @@ export async function recordDenial(
 
 /** Parses an input or refuses it with one message per field. */
 export function parse<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
-  const parsed = schema.safeParse(input, { reportInput: true })
+  const parsed = schema.safeParse(input, { reportInput: true, error: inOurWords })
   if (parsed.success) return parsed.data
   const errors = parsed.error.issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys'

@@ -137,6 +137,14 @@ describe('a key', () => {
     expect(said(await remove(owner))).toEqual([404, 'not_found'])
   })
 
+  test('that nobody has is refused in words about keys', async () => {
+    const { status, body } = await use('hfk_nonsense', 'GET', '/v1/me')
+    expect([status, body]).toMatchObject([
+      401,
+      { code: 'invalid_token', detail: 'This API key is not known, has expired or was removed. Ask an administrator for a new one.' },
+    ])
+  })
+
   test('counts for nothing beside a bearer token, good or bad', async () => {
     const { key } = await keyFor('admin')
     const both = (token: string) => server.send('GET', '/v1/me', { token, headers: { 'x-api-key': String(key) } })

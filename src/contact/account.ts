@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { AppError } from '../kernel/errors.ts'
 import { operation } from '../kernel/operation.ts'
-import { createSession } from '../session/sign-in.ts'
+import { anyTenant, asLogin, createSession } from '../session/sign-in.ts'
 import { User } from '../user/entity.ts'
 import { changePassword } from '../user/password.ts'
 import { assertGoodPassword } from '../user/plan.ts'
@@ -10,14 +10,17 @@ import { fieldError } from './text-rules.ts'
 
 const noTenant = () => new AppError('forbidden', 'no_tenant', 'Platform staff have no sales team.')
 
+const input = createSession.input.extend({ login: z.string().min(1).transform(asLogin), tenant: anyTenant })
+
 /** Signs in to a sales team: the common sign-in, answered with the number of the manager. */
 export const signIn = operation({
   ...createSession,
   name: 'agent.sign-in',
   summary: 'Sign in to a sales team',
+  input,
   output: z.object({ accessToken: z.string(), expiresInSeconds: z.int(), user: agentView }),
-  async run(context, input) {
-    const outcome = await createSession.run(context, input)
+  async run(context, given) {
+    const outcome = await createSession.run(context, given)
     if ('refuse' in outcome) return outcome
     const { accessToken, expiresInSeconds, user } = outcome.output
     const row = 'number' in user ? await outcome.store?.get(User, user.id) : null
@@ -68,7 +71,8 @@ export const changeOwnPassword = operation({
     const { actor } = context
     if (newPassword === undefined || newPassword === null || newPassword === '')
       throw fieldError('password_required', 'newPassword', 'is required')
-    if (typeof newPassword !== 'string') await assertGoodPassword(context, '', { username: actor.name, fullName: null, email: null })
+    if (typeof newPassword !== 'string')
+      await assertGoodPassword(context, '', { username: actor.name, fullName: null, email: null, field: 'newPassword' })
     const current = typeof currentPassword === 'string' ? currentPassword : ''
     const outcome = await changePassword.run(context, { id: actor.id ?? '', newPassword: String(newPassword), currentPassword: current })
     return { ...outcome, ...('refuse' in outcome ? {} : { action: changePassword.name }) }

@@ -34,7 +34,7 @@ export function readUsername(value: unknown): string {
 /** Errors: `role_invalid`, `agents_only`. */
 export function readRole(value: unknown, { scope }: Context): 'admin' | 'manager' | 'member' {
   const role = value ?? 'member'
-  if (!teamRoles.includes(role)) throw fieldError('role_invalid', 'role', 'must be admin, manager or member')
+  if (!teamRoles.includes(role)) throw fieldError('role_invalid', 'role', 'must be admin, manager or agent')
   if (scope !== 'tenant' && role !== 'member') throw new AppError('forbidden', 'agents_only', 'Managers can only create agents.')
   return role as 'admin' | 'manager' | 'member'
 }

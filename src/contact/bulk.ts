@@ -48,7 +48,7 @@ async function readRow(context: Context, lead: unknown, place: number): Promise<
     if (!(error instanceof AppError)) throw error
     if (error.kind !== 'unprocessable' && error.kind !== 'forbidden') throw error
     const errors = (error.errors ?? [{ field: '', message: error.message }]).map(({ field, message }) => ({
-      field: `leads.${place}.${field}`,
+      field: field === '' ? `leads.${place}` : `leads.${place}.${field}`,
       message,
     }))
     throw new AppError('unprocessable', error.code, `Lead ${place}: ${error.message}`, { errors, cause: error })

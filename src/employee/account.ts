@@ -5,7 +5,7 @@ import type { Context } from '../kernel/context.ts'
 import type { Entity } from '../kernel/entity.ts'
 import { AppError } from '../kernel/errors.ts'
 import { type Outcome, operation } from '../kernel/operation.ts'
-import { createSession } from '../session/sign-in.ts'
+import { anyTenant, asLogin, createSession } from '../session/sign-in.ts'
 import type { TenantStore } from '../storage/port.ts'
 import { Credential, User } from '../user/entity.ts'
 import { changePassword } from '../user/password.ts'
@@ -15,7 +15,14 @@ import { type EmployeeView, employeeView, viewOfPerson, viewOfUser } from './vie
 
 const noTenant = () => new AppError('forbidden', 'no_tenant', 'Platform staff belong to no workforce.')
 
-const input = createSession.input.extend({ login: z.string().trim().min(1).max(320).transform(asEmployeeId) })
+const input = createSession.input.extend({
+  login: z
+    .string()
+    .trim()
+    .min(1)
+    .transform((text) => asEmployeeId(asLogin(text))),
+  tenant: anyTenant,
+})
 
 const output = z.object({
   accessToken: z.string(),

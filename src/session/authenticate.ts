@@ -68,12 +68,20 @@ export async function bySession(
       sessionId: session.id,
       mustChangePassword: credential.mustChangePassword,
       user: isStaff ? null : user,
-      ...(tenant == null ? {} : { tenant: { name: tenant.name, key: tenant.key } }),
+      ...(tenant == null ? {} : { tenant: shownTenant(tenant) }),
     },
   }
 }
 
+const shownTenant = ({ name, key, passwordOnly }: Entity<typeof Tenant>) => ({ name, key, passwordOnly })
+
 async function byKey({ storage, clock }: Runtime, text: string): Promise<Authenticated> {
+  const refused = () =>
+    new AppError(
+      'unauthenticated',
+      'invalid_token',
+      'This API key is not known, has expired or was removed. Ask an administrator for a new one.',
+    )
   const [found] = text.length > 100 ? [] : await storage.platform().lookup(ApiKey, 'byDigest', [digestToken(text)], 1)
   if (found === undefined) throw refused()
   const { row, tenantId } = found
@@ -91,7 +99,7 @@ async function byKey({ storage, clock }: Runtime, text: string): Promise<Authent
       sessionId: null,
       mustChangePassword: false,
       user: null,
-      tenant: { name: tenant.name, key: tenant.key },
+      tenant: shownTenant(tenant),
     },
   }
 }

@@ -3,7 +3,7 @@ import { check, create, insert, remove } from '../kernel/change.ts'
 import { toTime } from '../kernel/clock.ts'
 import type { Context } from '../kernel/context.ts'
 import type { Entity } from '../kernel/entity.ts'
-import { notFound } from '../kernel/errors.ts'
+import { AppError, notFound } from '../kernel/errors.ts'
 import { type Outcome, operation } from '../kernel/operation.ts'
 import type { TenantStore } from '../storage/port.ts'
 import { credentialOf } from '../user/credential.ts'
@@ -87,5 +87,5 @@ async function usable({ runtime, realMs }: Context, token: string): Promise<Usab
 
 async function miss(context: Context): Promise<never> {
   await context.once('miss', () => countNetworkFailure(context, tokenMisses))
-  throw notFound()
+  throw new AppError('not_found', 'not_found', 'This reset token is wrong, was used before or has expired. Ask for a new one.')
 }

@@ -81,7 +81,7 @@ export const removeSecondFactor = operation({
   name: 'second-factor.remove',
   summary: 'Remove the second factor',
   needs: 'second-factor:manage',
-  input: z.strictObject({ password: z.string().min(1).max(4096) }),
+  input: z.strictObject({ password: z.string().min(1) }),
   output: z.null(),
   async run(context, { password }): Promise<Outcome<null>> {
     const credential = await ownCredential(context)

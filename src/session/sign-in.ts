@@ -18,13 +18,25 @@ import { accountThrottleId, cleared, failed, freeFailures, heldForMs, tooManyAtt
 
 export const invalidCredentials = () => new AppError('unauthenticated', 'invalid_credentials', 'The login or the password is wrong.')
 
+const longestLogin = 320
+
 const input = z.strictObject({
-  login: z.string().min(1).max(320),
-  password: z.string().min(1).max(4096),
+  login: z.string().min(1).max(longestLogin),
+  // verified as it is stored, and imported ones may have any length: the body's limit is the bound
+  password: z.string().min(1),
   tenant: z.string().min(1).max(200).nullish(),
   /** A TOTP or recovery code, where a second factor is set up. */
   code: z.string().min(1).max(64).nullish(),
 })
+
+/** For clients that hear of every wrong login the same, after the same work: too long a one is cut to one that is still too long to be anybody's. */
+export const asLogin = (text: string): string => text.slice(0, longestLogin).toWellFormed()
+
+/** For the same clients: a tenant that is no text, or too long a one, is a text that names no tenant. */
+export const anyTenant = z
+  .unknown()
+  .transform((given) => (given == null ? null : typeof given === 'string' && given.length <= 200 ? given : '(none)'))
+  .optional()
 
 /** Surfaces on which an account that must change its password is refused at sign-in, because their clients cannot change it there. */
 const refusedWhileMustChange = new Set(['vantagepoint'])

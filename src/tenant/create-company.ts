@@ -30,7 +30,7 @@ const ignored = new Set('tenantId validFrom validTo isActive createdAt updatedAt
 
 const company = z.strictObject({ ...ids, ...labels, contactPhone: contactPhone.nullish(), clientSecret })
 
-export type Company = Omit<TenantRow, 'id' | 'version' | 'createdAt' | 'updatedAt' | 'key' | 'name' | 'secretVersion'> & {
+export type Company = Omit<TenantRow, 'id' | 'version' | 'createdAt' | 'updatedAt' | 'key' | 'name' | 'secretVersion' | 'passwordOnly'> & {
   accountId: string
   companyId: string
   companyName: string
@@ -45,7 +45,12 @@ export function planCompany(
   { clientSecret: secret, ...fields }: Company,
 ): { row: TenantRow; changes: Change[] } {
   const sealed = services.sealer.seal(secret, secretPlace(id))
-  const row = create(Tenant, id, { ...fields, key: keyOf(fields), name: fields.companyName, clientSecret: sealed, secretVersion: 1 }, now)
+  const row = create(
+    Tenant,
+    id,
+    { ...fields, key: keyOf(fields), name: fields.companyName, clientSecret: sealed, secretVersion: 1, passwordOnly: false },
+    now,
+  )
   return { row, changes: [insert(Tenant, row)] }
 }
 

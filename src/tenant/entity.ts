@@ -16,6 +16,8 @@ export const Tenant = entity('tenant', {
     isActive: z.boolean(),
     validFrom: time.nullable(),
     validTo: time.nullable(),
+    /** No second proof is expected of anybody: new passwords have 15 characters at least instead of 12. */
+    passwordOnly: z.boolean(),
     accountId: text,
     companyId: text,
     accountName: text,
@@ -37,6 +39,9 @@ export const Tenant = entity('tenant', {
     byId: { fields: ['id'] },
     byAccount: { fields: ['accountId', 'key'] },
   },
+  // rows of before this was known
+  derived: { passwordOnly: (row) => row.passwordOnly ?? false },
+  shown: ['passwordOnly'],
   secret: ['clientSecret'],
   sealed: ['clientSecret'],
 })
@@ -46,8 +51,9 @@ export type TenantRow = Entity<typeof Tenant>
 /** Where a tenant's client secret is sealed for. */
 export const secretPlace = (tenantId: string) => ({ tenant: tenantId, entity: Tenant.name, id: tenantId, field: 'clientSecret' })
 
-/** A tenant that is no account's company. */
+/** A tenant that is no account's company, and has decided nothing. */
 export const noAccount = {
+  passwordOnly: false,
   accountId: null,
   companyId: null,
   accountName: null,

@@ -145,6 +145,23 @@ describe('changing a tenant', () => {
     expect(said(await send(other, 'GET', path))).toEqual([403, 'tenant_inactive'])
   })
 
+  test('to passwords alone asks 15 characters of new ones, in the words of every client', async () => {
+    const other = await found(server)
+    const path = `/v1/tenants/${other.tenantId}`
+    const create = (password: string) => send(other, 'POST', '/v1/users', { username: 'w1', password })
+    const oldClient = (password: string) => send(other, 'POST', '/api/v1/users', { username: 'w2w', password })
+    expect((await send(other, 'GET', path)).body.passwordOnly).toBe(false)
+    expect((await send(other, 'PATCH', path, { version: 1, passwordOnly: true })).body).toMatchObject({ passwordOnly: true, version: 2 })
+    expect((await create('kT7!vbq-zLmwRd')).body).toMatchObject({
+      code: 'weak_password',
+      detail: 'Choose a password of 15 to 1024 characters.',
+    })
+    expect((await oldClient('kT7!vbq-zLmwRd')).body).toMatchObject({ code: 'weak_password', detail: 'Password must be 15-1024 characters' })
+    expect([(await create('kT7!vbq-zLmwRdp')).status, (await oldClient('kT7!vbq-zLmwRdp')).status]).toEqual([201, 201])
+    expect((await send(other, 'PATCH', path, { version: 2, passwordOnly: false })).body).toMatchObject({ passwordOnly: false, version: 3 })
+    expect((await oldClient('kT7!vbq')).body.detail).toBe('Password must be 12-1024 characters')
+  })
+
   test('sets its licence, in UTC, for staff alone', async () => {
     const other = await found(server)
     const path = `/v1/tenants/${other.tenantId}`

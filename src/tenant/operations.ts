@@ -134,13 +134,19 @@ const licence = {
   validTo: z.iso.datetime({ offset: true, error: 'must be an RFC 3339 time' }).nullish(),
 }
 
-/** Renames a tenant, or changes its licence, which only staff may. Where it ends, its people are refused from the next request on; nothing is deleted. */
+/** Renames a tenant, says whether passwords are the only proof in it, or changes its licence, which only staff may. Where it ends, its people are refused from the next request on; nothing is deleted. */
 export const updateTenant = operation({
   name: 'tenant.update',
-  summary: 'Rename a tenant or change its licence',
+  summary: 'Change a tenant: its name, its password rule, its licence',
   needs: 'tenant:rename',
   elsewhere: true,
-  input: z.strictObject({ id: z.string(), version: z.int().min(1), name: tenantName.optional(), ...licence }),
+  input: z.strictObject({
+    id: z.string(),
+    version: z.int().min(1),
+    name: tenantName.optional(),
+    passwordOnly: z.boolean().optional(),
+    ...licence,
+  }),
   output: Tenant.public,
   async run(context, { id, version, ...patch }) {
     const before = await visible(context, id)
@@ -159,7 +165,7 @@ export const updateTenant = operation({
       throw new AppError('unprocessable', 'validation_failed', 'validTo: must not lie before validFrom', {
         errors: [{ field: 'validTo', message: 'must not lie before validFrom' }],
       })
-    const isSame = (['name', 'isActive', 'validFrom', 'validTo'] as const).every((field) => after[field] === before[field])
+    const isSame = (['name', 'passwordOnly', 'isActive', 'validFrom', 'validTo'] as const).every((field) => after[field] === before[field])
     if (isSame) return { output: before }
     return {
       output: after,

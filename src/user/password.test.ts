@@ -89,8 +89,11 @@ describe('my own password', () => {
     const body = { username: 'penelope', fullName: 'Penny Quartz', email: 'pq.tor@example.org', password: goodPassword }
     await invite(server, owner, body)
     const person = await enter(server, { login: 'penelope' })
-    for (const weak of ['i am Penelope!!', 'for penny quartz', 'pq.tor is fine!'])
-      expect(said(await change(person, goodPassword, { newPassword: weak }))).toEqual([422, 'weak_password'])
+    for (const weak of ['i am Penelope!!', 'for penny quartz', 'pq.tor is fine!']) {
+      const answer = await change(person, goodPassword, { newPassword: weak })
+      expect(said(answer)).toEqual([422, 'weak_password'])
+      expect(answer.body.errors?.map(({ field }) => field)).toEqual(['newPassword'])
+    }
   })
 
   test('keeps this session with its refresh token, and ends the others', async () => {

@@ -17,7 +17,7 @@ import { assertGoodPassword, assertMayGrant } from './plan.ts'
 type Owner = { id: string; username: string; fullName: string | null; email: string | null }
 
 /** A new password as a patch of the credential: the hash, the end of every session, and no more "must change". Errors: `weak_password`. */
-export async function passwordPatch(context: Context, owner: Omit<Owner, 'id'>, newPassword: string) {
+export async function passwordPatch(context: Context, owner: Omit<Owner, 'id'> & { field?: string }, newPassword: string) {
   await assertGoodPassword(context, newPassword, owner)
   const passwordHash = await context.once('hash', () => context.services.hasher.hash(newPassword))
   return { passwordHash, passwordChangedAt: toTime(context.realMs), mustChangePassword: false }
@@ -30,7 +30,7 @@ type Renewal = {
   credential?: Entity<typeof Credential> | null
 }
 
-/** A new password as changes. It ends every session but `keep`. Errors: `weak_password`. */
+/** A new password, `newPassword` in every input, as changes. It ends every session but `keep`. Errors: `weak_password`. */
 export async function planPassword(
   context: Context,
   owner: Owner,
@@ -38,7 +38,7 @@ export async function planPassword(
   { keep = null, credential: proved = null }: Renewal = {},
 ): Promise<Change[]> {
   const { store, now } = context
-  const patch = await passwordPatch(context, owner, newPassword)
+  const patch = await passwordPatch(context, { ...owner, field: 'newPassword' }, newPassword)
   const before = proved ?? credentialOf({ id: owner.id, createdAt: now }, await store.get(Credential, owner.id))
   const { credential, change } = renewedCredential(before, { ...patch, sessionEpoch: before.sessionEpoch + 1 }, now)
   const session = keep === null ? null : await store.get(Session, keep)
@@ -57,7 +57,7 @@ export const changePassword = operation({
   summary: 'Set a password',
   needs: 'password:change',
   whileMustChange: true,
-  input: z.strictObject({ id: z.string(), newPassword: password, currentPassword: password.nullish() }),
+  input: z.strictObject({ id: z.string(), newPassword: password, currentPassword: z.string().nullish() }),
   output: z.null(),
   async run(context, { id, newPassword, currentPassword }): Promise<Outcome<null>> {
     const { actor, store } = context

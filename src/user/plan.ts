@@ -4,7 +4,7 @@ import type { Context } from '../kernel/context.ts'
 import type { Entity } from '../kernel/entity.ts'
 import { AppError } from '../kernel/errors.ts'
 import type { Taken } from '../kernel/operation.ts'
-import { passwordProblem } from '../session/password-rules.ts'
+import { type PasswordProblem, passwordProblem } from '../session/password-rules.ts'
 import { Tenant } from '../tenant/entity.ts'
 import { Credential, newCredential, newStatus, ownersCounter, User } from './entity.ts'
 
@@ -102,26 +102,36 @@ async function hashNew(context: Context, input: NewUser): Promise<string | null>
   return context.once('hash', () => context.services.hasher.hash(password))
 }
 
-const problems = {
-  length: 'Choose a password of 12 to 1024 characters.',
-  common: 'Choose a password that is not among the most common ones.',
-  own: 'Choose a password that does not contain your username, name, e-mail or organisation.',
-} as const
+const problems: Record<PasswordProblem, (minLength: number) => string> = {
+  length: (minLength) => `Choose a password of ${minLength} to 1024 characters.`,
+  common: () => 'Choose a password that is not among the most common ones.',
+  own: () => 'Choose a password that does not contain your username, name, e-mail or organisation.',
+}
 
-/** SECURITY.md, password rules. Errors: `weak_password`, whose first `errors[].message` is one of the three sentences above. */
+type PasswordOwner = { username: string; fullName: string | null; email: string | null }
+
+/** SECURITY.md, password rules. `field` is what the caller's input calls the password. Errors: `weak_password`, whose first `errors[].message` is one of the three sentences above. */
 export async function assertGoodPassword(
   context: Context,
   password: string,
-  owner: { username: string; fullName: string | null; email: string | null },
+  { field = 'password', ...owner }: PasswordOwner & { field?: string | undefined },
 ): Promise<void> {
   const { actor, store } = context
   const tenant = actor.tenantId === store.tenantId && actor.tenant !== undefined ? actor.tenant : await store.get(Tenant, store.tenantId)
   const own = [owner.username, owner.fullName, owner.email, tenant?.name, tenant?.key].filter((text) => typeof text === 'string')
-  const problem = passwordProblem(password, { minLength: 12, own })
-  if (problem !== null)
-    throw new AppError('unprocessable', 'weak_password', problems[problem], { errors: [{ field: 'password', message: problems[problem] }] })
+  const minLength = minLengthIn(tenant)
+  const problem = passwordProblem(password, { minLength, own })
+  if (problem === null) return
+  const message = problems[problem](minLength)
+  throw new AppError('unprocessable', 'weak_password', message, { errors: [{ field, message }] })
 }
 
-/** Which rule a `weak_password` broke, for surfaces with words of their own. */
-export const weakness = (error: AppError): keyof typeof problems | null =>
-  (Object.keys(problems) as (keyof typeof problems)[]).find((key) => problems[key] === error.message) ?? null
+/** Where the password is the only proof that a tenant asks for, it has to be longer. */
+const minLengthIn = (tenant: { passwordOnly: boolean } | null): number => (tenant?.passwordOnly === true ? 15 : 12)
+
+/** Which rule a `weak_password` broke, and how long a password has to be, for surfaces with words of their own. */
+export function weakness({ message }: AppError): { rule: PasswordProblem; minLength: number } {
+  const minLength = /^Choose a password of (\d+) to/.exec(message)?.[1]
+  if (minLength !== undefined) return { rule: 'length', minLength: Number(minLength) }
+  return { rule: message === problems.own(0) ? 'own' : 'common', minLength: 0 }
+}

@@ -84,6 +84,12 @@ test('takes a plain password where there is no digest', () => {
   expect(read({ password: '' })).toMatchObject({ secret: null })
 })
 
+test('takes a plain password up to the length of any text, which every sign-in takes too', () => {
+  const long = 'x'.repeat(10_000)
+  expect(read({ password: long })).toMatchObject({ secret: { kind: 'password', password: long } })
+  expect(read({ password: `${long}x` })).toMatchObject({ problem: 'password has more than 10000 characters' })
+})
+
 test('knows an item without an id again by its name', () => {
   expect(read({ id: undefined })).toMatchObject({ id: null, legacyId: 'vantagepoint:name:ada' })
 })

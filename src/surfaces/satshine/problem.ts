@@ -76,11 +76,10 @@ function plain(error: AppError, asked: Asked): Said {
 }
 
 /** Whoever cannot come in, for whatever reason, hears the same; only a field that was left out is told. */
-function signInProblem({ code, errors = [] }: AppError, { operation }: Asked): Said | null {
+function signInProblem({ code }: AppError, { operation }: Asked): Said | null {
   if (operation !== 'employee.sign-in') return null
   if (['invalid_credentials', 'throttled', 'network_throttled', 'second_factor_required', 'no_tenant'].includes(code)) return refusedSignIn
-  if (code !== 'validation_failed') return null
-  return errors.some(({ field, message }) => field !== 'tenant' && !message.startsWith('Too big')) ? incomplete : refusedSignIn
+  return code === 'validation_failed' ? incomplete : null
 }
 
 /** The message, with fields called as they are called here. */

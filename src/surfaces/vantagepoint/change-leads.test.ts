@@ -240,6 +240,13 @@ describe('a batch', () => {
     expect(answer.body.errors?.map(({ field }) => field)).toEqual(['leads.2.zip_code'])
   })
 
+  test('counts its rows from 1 wherever a place is named', async () => {
+    const places = async (row: unknown) => (await bulk([aLead(), row])).body.errors?.map(({ field }) => field)
+    for (const row of ['x', null, []]) expect(await places(row)).toEqual(['leads.2'])
+    expect(await places(aLead({ city: 'a\0' }))).toEqual(['leads.2.city'])
+    expect(said(await bulk([aLead(), aLead({ city: 'a\0' })]))).toEqual([400, 'Lead 2: city contains characters that are not allowed'])
+  })
+
   test('makes its leads in order, unassigned unless a row names someone', async () => {
     const { status, body } = await bulk([
       aLead({ city: 'a' }),

@@ -198,8 +198,10 @@ describe('a refusal', () => {
       'GET /analytics/dashboard',
       'GET /reports/commission',
       'GET /managers',
-    ])
-      expect(said(await crm.call(staff, what))).toEqual([403, 'No tenant'])
+    ]) {
+      const answer = await crm.call(staff, what)
+      expect([...said(answer), answer.body.code]).toEqual([403, 'No tenant', 'no_tenant'])
+    }
   })
 
   test('with 403 leaves one entry in the log', async () => {

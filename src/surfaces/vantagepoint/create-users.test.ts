@@ -39,6 +39,8 @@ describe('a new user is refused', () => {
     for (const role of ['admin', 'manager'])
       for (const who of [manager, supervisor])
         expect(await refused({ role }, who)).toEqual([403, 'Managers can only create agent accounts'])
+    const { body } = await crm.call(crm.admin, 'POST /users', { username: 'zoe', role: 'zz', password: 'quite a long phrase 9' })
+    expect(body.errors).toEqual([{ field: 'role', message: 'must be admin, manager or agent' }])
     expect(await refused({ role: 'boss' }, manager)).toEqual([400, 'Invalid role'])
   })
 

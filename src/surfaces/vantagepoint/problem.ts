@@ -4,7 +4,7 @@ import { weakness } from '../../user/plan.ts'
 import { wireName } from './words.ts'
 
 type Asked = Parameters<Surface['problem']>[1]
-type Said = { status: number; detail: string }
+type Said = { status: number; detail: string; code?: string }
 type Answer = string | Said | ((about: { error: AppError; asked: Asked; field: string }) => string | Said)
 
 /** The kinds that this dialect answers otherwise than the rest of us: what is wrong with a request is 400, and a race that could not be won is for later. */
@@ -21,11 +21,11 @@ const statuses: Partial<Record<ErrorKind, number>> = {
 const credentials: Said = { status: 401, detail: 'Invalid credentials' }
 const token: Said = { status: 401, detail: 'Invalid or expired token' }
 
-const weak = {
-  length: 'Password must be 12-1024 characters',
-  common: 'Password is too common',
-  own: 'Password must not contain the username, name, e-mail or organisation',
-} as const
+function weakPassword(error: AppError): string {
+  const { rule, minLength } = weakness(error)
+  if (rule === 'length') return `Password must be ${minLength}-1024 characters`
+  return rule === 'common' ? 'Password is too common' : 'Password must not contain the username, name, e-mail or organisation'
+}
 
 const forbidden: Readonly<Record<string, string>> = {
   'agent.create': 'Only admins and managers can create users',
@@ -69,7 +69,7 @@ const answers: Readonly<Record<string, Answer>> = {
   idempotency_in_progress: { status: 409, detail: 'A request with this Idempotency-Key is still running' },
   version_conflict: { status: 503, detail: 'Too many changes at once, try again' },
   body_too_large: 'Request body is too large',
-  validation_failed: ({ error, asked }) => (asked.operation === 'agent.sign-in' ? signInProblem(error) : error.message),
+  validation_failed: ({ error, asked }) => (asked.operation === 'agent.sign-in' ? 'Username and password required' : error.message),
   not_found: ({ asked }) =>
     asked.operation?.startsWith('lead.') ? 'Lead not found' : asked.operation === 'agent.update' ? 'User not found' : 'Not found',
   forbidden: ({ asked }) => refusalOf(asked),
@@ -80,7 +80,7 @@ const answers: Readonly<Record<string, Answer>> = {
   role_invalid: 'Invalid role',
   agents_only: 'Managers can only create agent accounts',
   password_required: 'Password is required',
-  weak_password: ({ error }) => weak[weakness(error) ?? 'length'],
+  weak_password: ({ error }) => weakPassword(error),
   email_invalid: 'Invalid email',
   manager_invalid: 'Invalid manager_id: Manager not found',
   username_taken: 'Username already exists',
@@ -124,13 +124,13 @@ const answers: Readonly<Record<string, Answer>> = {
 /** An error in this dialect. A bulk row's refusal begins with its place. */
 export function problem(error: AppError, asked: Asked): ReturnType<Surface['problem']> {
   const place = error.errors?.[0]?.field ?? ''
-  const [, row, name] = error.code === 'bad_json' ? [undefined, undefined, place] : (/^(?:leads\.(\d+)\.)?(.*)$/s.exec(place) ?? [])
+  const [, row, name] = error.code === 'bad_json' ? [undefined, undefined, place] : (/^(?:leads\.(\d+)(?:\.|$))?(.*)$/s.exec(place) ?? [])
   const answer = answers[error.code] ?? error.message
   const said = typeof answer === 'function' ? answer({ error, asked, field: wireName(name ?? '') }) : answer
-  const { status, detail } = typeof said === 'string' ? { status: statuses[error.kind] ?? statusOf[error.kind], detail: said } : said
-  const errors = error.errors?.map(wireError)
+  const { detail, ...rest } = typeof said === 'string' ? { status: statuses[error.kind] ?? statusOf[error.kind], detail: said } : said
+  const errors = error.errors?.map(error.code === 'bad_json' ? countedFromOne : wireError)
   return {
-    status,
+    ...rest,
     detail: row === undefined ? detail : `Lead ${row}: ${detail}`,
     ...(errors === undefined || errors.length === 0 ? {} : { extra: { errors } }),
   }
@@ -138,14 +138,12 @@ export function problem(error: AppError, asked: Asked): ReturnType<Surface['prob
 
 const wireError = ({ field, message }: FieldError): FieldError => ({ field: field.split('.').map(wireName).join('.'), message })
 
-/** Too long a name or password is nobody's; an absent one was forgotten. */
-function signInProblem({ errors = [] }: AppError): string | Said {
-  const isForgotten = errors.some(({ field, message }) => field !== 'tenant' && !message.startsWith('Too big'))
-  return isForgotten ? 'Username and password required' : credentials
-}
+/** A place that the door found is counted from 0, a row of a batch from 1. */
+const countedFromOne = ({ field, message }: FieldError): FieldError =>
+  wireError({ field: field.replace(/^leads\.(\d+)/, (_, index: string) => `leads.${Number(index) + 1}`), message })
 
-function refusalOf({ role, method, operation }: Asked): string {
-  if (role === 'platform_admin' || role === 'platform_operator') return 'No tenant'
+function refusalOf({ role, method, operation }: Asked): string | Said {
+  if (role === 'platform_admin' || role === 'platform_operator') return { status: 403, detail: 'No tenant', code: 'no_tenant' }
   if (role === 'auditor' && method !== 'GET') return 'Read-only account'
   return forbidden[operation ?? ''] ?? 'Forbidden'
 }

@@ -7,6 +7,7 @@ import type { Context } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
 import { metaOf } from '../kernel/meta.ts'
 import { operation } from '../kernel/operation.ts'
+import { inOurWords } from '../kernel/words.ts'
 import { tell } from '../metrics/series.ts'
 import { entered, forbidden, type Where, where } from '../profile/place.ts'
 import { readableTeam } from '../team/view.ts'
@@ -188,7 +189,7 @@ async function applied(caller: Context, edit: Record<string, unknown>, place: Wh
 const envelope = new Set(['operationId', 'entityType', 'entityId', 'baseVersion', 'ops', 'strict', 'userId', 'timestamp'])
 
 function parsed<S extends z.ZodType>(schema: S, fields: unknown, under = ''): z.output<S> {
-  const { success, data, error } = schema.safeParse(fields, { reportInput: true })
+  const { success, data, error } = schema.safeParse(fields, { reportInput: true, error: inOurWords })
   if (success) return data
   const errors = error.issues.flatMap((issue) => {
     const message = issue.input === undefined && issue.code.startsWith('invalid_') ? 'is required' : issue.message

@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import { z } from 'zod'
 import { isPeopleOnly, permissions, platformRoles, roles, scopeOf } from '../access/permissions.ts'
 import { pageInput, pageLimit } from '../kernel/page.ts'
+import { exampleOf } from './openapi-example.ts'
 import { refusedStatuses } from './openapi-refusals.ts'
 import { queryForm, type Schemas } from './openapi-schema.ts'
 import type { JsonSchema, MediaTypes, OperationObject, Parameter, Reference, RequestBody, Response } from './openapi-types.ts'
@@ -34,7 +35,7 @@ function inputOf({ method, path, operation, options }: Route, schemas: Schemas):
     operation.input instanceof z.ZodObject && !isMapped ? schemas.of(operation.input, 'input', operation.name) : { type: 'object' }
   const properties = (object.properties ?? {}) as Record<string, JsonSchema>
   const required = new Set((object.required ?? []) as string[])
-  const rest = Object.entries(properties).filter(([name]) => !names.includes(name))
+  const rest = Object.entries(properties).filter(([name]) => !names.includes(name) && !isFunction(operation.input, name))
   const takesBody = method !== 'GET' && method !== 'DELETE'
   const hasVersion = takesBody && rest.some(([name]) => name === 'version')
   const inPath = names.map((name): Parameter => ({ name, in: 'path', required: true, schema: pathForm(properties[name]) }))
@@ -53,8 +54,14 @@ function inputOf({ method, path, operation, options }: Route, schemas: Schemas):
   return {
     parameters: [...inPath, ...inQuery, ...mapped],
     hasVersion,
-    body: takesBody ? (uploadOf(options) ?? bodyOf(schema, options.example?.request)) : null,
+    body: takesBody ? (uploadOf(options) ?? bodyOf(schema, options.example?.request ?? exampleIn(schema, schemas, false))) : null,
   }
+}
+
+/** What a caller within the server may hand in, and no client can send. */
+function isFunction(input: unknown, name: string): boolean {
+  const member: unknown = input instanceof z.ZodObject ? input.shape[name] : undefined
+  return (member instanceof z.ZodOptional ? member.unwrap() : member) instanceof z.ZodCustom
 }
 
 const pathForm = (schema: JsonSchema | undefined): JsonSchema => ({ type: 'string', minLength: 1, ...schema })
@@ -73,6 +80,15 @@ function bodyOf(schema: JsonSchema, example: unknown): RequestBody {
   const isNeeded = Array.isArray(schema.required) && schema.required.length > 0
   return { required: isNeeded, content: { 'application/json': { schema, ...(example === undefined ? {} : { example }) } } }
 }
+
+/** What nobody wrote an example for gets one that is made from its schema. Of an object of which nothing is said there is none. */
+const exampleIn = (schema: JsonSchema, schemas: Schemas, isWhole: boolean): unknown =>
+  isOpaque(schema) ? undefined : exampleOf(schema, { isWhole, resolve: schemas.resolve })
+
+const isOpaque = ({ type, properties, additionalProperties }: JsonSchema): boolean =>
+  type === 'object' &&
+  Object.keys(properties ?? {}).length === 0 &&
+  (typeof additionalProperties !== 'object' || Object.keys(additionalProperties ?? {}).length === 0)
 
 function uploadOf({ upload }: Route['options']): RequestBody | null {
   if (upload === undefined) return null
@@ -133,12 +149,13 @@ function successOf({ operation, options, method }: Route, schemas: Schemas): Res
   return {
     description: status === 204 ? 'Done.' : (STATUS_CODES[status] ?? 'Done.'),
     headers: Object.fromEntries(names.map(header)),
-    ...(status === 204 ? {} : { content: contentOf(schema, options) }),
+    ...(status === 204 ? {} : { content: contentOf(schema, options, schemas) }),
   }
 }
 
-function contentOf(schema: JsonSchema, { stream, responseType, example }: Route['options']): MediaTypes {
+function contentOf(schema: JsonSchema, { stream, responseType, example }: Route['options'], schemas: Schemas): MediaTypes {
   if (stream !== undefined) return { 'text/event-stream': { schema: { type: 'string' } } }
   if (responseType !== undefined) return { [responseType]: { schema: { type: 'string' } } }
-  return { 'application/json': { schema, ...(example?.response === undefined ? {} : { example: example.response }) } }
+  const shown = example?.response ?? exampleIn(schema, schemas, true)
+  return { 'application/json': { schema, ...(shown === undefined ? {} : { example: shown }) } }
 }

@@ -15,6 +15,8 @@ export type Schemas = {
   /** What a problem looks like, once for every pair of status and code, under `#/components/examples`. */
   problem(status: number, code: string): Reference
   examples: Record<string, JsonSchema>
+  /** What a reference into the components names. */
+  resolve(reference: string): JsonSchema
 }
 
 /** `named` stand once, under their names, wherever they occur in answers. */
@@ -26,6 +28,7 @@ export function createSchemas(named: Readonly<Record<string, z.ZodType>>): Schem
   return {
     components,
     examples,
+    resolve: (reference) => components[reference.replace('#/components/schemas/', '')] ?? {},
     problem(status, code) {
       const name = `${status}-${code}`
       examples[name] ??= { value: problemBody({ status, detail: 'One sentence that a person can act on.' }, code, exampleId) }

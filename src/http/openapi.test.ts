@@ -1,5 +1,6 @@
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { z } from 'zod'
 import { surfaces } from '../surfaces.ts'
 import { startTestServer, type TestServer } from '../testing/server.ts'
 import { templateOf } from './openapi.ts'
@@ -69,12 +70,56 @@ test('every reference leads somewhere', () => {
   }
 })
 
-test('every example of a request is one that its operation takes', () => {
-  const examples = surfaces.flatMap(({ routes }) => routes).filter(({ options }) => options.example?.request !== undefined)
-  expect(examples.length).toBeGreaterThan(0)
-  for (const { path, operation, options } of examples) {
-    const inPath = Object.fromEntries([...path.matchAll(/:(\w+)/g)].map(([, name]) => [name, 'x']))
-    const sent = { ...inPath, ...(options.example?.request as object) }
-    expect((options.requestSchema ?? operation.input).safeParse(sent).error, path).toBeUndefined()
+/** They look at no body, and their `input` says so in code alone. */
+const bodiless = [
+  'POST /v1/console/session/refresh',
+  'POST /api/v1/auth/logout',
+  'POST /api/v1/leads/:id/send-docs',
+  'POST /fsm/token',
+  'POST /auth/logout/',
+  'PATCH /auth/admin/employees/:employee_id/deactivate/',
+  'PATCH /auth/admin/employees/:employee_id/activate/',
+  'POST /auth/admin/employees/:employee_id/restore/',
+  'POST /api/admin/contacts/bulk-assign/:batch_id/undo',
+  'POST /api/auth/logout',
+  'POST /api/teams/invitations/:invitationId/accept',
+  'POST /api/teams/invitations/:invitationId/decline',
+]
+
+const described = () =>
+  surfaces.flatMap(({ routes }) =>
+    routes.map((route) => {
+      const operation = document.paths[templateOf(route.path)]?.[route.method.toLowerCase()]
+      if (operation === undefined) throw new Error(`${route.path} is not described`)
+      return { ...route, name: `${route.method} ${route.path}`, described: operation }
+    }),
+  )
+
+test('every body that is not empty has an example, and its operation takes it', () => {
+  for (const { name, path, operation, options, described: found } of described()) {
+    const { schema, example } = found.requestBody?.content['application/json'] ?? {}
+    if (schema === undefined) continue
+    if (schema.type === 'object' && Object.keys(schema.properties ?? {}).length === 0) {
+      if (options.input !== undefined) expect(bodiless, name).toContain(name)
+      continue
+    }
+    expect(example, name).toBeDefined()
+    const taken = options.requestSchema ?? operation.input
+    const inPath = Object.fromEntries([...path.matchAll(/:(\w+)/g)].map(([, parameter]) => [parameter, 'x']))
+    // a version comes from If-Match
+    const inHeader = taken instanceof z.ZodObject && 'version' in taken.shape ? { version: 1 } : {}
+    const sent = { ...(options.requestSchema === undefined ? inPath : {}), ...inHeader, ...(example as object) }
+    expect(taken.safeParse(sent).error, name).toBeUndefined()
   }
+})
+
+test('every answer in JSON has an example, and it is one of its schema', () => {
+  for (const { name, operation, options, described: found } of described())
+    for (const [status, { content }] of Object.entries(found.responses)) {
+      const json = content?.['application/json']
+      if (Number(status) >= 300 || json === undefined) continue
+      expect(json.example, `${name} ${status}`).toBeDefined()
+      const shown = options.responseSchema ?? operation.output
+      expect(shown.safeParse(json.example).error, `${name} ${status}`).toBeUndefined()
+    }
 })

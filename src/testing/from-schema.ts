@@ -77,8 +77,9 @@ export function valuesOf(description: OpenApi, known: readonly string[]) {
     return fc.oneof({ weight: 3, arbitrary: made }, { weight: 2, arbitrary: fc.constantFrom(...known) })
   }
 
+  // what fast-check cannot make texts from: classes of Unicode, looking ahead
   const matching = (pattern: string): fc.Arbitrary<string> =>
-    /\\p\{/.test(pattern) ? fc.stringMatching(/^[a-z][a-z0-9._-]{0,30}$/) : fc.stringMatching(new RegExp(pattern))
+    /\\p\{|\(\?[=!<]/.test(pattern) ? fc.stringMatching(/^[a-z][a-z0-9._-]{0,30}$/) : fc.stringMatching(new RegExp(pattern))
 
   function object(schema: JsonSchema, depth: number): fc.Arbitrary<unknown> {
     const properties = Object.entries((schema.properties ?? {}) as Record<string, JsonSchema>)

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import {
   createChecklist,
   getChecklist,
@@ -10,7 +11,7 @@ import { getSubmission, listSubmissions, review, submit, updateSubmission } from
 import { createTemplate, getTemplate, listTemplates, removeTemplate, updateTemplate } from '../../checklist/templates.ts'
 import { createWork, getTeamAnalytics, getWork, listWork, removeWork, updateWork } from '../../checklist/work.ts'
 import { type Route, route, type WireRequest } from '../../http/route.ts'
-import { asked, bodyInput, queryInput } from './shapes.ts'
+import { asked, bodyInput, queryInput, told, withMessage } from './shapes.ts'
 
 const mine = ['actor_mismatch', 'tenant_mismatch']
 const one = (code: string) => ({ 403: mine, 404: ['organization_not_found', code] })
@@ -27,10 +28,13 @@ const ofCaller =
   }
 const byPath = (request: WireRequest) => ({ ...request.params, ...asked(request).where })
 
+const success = { success: z.literal(true) }
+
 /** Checklists, templates, assignments of work, and submissions (contracts/prework.md, sections 6 and 7). */
 export const checklistRoutes: readonly Route[] = [
   route('GET', '/api/checklists/templates', listTemplates, { problems: list, input: queryInput([]) }),
   route('POST', '/api/checklists/templates', createTemplate, {
+    responseSchema: createTemplate.output,
     status: 201,
     problems: { 403: mine, 404: ['organization_not_found'] },
     input: bodyInput(),
@@ -42,18 +46,21 @@ export const checklistRoutes: readonly Route[] = [
     input: bodyInput('templateId'),
   }),
   route('DELETE', '/api/checklists/templates/:templateId', removeTemplate, {
+    responseSchema: told,
     problems: one('template_not_found'),
     input: byPath,
     reply: () => ({ body: { message: 'Template deleted successfully' } }),
   }),
 
   route('GET', '/api/checklists', listChecklists, {
+    responseSchema: listChecklists.output.extend(success),
     problems: list,
     query: { userId: 'Whose.', status: 'Of the submission.' },
     input: queryInput([], ['userId', 'status']),
     reply: (page) => ({ body: { ...page, success: true } }),
   }),
   route('POST', '/api/checklists', createChecklist, {
+    responseSchema: withMessage(createChecklist).extend({ ...success, checklistId: z.uuid() }),
     problems: { 400: ['source_missing'], 403: mine, 404: ['organization_not_found', 'template_not_found'] },
     input: ofCaller(),
     reply: ({ checklist: made }) => ({
@@ -66,6 +73,7 @@ export const checklistRoutes: readonly Route[] = [
     input: ofCaller('checklistId'),
   }),
   route('DELETE', '/api/checklists/:checklistId', removeChecklist, {
+    responseSchema: told,
     problems: { ...checklist, 409: ['frozen'] },
     input: byPath,
     reply: () => ({ body: { message: 'Checklist deleted successfully' } }),
@@ -73,6 +81,7 @@ export const checklistRoutes: readonly Route[] = [
   route('GET', '/api/checklists/:checklistId/progress', getChecklistProgress, { problems: checklist, input: byPath }),
 
   route('POST', '/api/assignments', createWork, {
+    responseSchema: withMessage(createWork),
     status: 201,
     problems: { 403: mine, 404: ['organization_not_found', 'checklist_not_found', 'team_not_found', 'user_not_found'] },
     input: bodyInput(),
@@ -98,6 +107,7 @@ export const checklistRoutes: readonly Route[] = [
     input: bodyInput('assignmentId'),
   }),
   route('DELETE', '/api/assignments/:assignmentId', removeWork, {
+    responseSchema: told,
     problems: one('assignment_not_found'),
     input: byPath,
     reply: () => ({ body: { message: 'Assignment deleted successfully' } }),

@@ -2,7 +2,7 @@ import { type Route, route, type WireRequest } from '../../http/route.ts'
 import { admitBytes, askOlder, putBytes } from '../../media/older.ts'
 import { askMedia, removeMedia } from '../../media/operations.ts'
 import { confirmUpload, mostBytes, requestUpload } from '../../media/upload.ts'
-import { asked, defined, pageOf } from './shapes.ts'
+import { asked, defined, pageOf, told } from './shapes.ts'
 
 const mine = ['actor_mismatch', 'tenant_mismatch']
 const unseen = ['organization_not_found', 'media_not_found']
@@ -63,6 +63,7 @@ export const mediaRoutes: readonly Route[] = [
     }),
   }),
   route('PUT', '/api/media/bytes/:tenantId/:fileId', putBytes, {
+    responseSchema: told,
     bodyLimit: mostBytes,
     admit: admitBytes,
     upload: { field: 'file', description: 'The bytes of the file, with the headers that came with the address.' },
@@ -77,6 +78,7 @@ export const mediaRoutes: readonly Route[] = [
     input: (request) => ({ ...(ofBody(request) as object), ...defined({ action: request.query.action }) }),
   }),
   route('DELETE', '/api/media', removeMedia, {
+    responseSchema: told,
     problems: { 403: mine, 404: unseen, 409: ['frozen'] },
     query: { key: 'Of the file.' },
     input: (request) => ({ ...defined({ key: request.query.key }), ...asked(request).where }),

@@ -5,6 +5,7 @@ import { mediaRoutes } from './media.ts'
 import { metricRoutes } from './metrics.ts'
 import { peopleRoutes } from './people.ts'
 import { problem } from './problem.ts'
+import { withBody } from './shapes.ts'
 import { syncRoutes } from './sync.ts'
 import { teamRoutes } from './teams.ts'
 
@@ -19,5 +20,7 @@ export const prework: Surface = {
   showsRate: true,
   idempotencyKey: /^[\x20-\x7e]{1,200}$/,
   problem,
-  routes: [...peopleRoutes, ...teamRoutes, ...metricRoutes, ...checklistRoutes, ...syncRoutes, ...mediaRoutes, ...exportRoutes],
+  routes: [...peopleRoutes, ...teamRoutes, ...metricRoutes, ...checklistRoutes, ...syncRoutes, ...mediaRoutes, ...exportRoutes].map(
+    withBody,
+  ),
 }

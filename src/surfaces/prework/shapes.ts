@@ -1,4 +1,5 @@
-import type { WireRequest } from '../../http/route.ts'
+import { z } from 'zod'
+import type { Route, WireRequest } from '../../http/route.ts'
 import { AppError } from '../../kernel/errors.ts'
 
 /** Fields by which clients say who acts; only ever the caller (contracts/prework.md section 1). */
@@ -59,3 +60,21 @@ export const queryInput =
     ...defined(Object.fromEntries(queries.map((name) => [name, request.query[name]]))),
     ...asked(request).where,
   })
+
+/** An answer that says what was done, and no more. */
+export const told = z.object({ message: z.string() })
+
+/** What an operation found, and what was done. */
+export const withMessage = <S extends z.ZodRawShape>({ output }: { output: z.ZodObject<S> }) => output.extend(told.shape)
+
+/** A route with its body described as it is sent: the operation's fields but those of the path, and the organization by its id. */
+export function withBody(route: Route): Route {
+  const { method, path, operation, options } = route
+  const input: unknown = operation.input
+  const isKnown = method === 'GET' || method === 'DELETE' || options.requestSchema !== undefined || options.upload !== undefined
+  if (isKnown || !(input instanceof z.ZodObject) || !('organization' in input.shape)) return route
+  const elsewhere = ['organization', 'actors', ...path.split('/').flatMap((part) => (part.startsWith(':') ? [part.slice(1)] : []))]
+  const fields = Object.entries(input.shape as z.ZodRawShape).filter(([name]) => !elsewhere.includes(name))
+  const requestSchema = z.object({ ...Object.fromEntries(fields), organizationId: z.string().optional() })
+  return { ...route, options: { ...options, requestSchema } }
+}

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { getDocument, listEdits } from '../../document/operations.ts'
 import { followSync, syncStream } from '../../document/stream.ts'
 import { listPresence, sync } from '../../document/sync.ts'
@@ -16,10 +17,17 @@ const ofQuery =
   })
 const document = { entityId: 'The checklist.', entityType: '`checklist`.' }
 
+/** What each action needs besides: contracts/prework.md, section 8. */
+const syncBody = z.looseObject({ action: z.enum(['join_session', 'leave_session', 'update_cursor', 'apply_operation']) })
+
 /** Documents over REST: who is there, what was done, and what is asked for (contracts/prework.md, section 8). */
 export const syncRoutes: readonly Route[] = [
   route('POST', '/api/sync', sync, {
     rate,
+    requestSchema: syncBody,
+    example: {
+      request: { action: 'join_session', entityType: 'checklist', entityId: '019b1f3a-7c40-7000-8000-00000000002a', sessionId: 'tab-1' },
+    },
     problems: {
       400: ['action_unknown', 'invalid_operation'],
       403: mine,

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { type Route, route } from '../../http/route.ts'
 import {
   acceptInvitation,
@@ -17,32 +18,39 @@ import {
   updateMember,
   updateTeam,
 } from '../../team/operations.ts'
-import { asked, bodyInput, queryInput } from './shapes.ts'
+import { asked, bodyInput, queryInput, told, withMessage } from './shapes.ts'
 
 const team = { 403: ['actor_mismatch', 'tenant_mismatch'], 404: ['organization_not_found', 'team_not_found'] }
 const people = { ...team, 404: ['organization_not_found', 'team_not_found', 'user_not_found'] }
 const answers = { 404: ['invitation_not_found'], 409: ['invitation_settled'], 410: ['invitation_expired'] }
 
+const { members, memberCount } = addMembers.output.shape
+const added = told.extend({ memberCount })
+
 /** Teams, their members and invitations (contracts/prework.md, section 5). */
 export const teamRoutes: readonly Route[] = [
   route('GET', '/api/teams', findTeams, {
+    responseSchema: z.union([findTeams.output.omit({ team: true }), z.object({ team: createTeam.output.shape.team })]),
     problems: { ...team, 400: ['bad_cursor'] },
     query: { teamId: 'One team.', userId: 'Those that this person is in.', organizationId: 'One’s own.' },
     input: queryInput([], ['teamId', 'userId']),
     reply: ({ team: found, ...page }) => ({ body: found === null ? page : { team: found } }),
   }),
   route('POST', '/api/teams', createTeam, {
+    responseSchema: withMessage(createTeam),
     status: 201,
     problems: people,
     input: bodyInput(),
     reply: (made) => ({ status: 201, body: { ...made, message: 'Team created successfully' } }),
   }),
   route('PUT', '/api/teams', updateTeam, {
+    responseSchema: withMessage(updateTeam),
     problems: { ...people, 409: ['revision_conflict'] },
     input: bodyInput(),
     reply: (changed) => ({ body: { ...changed, message: 'Team updated successfully' } }),
   }),
   route('DELETE', '/api/teams', removeTeam, {
+    responseSchema: told,
     problems: team,
     query: { teamId: 'Which.' },
     input: (request) => ({ teamId: request.query.teamId, ...asked(request).where }),
@@ -56,6 +64,7 @@ export const teamRoutes: readonly Route[] = [
   route('POST', '/api/teams/invitations/:invitationId/decline', declineInvitation, { problems: answers, input: ({ params }) => params }),
   route('GET', '/api/teams/:teamId/members', listMembers, { problems: { ...team, 400: ['bad_cursor'] }, input: queryInput(['teamId']) }),
   route('POST', '/api/teams/:teamId/members', addMembers, {
+    responseSchema: z.union([added.extend({ members }), added.extend({ member: members.element })]),
     status: 201,
     problems: { ...people, 409: ['already_member', 'team_full'] },
     input: bodyInput('teamId'),
@@ -73,6 +82,7 @@ export const teamRoutes: readonly Route[] = [
     input: bodyInput('teamId', 'userId'),
   }),
   route('DELETE', '/api/teams/:teamId/members/:userId', removeMember, {
+    responseSchema: withMessage(removeMember),
     problems: { ...team, 404: [...team[404], 'not_a_member'], 409: ['last_team_lead'] },
     input: (request) => ({ ...request.params, ...asked(request).where }),
     reply: ({ memberCount }) => ({ body: { memberCount, message: 'Member removed successfully' } }),
@@ -82,6 +92,7 @@ export const teamRoutes: readonly Route[] = [
     input: queryInput(['teamId']),
   }),
   route('POST', '/api/teams/:teamId/invitations', invite, {
+    responseSchema: withMessage(invite),
     status: 201,
     problems: { ...team, 409: ['invitation_pending', 'already_member'] },
     input: bodyInput('teamId'),

@@ -37,6 +37,7 @@ export const contactRoutes: readonly Route[] = [
     },
     input: ({ body, query, headers }) => ({ ...query, file: body, type: headers['content-type'] ?? '' }),
     query: { onDuplicate: 'skip (default) or update: what becomes of an address that is there already.', dryRun: 'true stores nothing.' },
+    responseSchema: importContacts.output.omit({ isDryRun: true }),
     reply: ({ isDryRun, ...body }) => ({ status: isDryRun ? 200 : 201, body }),
     problems: { 422: ['import_unreadable'] },
   }),

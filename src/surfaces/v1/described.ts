@@ -16,6 +16,8 @@ const user = {
   role: 'member',
   managerId,
   isActive: true,
+  status: 'active',
+  assignable: true,
   createdAt: '2026-11-25T09:30:00.000Z',
   updatedAt: '2026-11-25T09:30:00.000Z',
   version: 1,

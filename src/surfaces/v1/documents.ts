@@ -12,6 +12,7 @@ const place = { organization: null, actors: [] }
 export const documentRoutes: readonly Route[] = [
   route('POST', '/v1/media/scrub', scrubMedia),
   route('POST', '/v1/exports/:exportId/links', shareExport, {
+    requestSchema: shareExport.input.omit({ exportId: true }),
     status: 201,
     problems: { 404: ['export_not_found'] },
     input: ({ params, body }) => ({ ...(typeof body === 'object' ? body : {}), ...params }),
@@ -37,6 +38,7 @@ export const documentRoutes: readonly Route[] = [
     input: ({ params, query }) => ({ ...query, ...params, ...place }),
   }),
   route('POST', '/v1/documents/:entityId/restore', restoreDocument, {
+    requestSchema: restoreDocument.input.omit({ checklistId: true }),
     problems: {
       404: ['checklist_not_found'],
       409: ['version_mismatch', 'frozen'],
@@ -47,6 +49,7 @@ export const documentRoutes: readonly Route[] = [
     input: ({ params, body }) => ({ ...(typeof body === 'object' ? body : {}), checklistId: params.entityId }),
   }),
   route('POST', '/v1/documents/:entityId/edits', applyEdit, {
+    requestSchema: applyEdit.input.omit({ checklistId: true, organization: true, actors: true }),
     problems: {
       400: ['invalid_operation'],
       403: ['actor_mismatch', 'tenant_mismatch'],

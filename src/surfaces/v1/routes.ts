@@ -97,7 +97,13 @@ export const v1: Surface = {
     route('POST', '/v1/backups', createBackup, { ...described.backupCreate, ...created('/v1/backups') }),
     route('GET', '/v1/backups', listBackups, described.backupList),
     route('POST', '/v1/backups/:id/verify', verifyBackup, described.backupVerify),
-    route('POST', '/v1/restores', createRestore, { ...described.restoreCreate, status: 201, dryStatus: 200, reply: restored }),
+    route('POST', '/v1/restores', createRestore, {
+      ...described.restoreCreate,
+      status: 201,
+      dryStatus: 200,
+      reply: restored,
+      responseSchema: createRestore.output,
+    }),
     route('POST', '/v1/restores/:id/undo', undoRestore, { ...described.restoreUndo, status: 201 }),
 
     route('GET', '/v1/audit', listAudit, described.list),

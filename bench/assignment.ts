@@ -1,11 +1,13 @@
-// npm run bench:assignment: hand-outs, lists and links at the sizes of issue 5, on SQLite and on PostgreSQL, through a real server (docs/results.md).
+// npm run bench:assignment: hand-outs, lists and links at the sizes of issue 5, and the sales CRM's pages beside 50,000 leads, on SQLite and on PostgreSQL, through a real server (docs/results.md).
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { freshDatabase, startPostgres } from '../src/testing/postgres-server.ts'
 import { floorOnPostgres, floorOnSqlite } from './assignment-floor.ts'
+import { type Call, caller, percentile, timed } from './calls.ts'
 import { createReport, type Report } from './report.ts'
+import { agentPages, creations } from './sales-pages.ts'
 import { fillFolder, type Server, startHoldfast } from './servers.ts'
 
 const { values } = parseArgs({
@@ -13,38 +15,16 @@ const { values } = parseArgs({
     engines: { type: 'string', default: 'sqlite,postgres' },
     contacts: { type: 'string', default: '100000' },
     users: { type: 'string', default: '5000' },
+    leads: { type: 'string', default: '50000' },
     rounds: { type: 'string', default: '10' },
     only: { type: 'string', default: '' },
   },
 })
 const contacts = Number(values.contacts)
 const users = Number(values.users)
+const leads = Number(values.leads)
 const rounds = Number(values.rounds)
 const wanted = (part: string): boolean => values.only === '' || values.only.split(',').includes(part)
-const percentile = (times: readonly number[], share: number): number =>
-  times.toSorted((a, b) => a - b)[Math.min(times.length - 1, Math.floor(times.length * share))] ?? Number.NaN
-
-type Body = Record<string, unknown>
-
-const caller =
-  ({ url, token }: Server) =>
-  async <T = Body>(method: string, path: string, body?: unknown, type = 'application/json'): Promise<T> => {
-    const response = await fetch(`${url}${path}`, {
-      method,
-      headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': type }) },
-      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-    })
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`)
-    return (response.status === 204 ? null : await response.json()) as T
-  }
-type Call = ReturnType<typeof caller>
-
-async function timed<T>(work: () => Promise<T>): Promise<{ ms: number; result: T }> {
-  const startedMs = performance.now()
-  const result = await work()
-  return { ms: performance.now() - startedMs, result }
-}
-
 async function importContacts(call: Call, count: number, prefix: string): Promise<string> {
   let importId = ''
   for (let from = 0; from < count; from += 100_000) {
@@ -185,6 +165,8 @@ for (const engine of values.engines.split(',')) {
     if (wanted('thousand')) await thousand(report, call, others.slice(60))
     if (wanted('list')) await list(report, call)
     if (wanted('links')) await links(report, server, call)
+    if (wanted('pages')) await agentPages(report, { call, server, leads })
+    if (wanted('creations')) await creations(report, call, rounds)
   } finally {
     await server.stop()
   }

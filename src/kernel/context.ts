@@ -33,7 +33,7 @@ export type Principal = {
   mustChangePassword: boolean
   user: PrincipalUser | null
   /** Its tenant, where the guard read it on this very request. */
-  tenant?: { name: string; key: string | null; passwordOnly: boolean }
+  tenant?: { name: string; key: string | null; passwordOnly: boolean | null }
 }
 
 export const anonymous: Principal = {

@@ -48,7 +48,7 @@ export function planCompany(
   const row = create(
     Tenant,
     id,
-    { ...fields, key: keyOf(fields), name: fields.companyName, clientSecret: sealed, secretVersion: 1, passwordOnly: false },
+    { ...fields, key: keyOf(fields), name: fields.companyName, clientSecret: sealed, secretVersion: 1, passwordOnly: null },
     now,
   )
   return { row, changes: [insert(Tenant, row)] }

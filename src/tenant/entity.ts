@@ -16,8 +16,8 @@ export const Tenant = entity('tenant', {
     isActive: z.boolean(),
     validFrom: time.nullable(),
     validTo: time.nullable(),
-    /** No second proof is expected of anybody: new passwords have 15 characters at least instead of 12. */
-    passwordOnly: z.boolean(),
+    /** No second proof is expected of anybody: new passwords have 15 characters at least instead of 12. Null: nobody decided, which is no. */
+    passwordOnly: z.boolean().nullable(),
     accountId: text,
     companyId: text,
     accountName: text,
@@ -39,9 +39,6 @@ export const Tenant = entity('tenant', {
     byId: { fields: ['id'] },
     byAccount: { fields: ['accountId', 'key'] },
   },
-  // rows of before this was known
-  derived: { passwordOnly: (row) => row.passwordOnly ?? false },
-  shown: ['passwordOnly'],
   secret: ['clientSecret'],
   sealed: ['clientSecret'],
 })
@@ -53,7 +50,7 @@ export const secretPlace = (tenantId: string) => ({ tenant: tenantId, entity: Te
 
 /** A tenant that is no account's company, and has decided nothing. */
 export const noAccount = {
-  passwordOnly: false,
+  passwordOnly: null,
   accountId: null,
   companyId: null,
   accountName: null,

@@ -127,7 +127,7 @@ export async function assertGoodPassword(
 }
 
 /** Where the password is the only proof that a tenant asks for, it has to be longer. */
-const minLengthIn = (tenant: { passwordOnly: boolean } | null): number => (tenant?.passwordOnly === true ? 15 : 12)
+const minLengthIn = (tenant: { passwordOnly: boolean | null } | null): number => (tenant?.passwordOnly === true ? 15 : 12)
 
 /** Which rule a `weak_password` broke, and how long a password has to be, for surfaces with words of their own. */
 export function weakness({ message }: AppError): { rule: PasswordProblem; minLength: number } {

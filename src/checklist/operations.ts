@@ -12,6 +12,7 @@ import type { Page } from '../kernel/page.ts'
 import { listing, revision, text } from '../profile/input.ts'
 import { assertRevision, entered, forbidden, where } from '../profile/place.ts'
 import { assertNotFrozen, checklistNotFound, ownChecklists, readableChecklist } from './access.ts'
+import { firstVersion } from './begin.ts'
 import {
   Checklist,
   type ChecklistRow,
@@ -23,7 +24,7 @@ import {
   WorkTarget,
 } from './entity.ts'
 import { percentOf, progressOf } from './progress.ts'
-import { type ChecklistDocument, checklistData, dataOf, documentOf, TwiceNamed } from './shape.ts'
+import { type ChecklistDocument, checklistData, dataOf } from './shape.ts'
 import { theTemplate } from './templates.ts'
 
 const time = z.iso.datetime({ offset: true, error: 'must be an RFC 3339 time' }).transform((given) => new Date(given).toISOString())
@@ -144,10 +145,7 @@ export async function pageOf(
   return { rows, nextCursor: found.length > limit ? (rows.at(-1)?.id ?? null) : null }
 }
 
-const invalid = (field: string, message: string) =>
-  new AppError('unprocessable', 'validation_failed', `${field}: ${message}`, { errors: [{ field, message }] })
-
-/** Makes a checklist, its submission and its document in one commit, from data or from a template. Errors: `source_missing`, `template_not_found`. */
+/** Makes a checklist, its submission and its document in one commit, from data or from a template. Errors: `source_missing`, `template_not_found`, `document_too_large`. */
 export const createChecklist = operation({
   name: 'checklist.create',
   summary: 'Create a checklist',
@@ -169,14 +167,12 @@ export const createChecklist = operation({
     const context = await entered(caller, { organization, actors })
     const { store, now, newId, actor } = context
     const template = given === undefined ? await theTemplate(context, templateId ?? '') : null
-    let content: ChecklistDocument
-    try {
-      content = documentOf(given ?? (template as NonNullable<typeof template>).data, newId)
-    } catch (error) {
-      if (error instanceof TwiceNamed) throw invalid('checklistData', `names the id ${error.message} twice`)
-      throw error
-    }
-    if (title !== undefined) content.title = title
+    const data = given ?? (template as NonNullable<typeof template>).data
+    const content = firstVersion(
+      title === undefined ? data : { ...data, title },
+      newId,
+      given === undefined ? 'templateId' : 'checklistData',
+    )
     const id = newId()
     const row = create(
       Checklist,

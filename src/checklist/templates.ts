@@ -6,6 +6,7 @@ import { isUuid } from '../kernel/id.ts'
 import { operation } from '../kernel/operation.ts'
 import { listing, revision, text } from '../profile/input.ts'
 import { assertRevision, entered, forbidden, where } from '../profile/place.ts'
+import { firstVersion } from './begin.ts'
 import { type BuiltIn, builtIn } from './built-in.ts'
 import { ChecklistTemplate, type TemplateRow } from './entity.ts'
 import { type ChecklistData, checklistData } from './shape.ts'
@@ -24,6 +25,7 @@ const fields = {
 
 export const templateView = z.object({
   templateId: z.string(),
+  organizationId: z.string(),
   title: z.string(),
   description: z.string(),
   category: z.string().nullable(),
@@ -35,34 +37,51 @@ export const templateView = z.object({
   isBuiltIn: z.boolean(),
   createdAt: z.string().nullable(),
   updatedAt: z.string().nullable(),
+  revision: z.int(),
 })
 type TemplateView = z.input<typeof templateView>
 
-const shapeOf = ({ id, ...row }: TemplateRow): TemplateView => ({ ...row, templateId: id, isBuiltIn: false })
-const builtInShape = ({ id, ...template }: BuiltIn): TemplateView => ({
+type Place = Pick<Context, 'store'>
+
+const shapeOf = ({ store }: Place, { id, ...row }: TemplateRow): TemplateView => ({
+  ...row,
+  templateId: id,
+  organizationId: store.tenantId,
+  isBuiltIn: false,
+  revision: row.version,
+})
+const builtInShape = ({ store }: Place, { id, ...template }: BuiltIn): TemplateView => ({
   ...template,
   templateId: id,
+  organizationId: store.tenantId,
   version: 1,
   isBuiltIn: true,
   createdAt: null,
   updatedAt: null,
+  revision: 1,
 })
 
 const notFound = () => new AppError('not_found', 'template_not_found', 'Template not found')
 
 /** A template by its id, one of the tenant's or one that every tenant has. Errors: `template_not_found`. */
 export async function theTemplate(
-  { store }: Context,
+  context: Context,
   id: string,
 ): Promise<{ view: TemplateView; row: TemplateRow | null; data: ChecklistData }> {
   const standard = builtIn.find((one) => one.id === id)
-  const row = standard === undefined && isUuid(id) ? await store.get(ChecklistTemplate, id) : null
+  const row = standard === undefined && isUuid(id) ? await context.store.get(ChecklistTemplate, id) : null
   if (standard === undefined && row === null) throw notFound()
-  const view = standard === undefined ? shapeOf(row as TemplateRow) : builtInShape(standard)
-  return { view, row, data: checklistData.parse({ title: view.title, description: view.description, sections: view.sections }) }
+  const view = standard === undefined ? shapeOf(context, row as TemplateRow) : builtInShape(context, standard)
+  return { view, row, data: dataOf(view) }
 }
 
-/** Those that every tenant has first, then the tenant's own. */
+const dataOf = ({ title, description, sections }: Pick<TemplateView, 'title' | 'description' | 'sections'>): ChecklistData =>
+  checklistData.parse({ title, description, sections })
+
+/** Refuses a template that no checklist could be made of. Errors: `validation_failed`, `document_too_large`. */
+const assertUsable = ({ newId }: Context, row: TemplateRow): void => void firstVersion(dataOf(row), newId, 'sections')
+
+/** Those that every tenant has first, then the tenant's own: among the first ones a cursor is the id of the last that was told. */
 export const listTemplates = operation({
   name: 'template.list',
   summary: 'List checklist templates',
@@ -72,9 +91,15 @@ export const listTemplates = operation({
   output: z.object({ templates: z.array(templateView), nextCursor: z.string().nullable() }),
   async run(caller, { limit, cursor, ...place }) {
     const context = await entered(caller, place)
-    const standard = cursor === null ? builtIn.map(builtInShape).slice(0, limit) : []
-    const page = await context.store.list(ChecklistTemplate, { cursor, limit: Math.max(1, limit - standard.length) })
-    return { output: { templates: [...standard, ...page.items.map(shapeOf)], nextCursor: page.nextCursor } }
+    const at = builtIn.findIndex(({ id }) => id === cursor) + 1
+    const isBeyond = cursor !== null && at === 0
+    const standard = isBeyond ? [] : builtIn.slice(at, at + limit).map((one) => builtInShape(context, one))
+    const room = limit - standard.length
+    const page = await context.store.list(ChecklistTemplate, { cursor: isBeyond ? cursor : null, limit: Math.max(1, room) })
+    if (room > 0)
+      return { output: { templates: [...standard, ...page.items.map((row) => shapeOf(context, row))], nextCursor: page.nextCursor } }
+    const isEnd = at + limit >= builtIn.length && page.items.length === 0
+    return { output: { templates: standard, nextCursor: isEnd ? null : (standard.at(-1)?.templateId ?? null) } }
   },
 })
 
@@ -91,6 +116,7 @@ export const getTemplate = operation({
   },
 })
 
+/** Makes a template. Errors: `document_too_large` where a checklist of it would be. */
 export const createTemplate = operation({
   name: 'template.create',
   summary: 'Create a checklist template',
@@ -101,8 +127,9 @@ export const createTemplate = operation({
   async run(caller, { organization, actors, ...given }) {
     const context = await entered(caller, { organization, actors })
     const row = create(ChecklistTemplate, context.newId(), given, context.now)
+    assertUsable(context, row)
     return {
-      output: { template: shapeOf(row) },
+      output: { template: shapeOf(context, row) },
       changes: [insert(ChecklistTemplate, row)],
       store: context.store,
       entity: { type: ChecklistTemplate.name, id: row.id },
@@ -110,7 +137,7 @@ export const createTemplate = operation({
   },
 })
 
-/** Changes a template; checklists made from it before stay as they are. Errors: `template_not_found`, `forbidden` for those that every tenant has. */
+/** Changes a template; checklists made from it before stay as they are. Errors: `template_not_found`, `forbidden` for those that every tenant has, `document_too_large`. */
 export const updateTemplate = operation({
   name: 'template.update',
   summary: 'Change a checklist template',
@@ -138,8 +165,9 @@ export const updateTemplate = operation({
     assertRevision(row, read)
     const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
     const next = patched(ChecklistTemplate, row, set, context.now)
+    assertUsable(context, next)
     return {
-      output: { template: shapeOf(next) },
+      output: { template: shapeOf(context, next) },
       changes: [update(ChecklistTemplate, row, next)],
       store: context.store,
       entity: { type: ChecklistTemplate.name, id: row.id },

@@ -80,9 +80,25 @@ export function checkDocument(before: ChecklistDocument, after: ChecklistDocumen
       parse([top, key], top === 'sections' ? strictSection : strictItem, entry)
     }
   }
-  if (Object.keys(after.sections).length > maxSections) throw invalidOperation('A document has at most 100 sections.')
-  if (Object.keys(after.items).length > maxItems) throw invalidOperation('A document has at most 1,000 items.')
-  checkSize(before, after, op)
+  const problem = boundsProblem(after, before)
+  if (problem !== null) throw invalidOperation(problem)
+  checkGrowth(before, after, op)
+}
+
+const none: Pick<ChecklistDocument, 'sections' | 'items'> = { sections: {}, items: {} }
+const countOf = (entries: object): number => Object.keys(entries).length
+
+/** What there is too much of, in words, or null. One that was over the bound before (imported) may be edited, but not grow. */
+export function boundsProblem({ sections, items }: ChecklistDocument, before = none): string | null {
+  if (countOf(sections) > Math.max(maxSections, countOf(before.sections))) return 'A document has at most 100 sections.'
+  return countOf(items) > Math.max(maxItems, countOf(before.items)) ? 'A document has at most 1,000 items.' : null
+}
+
+const canonicalBytes = (document: ChecklistDocument): number => Buffer.byteLength(canonical(document as unknown as Json))
+
+/** Measures a whole document. Errors: `document_too_large`. */
+export function checkSize(document: ChecklistDocument): void {
+  if (canonicalBytes(document) > maxBytes) throw tooLarge()
 }
 
 function parse(path: readonly string[], schema: z.ZodType | undefined, value: unknown): void {
@@ -95,8 +111,8 @@ function parse(path: readonly string[], schema: z.ZodType | undefined, value: un
 const sizes = new WeakMap<ChecklistDocument, number>()
 const bytesOf = (value: unknown): number => (value === undefined ? 0 : Buffer.byteLength(JSON.stringify(value)))
 
-/** About how large a document is: the size before and the difference of what was touched, so that nobody measures 256 KiB for one letter. Near the bound it is measured. */
-function checkSize(before: ChecklistDocument, after: ChecklistDocument, op: Op): void {
+/** About how large a document is: the size before and the difference of what was touched, so that nobody measures 256 KiB for one letter. Near the bound it is measured; one that was over it before (imported) may be edited, but not grow. */
+function checkGrowth(before: ChecklistDocument, after: ChecklistDocument, op: Op): void {
   const known = sizes.get(before) ?? bytesOf(before)
   sizes.set(before, known)
   let size = known
@@ -108,8 +124,8 @@ function checkSize(before: ChecklistDocument, after: ChecklistDocument, op: Op):
   )
   for (const path of entries.values()) size += bytesOf(valueAt(after, path)) - bytesOf(valueAt(before, path))
   if (size > maxBytes - 4_096) {
-    size = Buffer.byteLength(canonical(after as unknown as Json))
-    if (size > maxBytes) throw tooLarge()
+    size = canonicalBytes(after)
+    if (size > maxBytes && size > canonicalBytes(before)) throw tooLarge()
   }
   sizes.set(after, size)
 }

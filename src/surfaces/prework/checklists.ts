@@ -36,13 +36,13 @@ export const checklistRoutes: readonly Route[] = [
   route('POST', '/api/checklists/templates', createTemplate, {
     responseSchema: createTemplate.output,
     status: 201,
-    problems: { 403: mine, 404: ['organization_not_found'] },
+    problems: { 403: mine, 404: ['organization_not_found'], 413: ['document_too_large'] },
     input: bodyInput(),
     reply: (made) => ({ status: 201, body: made }),
   }),
   route('GET', '/api/checklists/templates/:templateId', getTemplate, { problems: one('template_not_found'), input: byPath }),
   route('PUT', '/api/checklists/templates/:templateId', updateTemplate, {
-    problems: { ...one('template_not_found'), 409: ['revision_conflict'] },
+    problems: { ...one('template_not_found'), 409: ['revision_conflict'], 413: ['document_too_large'] },
     input: bodyInput('templateId'),
   }),
   route('DELETE', '/api/checklists/templates/:templateId', removeTemplate, {
@@ -61,7 +61,7 @@ export const checklistRoutes: readonly Route[] = [
   }),
   route('POST', '/api/checklists', createChecklist, {
     responseSchema: withMessage(createChecklist).extend({ ...success, checklistId: z.uuid() }),
-    problems: { 400: ['source_missing'], 403: mine, 404: ['organization_not_found', 'template_not_found'] },
+    problems: { 400: ['source_missing'], 403: mine, 404: ['organization_not_found', 'template_not_found'], 413: ['document_too_large'] },
     input: ofCaller(),
     reply: ({ checklist: made }) => ({
       body: { success: true, checklistId: made.checklistId, checklist: made, message: 'Checklist saved successfully' },

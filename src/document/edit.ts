@@ -24,10 +24,16 @@ export const aheadOf = (currentVersion: number) =>
 export type Asked = { operationId: string; digest: string; baseVersion: number; op: Op }
 export type Edited = { changes: Change[]; document: LiveDocumentRow; content: ChecklistDocument; edit: EditRow; depth: number }
 
-/** Errors: `version_mismatch`, `resync_required`. */
-export function assertReachable({ documentVersion, floorVersion }: LiveDocumentRow, version: number): void {
+/** Whether a version can be told, however long ago it was. Errors: `version_mismatch`, `resync_required` below the floor. */
+export function assertKept({ documentVersion, floorVersion }: LiveDocumentRow, version: number): void {
   if (version > documentVersion) throw aheadOf(documentVersion)
-  if (version < floorVersion || documentVersion - version > longestBehind) throw resync()
+  if (version < floorVersion) throw resync()
+}
+
+/** Whether an edit may be based on a version: it is transformed over all that came since. Errors: `version_mismatch`, `resync_required`. */
+export function assertReachable(document: LiveDocumentRow, version: number): void {
+  assertKept(document, version)
+  if (document.documentVersion - version > longestBehind) throw resync()
 }
 
 /**

@@ -11,7 +11,7 @@ import { operation } from '../kernel/operation.ts'
 import { tell } from '../metrics/series.ts'
 import { entered, forbidden, where } from '../profile/place.ts'
 import { compile, type DoorOp } from './compile.ts'
-import { assertReachable, caughtUp, edited } from './edit.ts'
+import { assertKept, assertReachable, caughtUp, edited } from './edit.ts'
 import { conflict, Edit, type EditRow } from './entity.ts'
 import { normal, type Op } from './json1.ts'
 import { contentAt, editsBetween, made } from './state.ts'
@@ -56,7 +56,7 @@ export async function editable(context: Context, checklistId: string): Promise<{
 }
 
 async function resultOf(context: Context, document: LiveDocumentRow, edit: EditRow): Promise<EditResult> {
-  assertReachable(document, edit.editVersion)
+  assertKept(document, edit.editVersion)
   return shown(edit, await contentAt(context, document, edit.editVersion))
 }
 
@@ -293,7 +293,7 @@ export const readVersion = operation({
     const found = await theDocument(context, row.id)
     const document = found.topVersion === found.documentVersion ? found : await caughtUp(context, found)
     const wanted = Math.min(version ?? document.documentVersion, document.documentVersion)
-    if (wanted < document.floorVersion) assertReachable(document, wanted)
+    assertKept(document, wanted)
     return { output: { version: wanted, floor: document.floorVersion, content: await contentAt(context, document, wanted) } }
   },
 })

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { ChecklistDocument } from '../checklist/shape.ts'
 import { canonical, type Json } from '../kernel/canonical.ts'
 import { operation } from '../kernel/operation.ts'
-import { assertReachable, edited } from './edit.ts'
+import { assertKept, edited } from './edit.ts'
 import { compose, type Op } from './json1.ts'
 import { digestOf, editable, editResult, shown, written } from './operations.ts'
 import { contentAt, contentOf } from './state.ts'
@@ -40,7 +40,7 @@ export const restoreDocument = operation({
   serial: async ({ store }, { checklistId }) => ({ key: `document ${store.tenantId} ${checklistId}`, width: 1 }),
   async run(context, { checklistId, version }) {
     const { row, document } = await editable(context, checklistId)
-    assertReachable(document, version)
+    assertKept(document, version)
     const op = between(await contentOf(context, document), await contentAt(context, document, version))
     const operationId = context.newId()
     const made = await edited(

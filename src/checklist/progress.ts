@@ -1,4 +1,4 @@
-import { type ChecklistDocument, isComplete, laidOut, type Precondition } from './shape.ts'
+import { type ChecklistDocument, type Item, isComplete, laidOut, type Precondition } from './shape.ts'
 
 type Unmet = { id: string; isComplete: boolean; locked: boolean; unmet: string[] }
 export type Progress = {
@@ -10,9 +10,18 @@ export type Progress = {
   items: Unmet[]
 }
 
+/** The items that count: one whose section is gone is shown nowhere and counts nowhere (section 8). */
+export const itemsOf = ({ sections, items }: ChecklistDocument): Item[] =>
+  Object.values(items).filter(({ sectionId }) => Object.hasOwn(sections, sectionId))
+
+const itemOf = ({ sections, items }: ChecklistDocument, id: string): Item | undefined => {
+  const item = items[id]
+  return item !== undefined && Object.hasOwn(sections, item.sectionId) ? item : undefined
+}
+
 /** Per cent of the items that are not skipped, halves up; 0 of none (contracts/prework.md section 6). */
-export function percentOf({ items }: ChecklistDocument): number {
-  const counted = Object.values(items).filter(({ skipped }) => skipped === null)
+export function percentOf(document: ChecklistDocument): number {
+  const counted = itemsOf(document).filter(({ skipped }) => skipped === null)
   const checked = counted.filter((item) => item.checked).length
   return counted.length === 0 ? 0 : Math.floor((checked * 200 + counted.length) / (2 * counted.length))
 }
@@ -21,7 +30,7 @@ type Moment = { createdMs: number; nowMs: number }
 
 /** How far a checklist is, and what stands in the way of what. */
 export function progressOf(document: ChecklistDocument, moment: Moment): Progress {
-  const all = Object.values(document.items)
+  const all = itemsOf(document)
   const sections = laidOut(document).map(({ id, section, items }) => {
     const completedCount = items.filter(([, item]) => isComplete(item)).length
     const unmet = section.preConditions.filter((one) => !isMet(document, one, moment)).map(({ errorMessage }) => errorMessage)
@@ -43,17 +52,20 @@ export function progressOf(document: ChecklistDocument, moment: Moment): Progres
   }
 }
 
-const unmetOf = ({ items }: ChecklistDocument, ids: readonly string[]): string[] =>
-  ids.filter((id) => items[id] !== undefined && !isComplete(items[id]))
+const unmetOf = (document: ChecklistDocument, ids: readonly string[]): string[] =>
+  ids.filter((id) => {
+    const item = itemOf(document, id)
+    return item !== undefined && !isComplete(item)
+  })
 
 function isMet(document: ChecklistDocument, { type, targetId, value }: Precondition, { createdMs, nowMs }: Moment): boolean {
   switch (type) {
     case 'item_completed': {
-      const item = document.items[targetId ?? '']
+      const item = itemOf(document, targetId ?? '')
       return item === undefined || isComplete(item)
     }
     case 'section_completed':
-      return Object.values(document.items).every((item) => item.sectionId !== targetId || isComplete(item))
+      return itemsOf(document).every((item) => item.sectionId !== targetId || isComplete(item))
     case 'time_elapsed':
       return nowMs - createdMs >= (value ?? 0) * 60_000
     case 'custom':

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { itemsOf } from '../checklist/progress.ts'
 import { laidOut } from '../checklist/shape.ts'
 import { AppError } from '../kernel/errors.ts'
 import { createGate } from '../kernel/gate.ts'
@@ -34,7 +35,7 @@ export function askedOf(content: Content, layout: Layout, picturesOf: (itemId: s
   const { row, document, progress, tenantName, exportedAt } = content
   const { template, pageSize, orientation, watermark } = layout
   const [width, height] = sizes[pageSize]
-  const all = Object.values(document.items)
+  const all = itemsOf(document)
   const sections = laidOut(document).map(({ section, items }) => ({
     title: shown(section.title),
     description: template === 'minimal' ? '' : shown(section.description),

@@ -135,7 +135,7 @@ async function shownOf({ store }: Context, entries: readonly LogEntry[], values:
   return entries.map((entry) => {
     const { actor, entity, detail = {}, time } = entry
     const owner = entity === null ? null : entity.type === User.name ? entity.id : (owners.get(entity.id) ?? null)
-    const { network, ...details } = detail
+    const { network, userAgent: _, ...details } = detail
     return {
       timestamp: time,
       actor: people.get(actor.id ?? '')?.employeeId ?? actor.name,

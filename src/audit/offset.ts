@@ -173,6 +173,8 @@ function logOf(entry: LogEntry, { hash, organizationId, rows }: Told): Log {
     if (op === 'remove') rows.delete(key)
     else if (type !== 'session' && type !== 'refresh_token') rows.set(key, { ...before, ...fields })
   }
+  // a session tells where it came from, and of what made none the entry itself
+  const whence = session ?? entry.detail ?? {}
   const aimed = action === 'session.fail' && entity?.type === 'user' ? entity.id : null
   const type = entity?.type ?? (action.startsWith('audit.') ? 'audit' : action.startsWith('session.') ? 'session' : 'audit')
   return {
@@ -186,13 +188,15 @@ function logOf(entry: LogEntry, { hash, organizationId, rows }: Told): Log {
     entityId: entity?.id ?? null,
     oldValues,
     newValues,
-    ipAddress: typeof session?.network === 'string' ? session.network : null,
-    userAgent: typeof session?.userAgent === 'string' ? session.userAgent : null,
+    ipAddress: textOf(whence.network),
+    userAgent: textOf(whence.userAgent),
     requestId,
     outcome: action === 'access.denied' ? 'denied' : action === 'session.fail' ? 'failed' : 'success',
     timestamp,
   }
 }
+
+const textOf = (value: Json | undefined): string | null => (typeof value === 'string' ? value : null)
 
 const pick = (values: Values, fields: readonly string[]): Values =>
   Object.fromEntries(fields.filter((field) => field in values).map((field) => [field, values[field] as Json]))

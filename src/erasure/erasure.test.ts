@@ -39,10 +39,11 @@ beforeAll(async () => {
   const made = await invite(server, owner, { username: 'wilhelmina', fullName: name, email: mail, password: goodPassword })
   person = { id: String(made.id), version: Number(made.version) }
   const { token } = await enter(server, { login: 'wilhelmina', tenant: owner.tenantId })
-  await server.send('POST', '/v1/sessions', {
-    body: { login: 'wilhelmina', password: goodPassword, tenant: owner.tenantId },
-    headers: { 'user-agent': 'mozilla-of-hers' },
-  })
+  for (const password of [goodPassword, 'not the right one'])
+    await server.send('POST', '/v1/sessions', {
+      body: { login: 'wilhelmina', password, tenant: owner.tenantId },
+      headers: { 'user-agent': 'mozilla-of-hers' },
+    })
   const lead = await server.send('POST', '/api/v1/leads', {
     token,
     body: { practice_name: 'A practice', owner_name: 'Somebody Else', practice_phone: '+1 555 0100' },

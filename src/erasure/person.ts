@@ -108,7 +108,9 @@ export function followPerson(entities: readonly AnyEntity[], userId: string) {
       const changes = entry.changes.map(left)
       const { erased: _, secrets: __, ...rest } = entry
       const actor = entry.actor.id === userId ? { ...entry.actor, name: erasedName(userId) } : entry.actor
-      const detail = entry.detail === undefined ? undefined : (withoutWords(entry.detail) as NonNullable<LogEntry['detail']>)
+      const isTheirs = entry.actor.id === userId || entry.entity?.id === userId
+      const told = isTheirs ? withoutWhence(entry.detail) : entry.detail
+      const detail = told === undefined ? undefined : (withoutWords(told) as NonNullable<LogEntry['detail']>)
       const isSame =
         changes.every((change, at) => change === entry.changes[at]) &&
         actor.name === entry.actor.name &&
@@ -120,6 +122,13 @@ export function followPerson(entities: readonly AnyEntity[], userId: string) {
       }
     },
   }
+}
+
+/** Where somebody did it from, or tried to sign in as them from, tells of the person. */
+function withoutWhence(detail: LogEntry['detail']): LogEntry['detail'] {
+  if (detail === undefined || !('network' in detail || 'userAgent' in detail)) return detail
+  const { network: _, userAgent: __, ...rest } = detail
+  return rest
 }
 
 /** The same change when no field would be another. */

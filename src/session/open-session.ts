@@ -7,6 +7,7 @@ import { deviceToken } from './device.ts'
 import { RefreshToken, Session } from './entity.ts'
 import { StaffMember } from './staff.ts'
 import { digestToken, randomToken } from './tokens.ts'
+import { whence } from './whence.ts'
 
 /** A session ends this long after its last refresh. */
 export const sessionMs = 7 * 24 * 60 * 60 * 1000
@@ -45,8 +46,7 @@ export async function openSession(
       accessSeconds,
       lastSeenAt: now,
       expiresAt,
-      userAgent: origin.userAgent?.slice(0, 512) ?? null,
-      network: origin.network,
+      ...whence(context),
     },
     now,
   )

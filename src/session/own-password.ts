@@ -7,8 +7,9 @@ import { Throttle } from './entity.ts'
 import { countNetworkFailure, signInFailures } from './network-throttle.ts'
 import { StaffMember } from './staff.ts'
 import { accountThrottleId, failed, heldForMs, tooManyAttempts, unchanged } from './throttle.ts'
+import { type Whence, whence } from './whence.ts'
 
-type Refused = { refuse: AppError; changes: Change[]; action: string; entity: { type: string; id: string } }
+type Refused = { refuse: AppError; changes: Change[]; action: string; entity: { type: string; id: string }; detail: Whence }
 export type Proof = { isRight: true; guards: Change[] } | { isRight: false; refused: Refused }
 
 /**
@@ -40,6 +41,7 @@ export async function proveOwnPassword(
       changes: [failed(id, series, nowMs), failed(accountId, account, nowMs)],
       action: 'session.fail',
       entity: { type: (actor.kind === 'platform' ? StaffMember : User).name, id: credential.id },
+      detail: whence(context),
     },
   }
 }

@@ -15,6 +15,7 @@ import { countNetworkFailure, signInFailures, withinNetwork } from './network-th
 import { openSession, type SessionTokens, sessionTokens } from './open-session.ts'
 import { checkSecondFactor } from './second-factor.ts'
 import { accountThrottleId, cleared, failed, freeFailures, heldForMs, tooManyAttempts } from './throttle.ts'
+import { whence } from './whence.ts'
 
 export const invalidCredentials = () => new AppError('unauthenticated', 'invalid_credentials', 'The login or the password is wrong.')
 
@@ -72,7 +73,7 @@ async function signIn(context: Context, { login, password, tenant, code }: z.out
   const isRight = await isPassword(context, attempt, password)
   const nowMs = context.runtime.clock.realMs()
   const entity = candidate === null ? { type: Throttle.name, id: series.id } : { type: candidate.entity.name, id: candidate.row.id }
-  const failure = { refuse: invalidCredentials(), store, action: 'session.fail', entity }
+  const failure = { refuse: invalidCredentials(), store, action: 'session.fail', entity, detail: whence(context) }
   if (!isRight || candidate === null || credential === null) {
     await context.once('network', () => countNetworkFailure(context, signInFailures))
     return { ...failure, changes: [failed(series.id, series.row, nowMs)] }

@@ -1,8 +1,8 @@
 import { readAll } from '../assignment/ledger.ts'
 import type { Context } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
+import { everyRow } from '../kernel/every-row.ts'
 import { isUuid } from '../kernel/id.ts'
-import type { Page } from '../kernel/page.ts'
 import type { TenantStore } from '../storage/port.ts'
 import type { TeamMemberRow } from '../team/entity.ts'
 import { membershipsOf } from '../team/view.ts'
@@ -13,16 +13,8 @@ export const checklistNotFound = () => new AppError('not_found', 'checklist_not_
 /** What somebody may do with a checklist. `reviews`: counts as a manager for it, by a role in a team that it is assigned to. */
 export type Access = { mayRead: boolean; mayEdit: boolean; reviews: boolean }
 
-async function everyTarget({ store }: { store: TenantStore }, where: Record<string, string | string[]>): Promise<WorkTargetRow[]> {
-  const rows: WorkTargetRow[] = []
-  const index = 'checklistId' in where ? 'byChecklist' : 'byTarget'
-  for (let cursor: string | null = null; ; ) {
-    const page: Page<WorkTargetRow> = await store.list(WorkTarget, { index, where, cursor, limit: 200 })
-    rows.push(...page.items)
-    if (page.nextCursor === null) return rows
-    cursor = page.nextCursor
-  }
-}
+const everyTarget = ({ store }: { store: TenantStore }, where: Record<string, string | string[]>): Promise<WorkTargetRow[]> =>
+  everyRow(store, WorkTarget, { index: 'checklistId' in where ? 'byChecklist' : 'byTarget', where })
 
 /** Own checklists, and those that an assignment names one or one's team for; a team's observer only reads (contracts/prework.md section 3). */
 export async function accessOf(context: Context, row: ChecklistRow): Promise<Access> {
@@ -62,12 +54,7 @@ export async function ownChecklists(context: Context): Promise<ChecklistRow[]> {
   const { actor, store } = context
   if (actor.id === null) return []
   const rows = new Map<string, ChecklistRow>()
-  for (let cursor: string | null = null; ; ) {
-    const page: Page<ChecklistRow> = await store.list(Checklist, { index: 'byAuthor', where: { userId: actor.id }, cursor, limit: 200 })
-    for (const row of page.items) rows.set(row.id, row)
-    if (page.nextCursor === null) break
-    cursor = page.nextCursor
-  }
+  for (const row of await everyRow(store, Checklist, { index: 'byAuthor', where: { userId: actor.id } })) rows.set(row.id, row)
   const assigned = [...(await assignedIds(context, actor.id))]
   for (const row of await readAll<ChecklistRow>(
     store,

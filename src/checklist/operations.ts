@@ -3,10 +3,12 @@ import { readAll } from '../assignment/ledger.ts'
 import { Milestone } from '../document/entity.ts'
 import { purgeJob } from '../document/purge.ts'
 import { contentOf, type Place, versionId } from '../document/state.ts'
+import { removeExportsOf } from '../export/remove.ts'
 import { canonical, type Json, sha256 } from '../kernel/canonical.ts'
 import { type Change, create, insert, patched, remove, update } from '../kernel/change.ts'
 import type { Context } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
+import { everyRow } from '../kernel/every-row.ts'
 import { operation } from '../kernel/operation.ts'
 import type { Page } from '../kernel/page.ts'
 import { listing, revision, text } from '../profile/input.ts'
@@ -252,7 +254,7 @@ export const updateChecklist = operation({
   },
 })
 
-/** Removes a checklist with its document and assignments. Errors: `checklist_not_found`, `frozen`. */
+/** Removes a checklist with its document, its assignments and what was exported of it. Errors: `checklist_not_found`, `frozen`. */
 export const removeChecklist = operation({
   name: 'checklist.remove',
   summary: 'Remove a checklist',
@@ -266,13 +268,15 @@ export const removeChecklist = operation({
     const { row } = await readableChecklist(context, checklistId)
     assertNotFrozen(row)
     const document = await store.get(LiveDocument, row.id)
-    const of = { where: { checklistId: row.id }, limit: 200, index: 'byChecklist' }
-    const [assignments, targets] = await Promise.all([store.list(WorkAssignment, of), store.list(WorkTarget, of)])
+    const of = { where: { checklistId: row.id }, index: 'byChecklist' }
+    const assignments = await everyRow(store, WorkAssignment, of)
+    const targets = await everyRow(store, WorkTarget, of)
     const changes: Change[] = [
       remove(Checklist, row),
       ...(document === null ? [] : [remove(LiveDocument, document), purgeJob(context, row.id)]),
-      ...assignments.items.map((one) => remove(WorkAssignment, one)),
-      ...targets.items.map((one) => remove(WorkTarget, one)),
+      ...assignments.map((one) => remove(WorkAssignment, one)),
+      ...targets.map((one) => remove(WorkTarget, one)),
+      ...(await removeExportsOf(context, row.id)),
     ]
     return { output: null, changes, store, entity: { type: Checklist.name, id: row.id } }
   },

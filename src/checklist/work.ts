@@ -4,6 +4,7 @@ import { pairId } from '../assignment/moment.ts'
 import { type Change, check, create, insert, patched, remove, update } from '../kernel/change.ts'
 import type { Context } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
+import { everyRow } from '../kernel/every-row.ts'
 import { isUuid } from '../kernel/id.ts'
 import { operation } from '../kernel/operation.ts'
 import type { Page } from '../kernel/page.ts'
@@ -51,6 +52,17 @@ const viewOf = ({ store, nowMs }: Context, { id: assignmentId, version, ...row }
   revision: version,
 })
 
+/** Whoever is named twice is named once. */
+const people = z
+  .array(id)
+  .max(50, 'must be at most 50')
+  .transform((given) => [...new Set(given)])
+
+const toNobody = () =>
+  new AppError('unprocessable', 'validation_failed', 'assignedTo: is required', {
+    errors: [{ field: 'assignedTo', message: 'is required' }],
+  })
+
 const notFound = () => new AppError('not_found', 'assignment_not_found', 'Assignment not found')
 
 /** Who assigns at large, not only within a team. */
@@ -97,7 +109,7 @@ export const createWork = operation({
     .object({
       ...where,
       checklistId: id,
-      assignedTo: z.array(id).max(50, 'must be at most 50').default([]),
+      assignedTo: people.default([]),
       teamId: id.nullish(),
       dueDate: time.nullish(),
       priority: z.enum(priorities).default('medium'),
@@ -106,15 +118,11 @@ export const createWork = operation({
     .strict(),
   output: z.object({ assignment: workView }),
   async run(caller, { organization, actors, checklistId, assignedTo, teamId, dueDate, priority, notes = null }) {
-    if (assignedTo.length === 0 && teamId == null)
-      throw new AppError('unprocessable', 'validation_failed', 'assignedTo: is required', {
-        errors: [{ field: 'assignedTo', message: 'is required' }],
-      })
+    if (assignedTo.length === 0 && teamId == null) throw toNobody()
     const context = await entered(caller, { organization, actors })
     const { store, now, newId, actor } = context
     const { row: checklist } = await readableChecklist(context, checklistId)
-    const people = [...new Set(assignedTo)]
-    const pinned = await planPeople(context, teamId ?? null, people)
+    const pinned = await planPeople(context, teamId ?? null, assignedTo)
     const by = actor.id ?? ''
     const row = create(
       WorkAssignment,
@@ -122,7 +130,7 @@ export const createWork = operation({
       {
         checklistId,
         teamId: teamId ?? null,
-        assignedTo: people,
+        assignedTo,
         assignedBy: by,
         dueDate: dueDate ?? null,
         priority,
@@ -242,7 +250,7 @@ export const updateWork = operation({
       notes: text(1_000).optional(),
       dueDate: time.nullable().optional(),
       priority: z.enum(priorities).optional(),
-      assignedTo: z.array(id).max(50, 'must be at most 50').optional(),
+      assignedTo: people.optional(),
       teamId: id.nullable().optional(),
     })
     .strict(),
@@ -268,6 +276,7 @@ export const updateWork = operation({
     const next = patched(WorkAssignment, row, set, now)
     const changes: Change[] = [update(WorkAssignment, row, next)]
     if (patch.assignedTo !== undefined || patch.teamId !== undefined) {
+      if (next.assignedTo.length === 0 && next.teamId === null) throw toNobody()
       changes.push(...(await planPeople(context, next.teamId, next.assignedTo)))
       const before = await store.list(WorkTarget, { index: 'byAssignment', where: { assignmentId: row.id }, limit: 200 })
       const wanted = new Map(targetsOf(context, next).map((one) => [one.id, one]))
@@ -321,20 +330,10 @@ export const getTeamAnalytics = operation({
     await theTeam(context, teamId)
     const mine = await membershipOf(context, teamId, actor.id)
     if (context.scope === 'own' && (mine === null || mine.role === 'observer')) throw mine === null ? notInTeam() : forbidden()
-    const rows: WorkAssignmentRow[] = []
-    for (let cursor: string | null = null; ; ) {
-      const page: Page<WorkAssignmentRow> = await store.list(WorkAssignment, { index: 'byTeam', where: { teamId }, cursor, limit: 200 })
-      rows.push(...page.items.filter(({ createdAt }) => (from === undefined || createdAt >= from) && (to === undefined || createdAt <= to)))
-      if (page.nextCursor === null) break
-      cursor = page.nextCursor
-    }
-    const members: TeamMemberRow[] = []
-    for (let cursor: string | null = null; ; ) {
-      const page: Page<TeamMemberRow> = await store.list(TeamMember, { index: 'byTeam', where: { teamId }, cursor, limit: 200 })
-      members.push(...page.items)
-      if (page.nextCursor === null) break
-      cursor = page.nextCursor
-    }
+    const rows = (await everyRow(store, WorkAssignment, { index: 'byTeam', where: { teamId } })).filter(
+      ({ createdAt }) => (from === undefined || createdAt >= from) && (to === undefined || createdAt <= to),
+    )
+    const members = await everyRow(store, TeamMember, { index: 'byTeam', where: { teamId } })
     const done = rows.filter(({ status }) => status === 'completed')
     const seconds = done.map(({ createdAt, completedAt }) => (Date.parse(completedAt ?? createdAt) - Date.parse(createdAt)) / 1_000)
     return {

@@ -6,7 +6,7 @@ export const templates = ['professional', 'minimal', 'detailed', 'executive'] as
 export const pageSizes = ['A4', 'Letter', 'Legal'] as const
 export const orientations = ['portrait', 'landscape'] as const
 
-/** A document that was made of something: its bytes are an object until it expires. */
+/** A document that was made of something: its bytes are an object until it expires. A restore revives none, whose bytes may be gone. */
 export const Export = entity('export', {
   table: 'exports',
   fields: {
@@ -31,6 +31,19 @@ export const Export = entity('export', {
     criteria: z.record(z.string(), z.string()).default({}),
   },
   belongsTo: { entityId: 'checklist' },
+  transient: true,
   indexes: { byEntity: ['entityId'], byUser: ['userId', 'expiresAt'] },
 })
 export type ExportRow = Entity<typeof Export>
+
+/** An address by which anybody gets one document until it expires or is taken back. Named by the SHA-256 of its token. */
+export const ExportLink = entity('export_link', {
+  table: 'export_links',
+  id: 'text',
+  fields: { exportId: z.uuid(), createdBy: z.string(), expiresAt: z.iso.datetime({ precision: 3 }) },
+  belongsTo: { exportId: 'export' },
+  transient: true,
+  indexes: { byExport: ['exportId'], byExpiry: ['expiresAt'] },
+  directory: { byId: { fields: ['id'] } },
+})
+export type ExportLinkRow = Entity<typeof ExportLink>

@@ -29,12 +29,12 @@ export const expiryJob = (runtime: Runtime, id: string, realMs: number): Change 
   newSystemJob(runtime, { kind: expiryKind, payload: { id }, runAtMs: realMs + keptMs }).change
 
 const expire: JobHandler = async ({ runtime, store, job }) => {
-  const row = await store.get(Export, String((job.payload as { id?: unknown }).id))
-  if (row === null) return undefined
+  const id = String((job.payload as { id?: unknown }).id)
+  const row = await store.get(Export, id)
   const objects = (await runtime.services.objects()).tenant(store.tenantId)
-  // what an attempt that was cut off left behind as well
-  for (const { key } of (await objects.list(`exports/${row.id}`)).items) await objects.remove(key)
-  return { changes: [remove(Export, row)], entity: { type: Export.name, id: row.id } }
+  // of a row that is gone with its checklist too, and what an attempt that was cut off left behind
+  for (const { key } of (await objects.list(`exports/${id}`)).items) await objects.remove(key)
+  return row === null ? undefined : { changes: [remove(Export, row)], entity: { type: Export.name, id } }
 }
 
 export const exportJobs = { [expiryKind]: expire }

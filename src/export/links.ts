@@ -1,29 +1,18 @@
 import { z } from 'zod'
+import { Checklist } from '../checklist/entity.ts'
 import { create, insert, remove } from '../kernel/change.ts'
 import { toTime } from '../kernel/clock.ts'
-import { type Entity, entity } from '../kernel/entity.ts'
 import { AppError, notFound } from '../kernel/errors.ts'
 import { operation } from '../kernel/operation.ts'
 import { linkTo } from '../media/view.ts'
 import { digestToken, randomToken } from '../session/tokens.ts'
 import { findByToken } from '../tenant/find-by-token.ts'
-import { Export, type ExportRow } from './entity.ts'
+import { Export, ExportLink, type ExportLinkRow, type ExportRow } from './entity.ts'
 import { getExport } from './operations.ts'
-
-/** An address by which anybody gets one document until it expires or is taken back. Named by the SHA-256 of its token. */
-export const ExportLink = entity('export_link', {
-  table: 'export_links',
-  id: 'text',
-  fields: { exportId: z.uuid(), createdBy: z.string(), expiresAt: z.iso.datetime({ precision: 3 }) },
-  belongsTo: { exportId: 'export' },
-  indexes: { byExport: ['exportId'], byExpiry: ['expiresAt'] },
-  directory: { byId: { fields: ['id'] } },
-})
-type LinkRow = Entity<typeof ExportLink>
 
 const longestSeconds = 7 * 24 * 60 * 60
 const link = z.object({ linkId: z.string(), expiresAt: z.string(), createdBy: z.string() })
-const shown = ({ id, expiresAt, createdBy }: LinkRow): z.input<typeof link> => ({ linkId: id, expiresAt, createdBy })
+const shown = ({ id, expiresAt, createdBy }: ExportLinkRow): z.input<typeof link> => ({ linkId: id, expiresAt, createdBy })
 
 const place = { organization: null, actors: [] }
 
@@ -81,7 +70,7 @@ export const unshareExport = operation({
   },
 })
 
-/** Where the document of a link is. An unknown, an expired and a taken back link are the same. Errors: `not_found`. */
+/** Where the document of a link is. An unknown, an expired and a taken back link, and one of a checklist that is gone, are the same. Errors: `not_found`. */
 export const openShare = operation({
   name: 'export.open',
   summary: 'Get a shared document',
@@ -95,6 +84,7 @@ export const openShare = operation({
     const { store } = found
     const row: ExportRow | null = await store.get(Export, found.row.exportId)
     if (row === null || Date.parse(row.expiresAt) <= realMs) throw gone()
+    if (row.entityId !== null && (await store.get(Checklist, row.entityId)) === null) throw gone()
     return { output: { url: await linkTo({ services, store }, row.objectKey, { name: row.fileName, type: row.contentType }) } }
   },
 })

@@ -1,5 +1,5 @@
 import { Appointment, NewestAppointment } from '../appointment/entity.ts'
-import { ExportLink } from '../export/links.ts'
+import { ExportLink } from '../export/entity.ts'
 import { remove } from '../kernel/change.ts'
 import { type Clock, toTime } from '../kernel/clock.ts'
 import { type Runtime, system } from '../kernel/context.ts'

@@ -76,6 +76,8 @@ const content = {
   version: 1,
   progress: 50,
   exportedAt: new Date().toISOString(),
+  signatures: new Map(),
+  names: new Map(),
 } as never
 const layout = { template: 'professional', pageSize: 'A4', orientation: 'portrait', watermark: 'Draft' } as const
 const asked = askedOf(content, layout, (id) => (Number(id.slice(1)) % 4 === 0 ? [small] : []))

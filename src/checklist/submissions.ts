@@ -76,7 +76,7 @@ const levelOf: Partial<Record<string, number>> = { owner: 4, admin: 4, platform_
 const rankOf = (level: Level): number => levels.indexOf(level) + 1
 
 /** The same with its files. */
-async function withFiles(context: Context, row: ChecklistRow, document: LiveDocumentRow | null): Promise<SubmissionView> {
+export async function withFiles(context: Context, row: ChecklistRow, document: LiveDocumentRow | null): Promise<SubmissionView> {
   const files = await mediaOf(context, row.id)
   return { ...viewOf(context, row, document), mediaFiles: await Promise.all(files.map((file) => mediaShape(context, file))) }
 }

@@ -1,7 +1,9 @@
+import { readAll } from '../assignment/ledger.ts'
 import type { Context, Runtime } from '../kernel/context.ts'
-import { Profile } from '../profile/entity.ts'
-import { nameOf } from '../profile/view.ts'
+import { Profile, type ProfileRow } from '../profile/entity.ts'
+import { nameOf, profilesOf } from '../profile/view.ts'
 import { User } from '../user/entity.ts'
+import type { UserRow } from '../user/plan.ts'
 
 /** Whoever types sends many edits a second: the name is looked up once in so long. */
 const keptMs = 30_000
@@ -18,10 +20,25 @@ export async function accountName({ store, actor, runtime }: Pick<Context, 'stor
   const found = names.get(key)
   if (found !== undefined && nowMs - found.atMs < keptMs) return found.name
   const [user, profile] = await Promise.all([store.get(User, actor.id), store.get(Profile, actor.id)])
-  const { firstName, lastName } = user === null ? { firstName: null, lastName: null } : nameOf(user, profile ?? undefined)
-  const full = [firstName, lastName].filter((part) => part !== null && part !== '').join(' ')
-  const name = full === '' ? actor.name : full
+  const name = user === null ? actor.name : shownName(user, profile ?? undefined)
   if (names.size >= most) names.clear()
   names.set(key, { name, atMs: nowMs })
   return name
+}
+
+function shownName(user: UserRow, profile: ProfileRow | undefined): string {
+  const { firstName, lastName } = nameOf(user, profile)
+  const full = [firstName, lastName].filter((part) => part !== null && part !== '').join(' ')
+  return full === '' ? user.username : full
+}
+
+/** The names of accounts by their ids; of those that are there. */
+export async function namesOf({ store }: Pick<Context, 'store'>, ids: readonly string[]): Promise<Map<string, string>> {
+  const wanted = [...new Set(ids)]
+  const users = await readAll<UserRow>(
+    store,
+    wanted.map((id) => ({ type: User, id })),
+  )
+  const profiles = await profilesOf({ store }, wanted)
+  return new Map(users.flatMap((user) => (user === null ? [] : [[user.id, shownName(user, profiles.get(user.id))] as const])))
 }

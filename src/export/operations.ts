@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { readableChecklist } from '../checklist/access.ts'
-import { viewOf as checklistViewOf, checksumOf, theContent } from '../checklist/operations.ts'
+import { checklistView, viewOf as checklistViewOf, checksumOf, theContent } from '../checklist/operations.ts'
+import { withFiles as submissionOf, submissionView } from '../checklist/submissions.ts'
+import { namesOf } from '../document/name.ts'
 import { sha256 } from '../kernel/canonical.ts'
 import { create, insert } from '../kernel/change.ts'
 import { toTime } from '../kernel/clock.ts'
@@ -17,6 +19,7 @@ import { type Content, columns, csvOf, rowsOf } from './content.ts'
 import { Export, type ExportRow, formats, orientations, pageSizes, templates } from './entity.ts'
 import { expiryJob, keptMs, mayReadReport, types } from './kept.ts'
 import { askedOf, pdfOf } from './pdf.ts'
+import { drawnSignature, signaturesOf } from './signatures.ts'
 
 const mostPhotos = 300
 export const exportView = z.object({
@@ -53,44 +56,34 @@ async function contentFor(context: Context, entityId: string): Promise<Content> 
   return {
     tenantName: tenant?.name ?? '',
     row,
+    live: document,
     document: content,
     version: document.documentVersion,
     checksum: checksumOf(content),
     progress: document.progress,
     exportedAt: context.now,
+    signatures: await signaturesOf(context, document, content),
+    names: await namesOf(
+      context,
+      [...row.history.map(({ by }) => by), ...row.approvalSteps.map(({ approverId }) => approverId)].filter((id) => id !== null),
+    ),
   }
 }
 
 type Layout = Pick<ExportRow, 'format' | 'template' | 'pageSize' | 'orientation'> & { watermark: string | null }
 
 async function bytesFor(context: Context, content: Content, layout: Layout): Promise<Uint8Array> {
-  const { row, document, version, checksum, exportedAt } = content
   switch (layout.format) {
     case 'csv':
-      return csvOf(document)
-    case 'json': {
-      const checklist = checklistViewOf(context, row, null)
-      return Buffer.from(
-        JSON.stringify(
-          {
-            checklist: { ...checklist, title: document.title, version, progress: content.progress },
-            submission: row,
-            document,
-            version,
-            checksum,
-            exportedAt,
-          },
-          null,
-          2,
-        ),
-      )
-    }
+      return csvOf(content)
+    case 'json':
+      return Buffer.from(JSON.stringify(await jsonOf(context, content), null, 2))
     case 'xlsx': {
       const { default: writeXlsx } = await import('write-excel-file/node')
       const cell = (value: string) => ({ value, type: String as StringConstructor })
       return writeXlsx([
         [...columns].map((name) => ({ ...cell(name), fontWeight: 'bold' as const })),
-        ...rowsOf(document).map((cells) => cells.map(cell)),
+        ...rowsOf(content).map((cells) => cells.map(cell)),
       ]).toBuffer()
     }
     case 'pdf':
@@ -98,19 +91,45 @@ async function bytesFor(context: Context, content: Content, layout: Layout): Pro
   }
 }
 
-/** The pictures of each item: thumbnails, which are enough on paper. */
+/** Everything, in the shapes in which a client reads it (contracts/prework.md, section 10). Addresses of files are left out: they are good for an hour, and this is kept for a week and shared. */
+async function jsonOf(context: Context, { row, live, document, version, checksum, exportedAt }: Content) {
+  const { mediaFiles, ...submission } = submissionView.parse(await submissionOf(context, row, live))
+  return {
+    checklist: checklistView.parse(checklistViewOf(context, row, live)),
+    submission: { ...submission, mediaFiles: mediaFiles.map((file) => ({ ...file, cdnUrl: null, thumbnailUrl: null })) },
+    document,
+    version,
+    checksum,
+    exportedAt,
+  }
+}
+
+/** The pictures of each item: its signature, and thumbnails, which are enough on paper. */
 async function picturesFor(context: Context, { row, document }: Content, { template }: Layout): Promise<(itemId: string) => Uint8Array[]> {
-  if (template === 'minimal' || template === 'executive') return () => []
-  const photos = new Map(
-    (await photosOf(context, row.id)).flatMap((photo) => (photo.thumbnailKey === null ? [] : [[photo.id, photo.thumbnailKey] as const])),
+  if (template === 'executive') return () => []
+  const drawn = new Map<string, Uint8Array>()
+  for (const [id, item] of Object.entries(document.items)) {
+    const picture = drawn.size < mostPhotos ? await drawnSignature(item) : null
+    if (picture !== null) drawn.set(id, picture)
+  }
+  const photos = template === 'minimal' ? new Map<string, Uint8Array>() : await photosFor(context, row.id)
+  return (itemId) => {
+    const attached = Object.keys(document.items[itemId]?.attachments ?? {}).map((id) => photos.get(id))
+    return [drawn.get(itemId), ...attached].filter((picture) => picture !== undefined)
+  }
+}
+
+async function photosFor(context: Context, checklistId: string): Promise<Map<string, Uint8Array>> {
+  const photos = (await photosOf(context, checklistId)).flatMap(({ id, thumbnailKey }) =>
+    thumbnailKey === null ? [] : [{ id, thumbnailKey }],
   )
   const objects = await objectsOf(context)
   const bytes = new Map<string, Uint8Array>()
-  for (const [id, key] of [...photos].slice(0, mostPhotos)) {
-    const opened = await objects.open(key)
+  for (const { id, thumbnailKey } of photos.slice(0, mostPhotos)) {
+    const opened = await objects.open(thumbnailKey)
     if (opened !== null) bytes.set(id, Buffer.concat(await opened.body.toArray()))
   }
-  return (itemId) => Object.keys(document.items[itemId]?.attachments ?? {}).flatMap((id) => bytes.get(id) ?? [])
+  return bytes
 }
 
 const slug = (title: string): string =>

@@ -57,10 +57,11 @@ function body(doc: Pdf, { sections, history }: PdfAsked): void {
     paragraph(doc, title, { size: 12, font: 'bold' })
     paragraph(doc, description, { color: '#555555' })
     doc.moveDown(0.3)
-    for (const { mark, text, notes, pictures } of items) {
+    for (const { mark, text, notes, signed, pictures } of items) {
       room(doc, 20)
       paragraph(doc, `${mark} ${text}`, { size: 10 })
       paragraph(doc, notes, { indent: 16, color: '#444444' })
+      paragraph(doc, signed, { indent: 16, color: '#444444' })
       if (pictures.length > 0) photos(doc, pictures)
       doc.moveDown(0.25)
     }

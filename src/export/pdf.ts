@@ -5,8 +5,15 @@ import { AppError } from '../kernel/errors.ts'
 import { createGate } from '../kernel/gate.ts'
 import type { Content } from './content.ts'
 import type { ExportRow } from './entity.ts'
+import { signedWords, writtenValue } from './signatures.ts'
 
-type PdfItem = { mark: string; text: string; notes: string; pictures: readonly Uint8Array[] }
+type PdfItem = {
+  mark: string
+  text: string
+  notes: string /** Who signed; else empty. It stands above the pictures. */
+  signed: string
+  pictures: readonly Uint8Array[]
+}
 
 /** All that goes on the pages, as the thread that makes them gets it. */
 export type PdfAsked = {
@@ -32,21 +39,24 @@ const shown = (text: string): string => text.replace(/[\p{Cc}\p{Cs}]/gu, (charac
 
 /** What a template shows of a checklist: `executive` only the summary, `minimal` no notes, `detailed` the history too (contracts/prework.md, section 10). */
 export function askedOf(content: Content, layout: Layout, picturesOf: (itemId: string) => readonly Uint8Array[]): PdfAsked {
-  const { row, document, progress, tenantName, exportedAt } = content
+  const { row, document, progress, tenantName, exportedAt, signatures } = content
   const { template, pageSize, orientation, watermark } = layout
   const [width, height] = sizes[pageSize]
   const all = itemsOf(document)
   const sections = laidOut(document).map(({ section, items }) => ({
     title: shown(section.title),
     description: template === 'minimal' ? '' : shown(section.description),
-    items: items.map(([id, item]) => ({
-      mark: item.checked ? '☑' : item.skipped === null ? '☐' : '–',
-      text: shown(
-        `${item.text}${item.skipped === null ? '' : ` (skipped: ${item.skipped})`}${item.value === null ? '' : `: ${String(item.value)}`}`,
-      ),
-      notes: template === 'minimal' ? '' : shown(item.notes),
-      pictures: template === 'minimal' ? [] : picturesOf(id),
-    })),
+    items: items.map(([id, item]) => {
+      const value = writtenValue(item)
+      const signed = signatures.get(id)
+      return {
+        mark: item.checked ? '☑' : item.skipped === null ? '☐' : '–',
+        text: shown(`${item.text}${item.skipped === null ? '' : ` (skipped: ${item.skipped})`}${value === '' ? '' : `: ${value}`}`),
+        notes: template === 'minimal' ? '' : shown(item.notes),
+        signed: signed === undefined ? '' : shown(signedWords(signed)),
+        pictures: picturesOf(id),
+      }
+    }),
   }))
   return {
     tenantName: shown(tenantName),
@@ -61,20 +71,26 @@ export function askedOf(content: Content, layout: Layout, picturesOf: (itemId: s
       ['Exported', exportedAt],
     ],
     sections: template === 'executive' ? [] : sections,
-    history:
-      template === 'detailed'
-        ? [
-            ...row.history.map(({ status, at, notes }) => shown(`${at}  ${status}${notes === null ? '' : `: ${notes}`}`)),
-            ...row.approvalSteps.map(({ order, approverRole, status, notes }) =>
-              shown(`Step ${order + 1} (${approverRole}): ${status}${notes === null ? '' : `, ${notes}`}`),
-            ),
-          ]
-        : [],
+    history: template === 'detailed' ? historyOf(content) : [],
     watermark: watermark === null ? null : shown(watermark),
     size: orientation === 'portrait' ? [width, height] : [height, width],
     madeAt: exportedAt,
     isCompressed: true,
   }
+}
+
+/** What became of it and who decided what, each line with who and when. */
+function historyOf({ row, names }: Content): string[] {
+  const by = (id: string | null): string => (id === null ? '' : ` by ${names.get(id) ?? id}`)
+  const said = (notes: string | null): string => (notes === null ? '' : `: ${notes}`)
+  return [
+    ...row.history.map((one) => `${one.at}  ${one.status}${by(one.by)}${said(one.notes)}`),
+    ...row.approvalSteps.map(({ order, approverRole, status, approverId, approvedAt, notes }) => {
+      // who rejects ends the review
+      const at = approvedAt ?? (status === 'rejected' ? row.reviewedAt : null)
+      return `Step ${order + 1} (${approverRole}): ${status}${by(approverId)}${at === null ? '' : `, ${at}`}${said(notes)}`
+    }),
+  ].map(shown)
 }
 
 /** Documents that wait; more are asked to come again. */

@@ -182,6 +182,9 @@ describe('an export', () => {
     expect(minimal.images).toBe(0)
     expect((await read({ template: 'executive' })).text).not.toContain('1+1')
     expect((await read({ template: 'detailed' })).text).toContain('History')
+    // an address is good for an hour, the document for a week and for whoever has its link
+    const { submission } = JSON.parse((await bytesOf((await make({ format: 'json' })).body)).toString())
+    expect(submission.mediaFiles).toMatchObject([{ mediaId: asked.fileId, cdnUrl: null, thumbnailUrl: null }])
   })
 })
 

@@ -122,8 +122,18 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
     const keys = await openKeyRing({ storage, sealer, clock, ids, isPassing: options.isPassing ?? false })
     const macKey = Buffer.from(hkdfSync('sha256', masterKey, '', 'holdfast known devices', 32))
     const parts = { config, masterKeys, storage, clock, log, version }
-    const { accessTokenSeconds, publicUrl, vantagepointTenant, docsUrl, docsToken, fsm, preserve, webhooks, onboardingMissesPerMinute } =
-      config
+    const {
+      accessTokenSeconds,
+      publicUrl,
+      vantagepointTenant,
+      docsUrl,
+      docsToken,
+      fsm,
+      preserve,
+      webhooks,
+      onboardingMissesPerMinute,
+      mediaQuotaBytes,
+    } = config
     // what ships in the background has no place where the process is frozen between requests
     if (options.isPassing !== true) backups = await openBackups({ ...parts, keys: await backupKeys(masterKeys, config), logKeys: keys })
     // outermost, so that what a restore writes into a closed tenant is timed, and in `sync` mode copied, like every other commit
@@ -159,6 +169,7 @@ export async function openHoldfast(config: Config, log: Logger, options: OpenOpt
           preserve,
           webhooks,
           onboardingMissesPerMinute,
+          mediaQuotaBytes,
         },
       },
     }

@@ -1,13 +1,14 @@
 import { z } from 'zod'
 import type { At, Backups, Plan, RowDifference, Scope } from '../kernel/backups.ts'
-import { add, type Change, insert, remove, update } from '../kernel/change.ts'
+import { add, type Change, Counter, insert, remove, update } from '../kernel/change.ts'
 import { type Context, system } from '../kernel/context.ts'
 import type { AnyEntity } from '../kernel/entity.ts'
 import { AppError, notFound } from '../kernel/errors.ts'
 import { operation } from '../kernel/operation.ts'
 import { perform } from '../kernel/perform.ts'
-import { Media } from '../media/entity.ts'
+import { Media, type MediaRow } from '../media/entity.ts'
 import { healFiles } from '../media/heal.ts'
+import { bytesCounter, bytesOf, countBytes } from '../media/quota.ts'
 import { platformTenant } from '../storage/port.ts'
 import { Tenant } from '../tenant/entity.ts'
 import { resolveTenant } from '../tenant/resolve.ts'
@@ -246,15 +247,20 @@ async function changesOf(context: Context, plan: Plan, scope: Scope): Promise<{ 
   const list: Change[] = []
   const counts: Counts = { inserted: 0, updated: 0, removed: 0 }
   let owners = 0
+  let bytes = 0
   for await (const difference of plan.differences()) {
     const type = types.get(difference.type)
     if (type === undefined || (type.name === Tenant.name && context.scope !== 'platform')) continue
     if (type.name === 'user') owners += ownersBy(difference)
+    if (type === Media) bytes += bytesBy(difference)
     list.push(changeOf(type, difference))
     counts[difference.op === 'insert' ? 'inserted' : difference.op === 'update' ? 'updated' : 'removed'] += 1
   }
-  // a restore of everything brings the counter back with the rest
-  if (scope.kind !== 'tenant' && owners !== 0) list.push(add(ownersCounter, owners, context.now, { min: 1 }))
+  // a restore of everything, and what undoes one, brings the counters back with the rest
+  const isBack = (counter: string) =>
+    scope.kind === 'tenant' || list.some((one) => one.entity === Counter && 'row' in one && one.row.id === counter)
+  if (!isBack(bytesCounter)) list.push(...(await countBytes(context, bytes, { isBounded: false })))
+  if (owners !== 0 && !isBack(ownersCounter)) list.push(add(ownersCounter, owners, context.now, { min: 1 }))
   return { list, counts }
 }
 
@@ -278,6 +284,13 @@ function ownersBy(difference: RowDifference): number {
   return isOwner(after) - isOwner(before)
 }
 
+/** By how many bytes it changes what the tenant's files take. */
+function bytesBy(difference: RowDifference): number {
+  const before = difference.op === 'insert' ? 0 : bytesOf(difference.before as MediaRow)
+  const after = difference.op === 'remove' ? 0 : bytesOf(difference.after as MediaRow)
+  return after - before
+}
+
 /** Brings back what a restore replaced; rows that were changed since stay as they are. Errors: `not_found`. */
 export const undoRestore = operation({
   name: 'restore.undo',
@@ -298,7 +311,7 @@ export const undoRestore = operation({
       const scope: Scope = { kind: 'rows', rows }
       const plan = await planOf(context, { ...given, at: moment, includeRemoved: true }, tenantId, scope)
       try {
-        const { list, counts } = await changesOf(context, plan, scope)
+        const { list, counts } = await changesOf({ ...context, store: closure.store }, plan, scope)
         return {
           output: { id: context.newId(), state: 'done' as const, scope: 'undo' as const, at: moment, changes: counts },
           changes: list,

@@ -10,6 +10,7 @@ import { isUuid } from '../kernel/id.ts'
 import { operation } from '../kernel/operation.ts'
 import { forgetCopyJob } from '../media/copies.ts'
 import { Media, type MediaRow } from '../media/entity.ts'
+import { bytesOf, countBytes } from '../media/quota.ts'
 import { User } from '../user/entity.ts'
 import { Erasure, type ErasureRow } from './entity.ts'
 import { finishErasure } from './finish.ts'
@@ -67,13 +68,16 @@ export const eraseUser = operation({
     const { own, named } = await rowsOf(store, services.entities, id)
     const changes: Change[] = []
     const rows: Record<string, number> = {}
+    let bytes = 0
     for (const { type, row } of await present(context, own)) {
       // the bytes of the person's own files, and their copies in the backups, go by a job that is tried until they are gone
       if (type === Media) changes.push(forgetCopyJob(runtime, row as MediaRow, { atOnce: true }))
       rows[type.name] = (rows[type.name] ?? 0) + 1
       const left = emptied(type, id, row as never)
+      if (type === Media && left === null) bytes += bytesOf(row as MediaRow)
       changes.push(left === null ? remove(type, row as never) : update(type, row as never, patched(type, row as never, left as never, now)))
     }
+    changes.push(...(await countBytes(context, -bytes)))
     // what was assigned ends, and contacts are nobody's: one row may be named once in a commit
     const ends = await planWithoutUser(context, id)
     const freed = new Map(ends.contacts.map((one) => [one.before.id, one]))

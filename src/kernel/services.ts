@@ -117,6 +117,8 @@ export type Settings = {
   fsm: FsmSettings
   /** Unknown tokens of onboarding links a minute and network. */
   onboardingMissesPerMinute: number
+  /** What the files of one tenant may take together; null = without limit. */
+  mediaQuotaBytes: number | null
   preserve: PreserveSettings
   /** `allowPrivate`: webhooks may go to plain http and into private networks. */
   webhooks: { allowPrivate: boolean }

@@ -12,7 +12,8 @@ import { entered, forbidden, where } from '../profile/place.ts'
 import { Media } from './entity.ts'
 import { isAllowed } from './kinds.ts'
 import { filesOf } from './operations.ts'
-import { expiryJob, mostBytes, requestUpload, uploading, uploadSeconds } from './upload.ts'
+import { counted, mostBytes, quotaConflicts } from './quota.ts'
+import { expiryJob, requestUpload, uploading, uploadSeconds } from './upload.ts'
 import { absolute, mediaView, wireKey } from './view.ts'
 
 const invalid = (field: string, message: string) =>
@@ -35,6 +36,7 @@ export const askOlder = operation({
   name: 'media.list',
   summary: 'List files of a submission, or get an address to upload one’s own to',
   needs: 'checklist:read',
+  conflicts: quotaConflicts,
   input: z.object({
     ...where,
     ...listing,
@@ -89,7 +91,7 @@ async function unannounced(context: Context, announced: Parameters<typeof upload
       headers: { 'Content-Type': row.mimeType },
       message,
     },
-    changes: [insert(Media, row), expiryJob(context, row)],
+    changes: [insert(Media, row), expiryJob(context, row), ...(await counted(context, null, row))],
     store,
     entity: { type: Media.name, id },
   }

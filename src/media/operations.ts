@@ -9,8 +9,9 @@ import { entered, type Where, where } from '../profile/place.ts'
 import { forgetCopyJob } from './copies.ts'
 import { Media, type MediaRow } from './entity.ts'
 import { removeObjects } from './purge.ts'
+import { counted } from './quota.ts'
 import { assertMayRemove } from './rights.ts'
-import { countChange, theMedia } from './upload.ts'
+import { theMedia } from './upload.ts'
 import { displayLink, linkTo, mediaShape, objectsOf, thumbnailLink, wireKey } from './view.ts'
 
 type Asked = Where & { submissionId: string; limit: number; cursor: string | null }
@@ -109,7 +110,7 @@ export const removeMedia = operation({
   output: z.null(),
   async run(caller, { key, ...place }) {
     const context = await entered(caller, place)
-    const { store, now, runtime, services } = context
+    const { store, runtime, services } = context
     const row = await theMedia(context, { key })
     const checklist = await assertMayRemove(context, row)
     return {
@@ -117,7 +118,7 @@ export const removeMedia = operation({
       changes: [
         remove(Media, row),
         ...(row.uploadStatus === 'completed' ? [forgetCopyJob(runtime, row)] : []),
-        ...(row.uploadStatus === 'failed' ? [] : countChange(now, row, -1)),
+        ...(await counted(context, row, null)),
         ...(checklist === null ? [] : [check(Checklist, checklist)]),
       ],
       store,

@@ -1,9 +1,10 @@
 import type { JobHandler } from '../job/handler.ts'
-import { add, type Change, remove } from '../kernel/change.ts'
+import { type Change, remove } from '../kernel/change.ts'
 import { toTime } from '../kernel/clock.ts'
 import { type Runtime, system } from '../kernel/context.ts'
 import { copyJobs, forgetCopyJob } from './copies.ts'
 import { Media, type MediaRow } from './entity.ts'
+import { bytesOf, countBytes, counted } from './quota.ts'
 import { mediaOf } from './rows.ts'
 import { removeStem } from './stem.ts'
 
@@ -28,8 +29,7 @@ const expire: JobHandler = async ({ runtime, store, job }) => {
   if (row?.uploadStatus === 'completed') return undefined
   if (row !== null) {
     const now = toTime(runtime.clock.realMs())
-    const isCounted = row.uploadStatus === 'uploading' && row.place === 'submission'
-    await store.commit([remove(Media, row), ...(isCounted ? [add(`media:${row.placeId}`, -1, now, { min: 0 })] : [])], {
+    await store.commit([remove(Media, row), ...(await counted({ store, services: runtime.services, now }, row, null))], {
       actor: { id: system.id, kind: system.kind, name: system.name },
       action: expiryKind,
       entity: { type: Media.name, id: row.id },
@@ -49,7 +49,12 @@ export async function removeAllOf(
   const rows = await mediaOf({ store }, placeId)
   await removeObjects(runtime, store.tenantId, rows)
   const completed = rows.filter(({ uploadStatus }) => uploadStatus === 'completed')
-  return [...rows.map((row) => remove(Media, row)), ...completed.map((row) => forgetCopyJob(runtime, row))]
+  const place = { store, services: runtime.services, now: toTime(runtime.clock.realMs()) }
+  return [
+    ...rows.map((row) => remove(Media, row)),
+    ...completed.map((row) => forgetCopyJob(runtime, row)),
+    ...(await countBytes(place, -rows.reduce((sum, row) => sum + bytesOf(row), 0))),
+  ]
 }
 
 export const mediaJobs = { [expiryKind]: expire, ...copyJobs }

@@ -1,11 +1,12 @@
 import { z } from 'zod'
-import type { Context } from '../kernel/context.ts'
+import { everyRow } from '../kernel/every-row.ts'
 import { operation } from '../kernel/operation.ts'
 import type { Page } from '../kernel/page.ts'
 import type { ListedObject } from '../objects/port.ts'
-import { Media, type MediaRow } from './entity.ts'
+import { Media } from './entity.ts'
 import { healFile } from './heal.ts'
 import { keysOf } from './purge.ts'
+import { countedBytes, recounted } from './quota.ts'
 import { objectsOf } from './view.ts'
 
 const prefixes = ['submissions/', 'profiles/', 'teams/', 'users/']
@@ -19,17 +20,7 @@ const finding = z.object({
   problem: z.enum(['object_without_row', 'row_without_object', 'object_differs']),
 })
 
-async function everyRow({ store }: Pick<Context, 'store'>): Promise<MediaRow[]> {
-  const rows: MediaRow[] = []
-  for (let cursor: string | null = null; ; ) {
-    const page: Page<MediaRow> = await store.list(Media, { cursor, limit: 200 })
-    rows.push(...page.items)
-    if (page.nextCursor === null) return rows
-    cursor = page.nextCursor
-  }
-}
-
-/** Compares the files that are stored with the rows that tell of them, both ways. With `repair` objects that no row knows, and that are older than a day, are removed, and a row without its bytes gets them back from the backups; what none has is told as missing. */
+/** Compares the files that are stored with the rows that tell of them, both ways. With `repair` objects that no row knows, and that are older than a day, are removed, and a row without its bytes gets them back from the backups; what none has is told as missing. The count of the tenant's bytes is set right too. */
 export const scrubMedia = operation({
   name: 'media.scrub',
   summary: 'Compare stored files with their rows',
@@ -46,8 +37,9 @@ export const scrubMedia = operation({
         if (page.nextCursor === null) break
         cursor = page.nextCursor
       }
-    // after the objects: a row that came meanwhile is no object's absence
-    const rows = await everyRow(context)
+    // after the objects: a row that came meanwhile is no object's absence. And after the counter, which no upload may have moved when it is set right
+    const counter = await countedBytes(context)
+    const rows = await everyRow(context.store, Media)
     const known = new Map(rows.flatMap((row) => keysOf(row).map((key) => [key, row] as const)))
     const findings: z.output<typeof finding>[] = []
     const healed = new Set<string>()
@@ -72,6 +64,7 @@ export const scrubMedia = operation({
     const output = { rows: rows.length, objects: stored.size, removed, healed: healed.size, findings: findings.slice(0, shownMost) }
     return {
       output,
+      changes: repair ? recounted(counter, rows, context.now) : [],
       logged: true,
       detail: { rows: rows.length, objects: stored.size, removed, healed: healed.size, found: findings.length },
     }

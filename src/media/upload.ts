@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { Checklist } from '../checklist/entity.ts'
 import { newSystemJob } from '../job/enqueue.ts'
 import { sha256 } from '../kernel/canonical.ts'
-import { add, type Change, check, create, insert, patched, update } from '../kernel/change.ts'
+import { type Change, check, create, insert, patched, update } from '../kernel/change.ts'
 import { toTime } from '../kernel/clock.ts'
 import type { Context } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
@@ -16,21 +16,16 @@ import { fileNameOf } from './file-name.ts'
 import { copiesOf } from './images.ts'
 import { fitsType, headBytes, isAllowed, isText, kindOf } from './kinds.ts'
 import { expiryKind } from './purge.ts'
+import { counted, mostBytes, quotaConflicts } from './quota.ts'
 import { assertMayPut, maySeeMedia, mediaNotFound, type Wanted } from './rights.ts'
 import { stemOf } from './stem.ts'
 import { absolute, displayLink, type MediaView, mediaShape, mediaView, objectsOf, wireKey } from './view.ts'
 
-export const mostBytes = 52_428_800
 export const uploadSeconds = 15 * 60
 /** What nobody confirmed by then is taken away. */
 export const unconfirmedMs = 24 * 60 * 60 * 1_000
-const filesPerSubmission = 10
 
 const folders = { submission: 'submissions', profile: 'profiles', team: 'teams', user: 'users' } as const
-
-/** Files of a submission, uploading and completed: ten at most, whoever races. */
-export const countChange = (now: string, row: Pick<MediaRow, 'place' | 'placeId'>, by: 1 | -1): Change[] =>
-  row.place === 'submission' ? [add(`media:${row.placeId}`, by, now, { min: 0, max: filesPerSubmission })] : []
 
 /** What takes an upload away that nobody confirms. */
 export const expiryJob = ({ runtime, realMs }: Pick<Context, 'runtime' | 'realMs'>, row: Pick<MediaRow, 'id' | 'objectKey'>): Change =>
@@ -68,13 +63,13 @@ export function uploading({ actor, now, newId, realMs }: Context, wanted: Wanted
 
 const name = z.string().min(1, 'is required').max(500)
 
-/** Reserves a place for a file and signs an address to which its bytes, and no others, may be put. Errors: `file_type`, `file_too_large`, `media_limit`, `checklist_not_found`, `team_not_found`, `forbidden`, `frozen`. */
+/** Reserves a place for a file and signs an address to which its bytes, and no others, may be put. Errors: `file_type`, `file_too_large`, `media_limit`, `media_quota`, `checklist_not_found`, `team_not_found`, `forbidden`, `frozen`. */
 export const requestUpload = operation({
   name: 'media.request',
   summary: 'Get an address to upload a file to',
   needs: 'media:upload',
   elsewhere: true,
-  conflicts: { 'counter.media': ['media_limit', 'A submission holds ten files at most.'] },
+  conflicts: quotaConflicts,
   input: z
     .object({
       ...where,
@@ -103,7 +98,7 @@ export const requestUpload = operation({
     if (!isAllowed(given.fileType)) throw new AppError('invalid', 'file_type', 'File type not allowed')
     if (given.fileSize > mostBytes) throw new AppError('too_large', 'file_too_large', 'A file is at most 50 MiB.')
     const context = await entered(caller, { organization, actors })
-    const { store, now, actor } = context
+    const { store, actor } = context
     const wanted = wantedOf(given, actor.id ?? '')
     const checklist = await assertMayPut(context, wanted)
     const row = uploading(context, wanted, given)
@@ -125,7 +120,7 @@ export const requestUpload = operation({
       changes: [
         insert(Media, row),
         expiryJob(context, row),
-        ...countChange(now, row, 1),
+        ...(await counted(context, null, row)),
         ...(checklist === null ? [] : [check(Checklist, checklist)]),
       ],
       store,
@@ -200,12 +195,13 @@ async function looked(objects: TenantObjects, row: MediaRow): Promise<Checked> {
   return copies === null ? { problem: true } : { problem: false, size, sha256: digest, copies }
 }
 
-/** Takes a file in: it is there, as large as it said, with its digest, and what its type says; a picture gets its copies. Repeatable. Errors: `media_not_found`, `upload_missing`, `upload_mismatch`. */
+/** Takes a file in: it is there, as large as it said, with its digest, and what its type says; a picture gets its copies. Repeatable. Errors: `media_not_found`, `upload_missing`, `upload_mismatch`, `media_quota` of one whose size was not announced. */
 export const confirmUpload = operation({
   name: 'media.confirm',
   summary: 'Confirm an upload',
   needs: 'media:upload',
   elsewhere: true,
+  conflicts: quotaConflicts,
   input: z.object({ ...where, fileId: z.string(), key: z.string().max(1_000) }).strict(),
   output: z.object({ media: mediaView, cdnUrl: z.string().nullable() }),
   async run(caller, { organization, actors, fileId, key }) {
@@ -222,7 +218,7 @@ export const confirmUpload = operation({
       const failed = patched(Media, row, { uploadStatus: 'failed' }, now)
       return {
         refuse: mismatched(),
-        changes: [update(Media, row, failed), ...countChange(now, row, -1)],
+        changes: [update(Media, row, failed), ...(await counted(context, row, failed))],
         store,
         entity,
         action: 'media.fail',
@@ -236,7 +232,12 @@ export const confirmUpload = operation({
     const next = patched(Media, row, { ...taken, ...(await keptCopies(objects, row, checked.copies)) }, now)
     return {
       output: await confirmed(context, next),
-      changes: [update(Media, row, next), ...copyJob(context.runtime, row), ...(checklist === null ? [] : [check(Checklist, checklist)])],
+      changes: [
+        update(Media, row, next),
+        ...(await counted(context, row, next)),
+        ...copyJob(context.runtime, row),
+        ...(checklist === null ? [] : [check(Checklist, checklist)]),
+      ],
       store,
       entity,
       detail: { fileName: row.fileName, fileSize: next.fileSize, ...(row.place === 'submission' ? { submissionId: row.placeId } : {}) },

@@ -1,7 +1,8 @@
 import { type Route, route, type WireRequest } from '../../http/route.ts'
 import { admitBytes, askOlder, putBytes } from '../../media/older.ts'
 import { askMedia, removeMedia } from '../../media/operations.ts'
-import { confirmUpload, mostBytes, requestUpload } from '../../media/upload.ts'
+import { mostBytes } from '../../media/quota.ts'
+import { confirmUpload, requestUpload } from '../../media/upload.ts'
 import { asked, defined, pageOf, told } from './shapes.ts'
 
 const mine = ['actor_mismatch', 'tenant_mismatch']
@@ -22,7 +23,7 @@ export const mediaRoutes: readonly Route[] = [
       404: ['organization_not_found', 'checklist_not_found', 'team_not_found'],
       409: ['frozen'],
       413: ['file_too_large'],
-      422: ['media_limit'],
+      422: ['media_limit', 'media_quota'],
     },
     input: ofBody,
   }),
@@ -31,7 +32,7 @@ export const mediaRoutes: readonly Route[] = [
       403: mine,
       404: [...unseen, 'checklist_not_found', 'team_not_found'],
       409: ['frozen', 'upload_missing'],
-      422: ['upload_mismatch'],
+      422: ['upload_mismatch', 'media_quota'],
       503: ['busy', 'images_unavailable'],
     },
     input: ofBody,
@@ -42,6 +43,7 @@ export const mediaRoutes: readonly Route[] = [
       403: mine,
       404: ['organization_not_found', 'checklist_not_found'],
       413: ['file_too_large'],
+      422: ['media_quota'],
     },
     query: {
       submissionId: 'Of a submission.',

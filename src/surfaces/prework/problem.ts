@@ -26,7 +26,7 @@ const codeOf = (message: string): string =>
   message === 'is required' ? 'required' : message === 'is not a known field' ? 'unknown' : 'invalid'
 
 /** Refusals of what is well-formed and cannot be done. */
-const kept = new Set(['submission_incomplete', 'media_limit', 'upload_mismatch'])
+const kept = new Set(['submission_incomplete', 'media_limit', 'media_quota', 'upload_mismatch'])
 
 /** An error in this dialect (contracts/prework.md section 1). */
 export function problem(error: AppError, asked: Parameters<Surface['problem']>[1]): Answer {

@@ -158,6 +158,9 @@ export const written = (context: Context, { changes, document, content, edit, de
   after: () => {
     made(context, document, content, edit)
     const { tenantId } = context.store
+    // durable, it goes to everybody who follows
+    const { receivedMs } = context.origin
+    if (receivedMs !== undefined) tell('holdfast_sync_propagation_seconds', tenantId, {}, (performance.now() - receivedMs) / 1_000)
     tell('holdfast_sync_transform_depth', tenantId, {}, depth)
     if (edit.conflicts.length > 0) tell('holdfast_sync_conflicts_total', tenantId, {}, { add: edit.conflicts.length })
   },

@@ -69,6 +69,7 @@ export function visitOf({ surfaces, settings }: Pick<ServerParts, 'surfaces' | '
     settings.trustProxy,
   )
   const surface = surfaceOf(surfaces, request.url)
+  const startedMs = performance.now()
   const origin: Origin = {
     requestId: request.id,
     surface: surface.name,
@@ -76,8 +77,9 @@ export function visitOf({ surfaces, settings }: Pick<ServerParts, 'surfaces' | '
     address,
     userAgent: request.headers['user-agent'] ?? null,
     deviceToken: cookie === undefined ? null : (/(?:^|; *)__Host-holdfast-device=([^;]+)/.exec(cookie)?.[1] ?? null),
+    receivedMs: startedMs,
   }
-  return { origin, authenticated: nobody, surface, operation: null, error: null, startedMs: performance.now() }
+  return { origin, authenticated: nobody, surface, operation: null, error: null, startedMs }
 }
 
 /** The surface whose prefix is the longest that fits, else the first. */

@@ -78,6 +78,8 @@ export type Origin = {
   address?: string | null
   userAgent: string | null
   deviceToken: string | null
+  /** `performance.now()` when the request, or the message of a socket, came; absent where nobody sent one. */
+  receivedMs?: number
 }
 
 export type Context = {

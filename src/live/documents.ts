@@ -11,7 +11,6 @@ import { canonical, type Json, sha256 } from '../kernel/canonical.ts'
 import type { Runtime } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
 import { perform } from '../kernel/perform.ts'
-import { tell } from '../metrics/series.ts'
 import { allowed, type Caller, originNow } from './rights.ts'
 import type { Tail } from './tail.ts'
 import { collection, refusedKind, wireError } from './words.ts'
@@ -87,14 +86,13 @@ class Documents extends ShareDB.DB {
     }
     const call = {
       actor: principal,
-      origin: originNow(this.place.runtime, origin),
+      origin: { ...originNow(this.place.runtime, origin), receivedMs },
       input,
       encode: (output: object) => ({ status: 200, body: JSON.stringify(output) }),
     }
     const work = perform(this.place.runtime, submitEdit, call).then(({ body }) => {
       const { outcome } = JSON.parse(body) as { outcome: 'made' | 'repeated' | 'behind' }
       if (outcome === 'repeated') throw repeated()
-      tell('holdfast_sync_propagation_seconds', principal.tenantId, {}, (performance.now() - receivedMs) / 1000)
       return outcome === 'made'
     })
     settle(work, done)

@@ -62,7 +62,7 @@ const shapes = {
   },
   holdfast_sync_propagation_seconds: {
     kind: 'histogram',
-    help: 'Seconds from the receipt of an edit until it was sent on.',
+    help: 'Seconds from the receipt of an edit, at any door, until it was durable and sent on.',
     name: 'SyncPropagation',
     unit: 'Seconds',
     dimensions: {},

@@ -2,7 +2,7 @@ import type { Selection, TenantStore } from '../storage/port.ts'
 import type { AnyEntity, Entity } from './entity.ts'
 import type { Page } from './page.ts'
 
-/** Every row of a selection, page after page, held at once: for what belongs to one thing, not for a whole tenant. */
+/** Every row of a selection, page after page, all held at once: for what belongs to one thing, and for what looks at a whole tenant once. */
 export async function everyRow<E extends AnyEntity>(
   store: Pick<TenantStore, 'list'>,
   type: E,

@@ -126,6 +126,13 @@ test('an erasure frees what was the person’s own, and a restore takes what it 
   expect(await counter()).toBe(12)
   expect((await send('POST', `/v1/restores/${restored.body.id}/undo`, {})).status).toBe(201)
   expect(await counter()).toBe(0)
+  // of everything, the counter itself goes back and forth
+  const all = await send('POST', '/v1/restores', { scope: 'tenant', at: { sequence }, includeRemoved: true })
+  expect(all.status, all.text).toBe(201)
+  expect(await counter()).toBe(12)
+  const undone = await send('POST', `/v1/restores/${all.body.id}/undo`, {})
+  expect(undone.status, undone.text).toBe(201)
+  expect(await counter()).toBe(0)
 })
 
 test('files from before the bytes were counted are counted with the first upload, and scrubbing counts anew', async () => {

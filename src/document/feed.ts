@@ -1,14 +1,19 @@
+import { scopeOf } from '../access/permissions.ts'
+import { isWithin } from '../access/scope.ts'
 import { accessOf } from '../checklist/access.ts'
 import { Checklist } from '../checklist/entity.ts'
 import type { Json } from '../kernel/canonical.ts'
 import type { Context } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
 import { isUuid } from '../kernel/id.ts'
+import { Media } from '../media/entity.ts'
+import { maySeeMedia } from '../media/rights.ts'
 import type { LogChange, LogEntry } from '../storage/port.ts'
+import { memberId } from '../team/join.ts'
 import { readableTeam } from '../team/view.ts'
 import { User } from '../user/entity.ts'
 
-/** What happened, as feeds tell it (contracts/prework.md, section 8). `checklistId` and `teamId` say by what one may read it; `to` one person alone. */
+/** What happened, as feeds tell it (contracts/prework.md, section 8). `mediaId`, `checklistId` or `teamId`, the first that is there, says by what one may read it; `to` one person alone. */
 export type FeedEvent = {
   eventType: string
   entityType: string
@@ -16,27 +21,33 @@ export type FeedEvent = {
   data: Record<string, unknown>
   checklistId?: string | undefined
   teamId?: string | undefined
+  mediaId?: string | undefined
   to?: string | undefined
+  /** Memberships that ended with it: whoever held one hears of that, though they may not read the team any more. */
+  left?: readonly string[] | undefined
+  /** Of a team that is gone: whether everybody could read it. */
+  wasOpen?: boolean | undefined
 }
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '')
 
 /** What one change of the log means to feeds. */
-function eventsOf({ op, type, id, fields }: LogChange, { action, entity, detail }: LogEntry): FeedEvent[] {
+function eventsOf({ op, type, id, fields }: LogChange, { action, entity, detail, changes }: LogEntry): FeedEvent[] {
   switch (type) {
     case 'team': {
       if (op === 'update' && Object.keys(fields).every((field) => quiet.has(field))) return []
       const eventType = op === 'insert' ? 'team.created' : op === 'remove' ? 'team.deleted' : 'team.updated'
-      return [{ eventType, entityType: 'team', entityId: id, teamId: id, data: named(fields) }]
+      const gone = op === 'remove' ? { left: endedIn(changes), wasOpen: isOpen(detail?.visibility) } : {}
+      return [{ eventType, entityType: 'team', entityId: id, teamId: id, data: named(fields), ...gone }]
     }
     case 'team_member': {
-      if (op === 'update') return []
+      // that they are in no more is said by the team's going
+      if (op === 'update' || (op === 'remove' && changes.some((one) => one.type === 'team' && one.op === 'remove'))) return []
       const teamId = text(fields.teamId) || text(entity?.id)
       const userId = text(fields.userId) || text(detail?.userId)
       const eventType = op === 'insert' ? 'team.member.added' : 'team.member.removed'
-      return [
-        { eventType, entityType: 'team', entityId: teamId, teamId, data: { userId, ...(op === 'insert' ? { role: fields.role } : {}) } },
-      ]
+      const data = { userId, ...(op === 'insert' ? { role: fields.role } : {}) }
+      return [{ eventType, entityType: 'team', entityId: teamId, teamId, data, ...(op === 'remove' ? { left: [id] } : {}) }]
     }
     case 'work_assignment':
       return op === 'remove' ? [] : workEvents(id, op === 'insert', fields, detail)
@@ -49,6 +60,7 @@ function eventsOf({ op, type, id, fields }: LogChange, { action, entity, detail 
               eventType: 'file.uploaded',
               entityType: 'media',
               entityId: id,
+              mediaId: id,
               checklistId: text(detail?.submissionId) || undefined,
               data: { fileId: id, fileName: detail?.fileName ?? null, fileSize: detail?.fileSize ?? null },
             },
@@ -62,6 +74,9 @@ function eventsOf({ op, type, id, fields }: LogChange, { action, entity, detail 
 }
 /** A team whose members alone changed. */
 const quiet = new Set(['memberCount', 'version', 'updatedAt'])
+const isOpen = (visibility: Json | undefined): boolean => visibility === 'public' || visibility === 'organization'
+const endedIn = (changes: readonly LogChange[]): string[] =>
+  changes.filter(({ op, type }) => op === 'remove' && type === 'team_member').map(({ id }) => id)
 const named = ({ name }: LogChange['fields']): Record<string, unknown> => (name === undefined ? {} : { name })
 
 function workEvents(id: string, isNew: boolean, fields: LogChange['fields'], detail: LogEntry['detail']): FeedEvent[] {
@@ -124,19 +139,32 @@ export async function feedOf({ store }: Pick<Context, 'store'>, entry: LogEntry)
   return manager == null ? events : [...events, notification(manager, 'approval_required', row.id, { submissionId: row.id })]
 }
 
-/** Whether somebody may read what an event is about, now. */
-export async function maySee(context: Context, { to, checklistId, teamId }: FeedEvent): Promise<boolean> {
-  if (to !== undefined) return to === context.actor.id
-  if (checklistId !== undefined) {
-    const row = isUuid(checklistId) ? await context.store.get(Checklist, checklistId) : null
-    return row === null ? context.scope !== 'own' : (await accessOf(context, row)).mayRead
+/** Whether somebody may read what an event is about, now. What nothing is known of nobody may. */
+export async function maySee(context: Context, { to, mediaId, checklistId, teamId, left, wasOpen }: FeedEvent): Promise<boolean> {
+  const { store, scope, actor } = context
+  if (to !== undefined) return to === actor.id
+  if (mediaId !== undefined) {
+    const file = await store.get(Media, mediaId)
+    return file !== null && (await maySeeMedia(context, file))
   }
-  if (teamId === undefined) return context.scope !== 'own'
+  if (checklistId !== undefined) {
+    const row = isUuid(checklistId) ? await store.get(Checklist, checklistId) : null
+    return row === null ? scope !== 'own' : (await accessOf(context, row)).mayRead
+  }
+  if (teamId === undefined) return false
+  if (wasOpen === true || (actor.id !== null && left?.includes(memberId(teamId, actor.id)) === true)) return true
   try {
     await readableTeam(context, teamId)
     return true
   } catch (error) {
-    if (error instanceof AppError) return context.scope !== 'own'
+    if (error instanceof AppError) return scope !== 'own'
     throw error
   }
+}
+
+/** Whether somebody may read a person, now: that they are there is something about them. */
+export async function maySeePerson(context: Context, userId: string): Promise<boolean> {
+  const { role } = context.actor
+  const scope = role === null ? null : scopeOf(role, 'profile:read', context.origin.surface)
+  return scope !== null && isWithin({ ...context, scope }, userId)
 }

@@ -10,7 +10,7 @@ import { takeStream } from '../kernel/streams.ts'
 import { entered, where } from '../profile/place.ts'
 import type { LogEntry } from '../storage/port.ts'
 import type { EditRow } from './entity.ts'
-import { type FeedEvent, feedOf, maySee } from './feed.ts'
+import { type FeedEvent, feedOf, maySee, maySeePerson } from './feed.ts'
 import type { Op } from './json1.ts'
 import { type PresenceEvent, presenceOf, roomOf } from './presence.ts'
 import { contentAt, editsBetween } from './state.ts'
@@ -157,6 +157,8 @@ async function* follow(start: Start, { bell, heard }: { bell: Bell; heard: Prese
       }
     }
     for (const { eventType, session, data } of heard.splice(0)) {
+      // who is in a room is for all in it; who is online for those who may read them
+      if (room === null && !(await maySeePerson(mine, session.userId))) continue
       yield write({
         eventType,
         userId: session.userId,

@@ -235,6 +235,8 @@ export const removeTeam = operation({
       ],
       store: context.store,
       entity: { type: Team.name, id: teamId },
+      // by it feeds know who could read it (document/feed.ts)
+      detail: { visibility: team.settings.visibility },
     }
   },
 })

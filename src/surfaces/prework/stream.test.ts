@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { openStream, type Stream } from '../../testing/event-stream.ts'
 import { until } from '../../testing/live.ts'
 import { enterOwner, found, join, type Person } from '../../testing/people.ts'
 import { type Loose, startTestServer, type TestServer } from '../../testing/server.ts'
@@ -40,34 +41,8 @@ const edit = (entityId: string, path: string, newValue: unknown, by = worker) =>
     by,
   )
 
-type Message = { id: string | null; told: Loose }
-type Stream = { status: number; type: string | null; messages: Message[]; of(eventType: string): Loose[]; isOver(): boolean }
-
-async function open(query: string, headers: Record<string, string> = { authorization: `Bearer ${worker.token}` }): Promise<Stream> {
-  const abort = new AbortController()
-  aborts.push(abort)
-  const response = await fetch(`${base}/api/sync/stream?${query}`, { headers, signal: abort.signal })
-  const messages: Message[] = []
-  let isOver = false
-  const read = async () => {
-    let text = ''
-    for await (const chunk of response.body ?? []) {
-      text += Buffer.from(chunk).toString()
-      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
-        const lines = text.slice(0, end).split('\n')
-        text = text.slice(end + 2)
-        expect(lines.some((line) => line.startsWith('event:'))).toBe(false)
-        const data = lines.find((line) => line.startsWith('data: '))?.slice(6)
-        if (data !== undefined)
-          messages.push({ id: lines.find((line) => line.startsWith('id: '))?.slice(4) ?? null, told: JSON.parse(data) as Loose })
-      }
-    }
-    isOver = true
-  }
-  void read().catch(() => undefined)
-  const of = (eventType: string) => messages.map(({ told }) => told).filter((told) => String(told.eventType) === eventType)
-  return { status: response.status, type: response.headers.get('content-type'), messages, of, isOver: () => isOver }
-}
+const open = (query: string, headers: Record<string, string> = { authorization: `Bearer ${worker.token}` }): Promise<Stream> =>
+  openStream(`${base}/api/sync/stream?${query}`, headers, aborts)
 const edits = ({ messages }: Stream): number[] => messages.filter(({ id }) => id !== null).map(({ id }) => Number(id))
 
 describe('a room', () => {

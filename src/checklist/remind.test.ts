@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { feedOf } from '../document/feed.ts'
+import { noticesOf } from '../document/notices.ts'
 import { Job, type JobRow } from '../job/entity.ts'
 import { startJobs } from '../job/work.ts'
 import { jobHandlers } from '../job-handlers.ts'
+import type { Context } from '../kernel/context.ts'
 import { until } from '../testing/live.ts'
 import { enterOwner, join, type Person } from '../testing/people.ts'
-import { type Loose, startTestServer, type TestServer } from '../testing/server.ts'
+import { startTestServer, type TestServer } from '../testing/server.ts'
 
 let server: TestServer
 let owner: Person
@@ -19,18 +20,19 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
-async function submitted(): Promise<string> {
+async function submitted(value = 0): Promise<string> {
   const checklistData = { title: 'Kitchen', sections: [{ id: 's', title: 'All', items: [{ id: 'a', text: 'Sink', checked: true }] }] }
-  const made = await server.send('POST', '/api/checklists', { token: worker.token, body: { checklistData } })
+  const made = await server.send('POST', '/api/checklists', { token: worker.token, body: { checklistData, value } })
   const id = String(made.body.checklistId)
   expect((await server.send('POST', `/api/submissions/${id}/submit`, { token: worker.token, body: {} })).status).toBe(200)
   return id
 }
 
-test('a day before its deadline the next higher role is told of an open step, once, and of a decided one nobody', async () => {
+test('a day before its deadline the next higher role is told of whichever step is open, once, and of a decided one nobody', async () => {
   const { runtime } = server.holdfast
   const store = runtime.storage.tenant(owner.tenantId)
-  const [open, decided] = [await submitted(), await submitted()]
+  const [open, second, decided] = [await submitted(), await submitted(20_000), await submitted()]
+  await server.send('POST', `/api/submissions/${second}/review`, { token: supervisor.token, body: { decision: 'approve' } })
   await server.send('POST', `/api/submissions/${decided}/review`, { token: supervisor.token, body: { decision: 'approve' } })
   const reminders = async () =>
     ((await store.list(Job, { limit: 200 })).items as JobRow[]).filter(({ kind }) => kind === 'submission.remind')
@@ -49,13 +51,18 @@ test('a day before its deadline the next higher role is told of an open step, on
       void reminders().then((found) => {
         all = found
       })
-      return all.length === 2 && all.every(({ state }) => state === 'done')
+      return all.length === 3 && all.every(({ state }) => state === 'done')
     }, 10_000)
-    const told = []
-    for (const { entry } of await store.log(null, before, 500)) told.push(...(await feedOf({ store }, entry)))
-    expect(told.filter(({ eventType }) => eventType === 'notification.created')).toMatchObject([
-      { to: supervisor.id, data: { kind: 'approval_required', submissionId: open } as unknown as Loose },
-    ])
+    const told = async (by: Person): Promise<unknown[]> => {
+      const reader = { store, actor: { kind: 'user', ...by } } as unknown as Context
+      const all = []
+      for (const { entry } of await store.log(null, before, 500)) all.push(...(await noticesOf(reader, entry)))
+      return all.map(({ data }) => [data.kind, data.submissionId])
+    }
+    expect(await told(supervisor)).toEqual([['approval_required', open]])
+    // the second step is an administrator's: above them is the owner
+    expect(await told(owner)).toEqual([['approval_required', second]])
+    expect(await told(worker)).toEqual([])
   } finally {
     await jobs.stop()
     runtime.clock.realMs = realMs

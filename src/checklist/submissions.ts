@@ -13,6 +13,7 @@ import { listing, text } from '../profile/input.ts'
 import { assertRevision, entered, forbidden, where } from '../profile/place.ts'
 import { User } from '../user/entity.ts'
 import { accessOf, assertNotFrozen, readableChecklist } from './access.ts'
+import { levelOf, openStep, rankOf, stepsOf } from './approval.ts'
 import {
   approvalStep,
   Checklist,
@@ -20,7 +21,6 @@ import {
   historyStep,
   LiveDocument,
   type LiveDocumentRow,
-  levels,
   submissionStatuses,
 } from './entity.ts'
 import { pageOf, theContent, theDocument } from './operations.ts'
@@ -71,33 +71,17 @@ const viewOf = ({ store }: Pick<Context, 'store'>, row: ChecklistRow, document: 
   revision: row.version,
 })
 
-type Level = (typeof levels)[number]
-const levelOf: Partial<Record<string, number>> = { owner: 4, admin: 4, platform_admin: 4, supervisor: 3, manager: 2, member: 1 }
-const rankOf = (level: Level): number => levels.indexOf(level) + 1
-
 /** The same with its files. */
 export async function withFiles(context: Context, row: ChecklistRow, document: LiveDocumentRow | null): Promise<SubmissionView> {
   const files = await mediaOf(context, row.id)
   return { ...viewOf(context, row, document), mediaFiles: await Promise.all(files.map((file) => mediaShape(context, file))) }
 }
 
-/** Who has to say yes, in order (contracts/prework.md section 7): above the submitter, and more for what is worth more. */
-export function stepsOf(submitter: Role, value: number | null): Level[] {
-  const level = levelOf[submitter] ?? 0
-  const steps: Level[] = level === 1 ? ['manager'] : level === 2 ? ['supervisor'] : []
-  const wanted: Level | null = (value ?? 0) > 10_000 ? 'administrator' : (value ?? 0) > 1_000 ? 'supervisor' : null
-  if (wanted !== null && Math.max(level, ...steps.map(rankOf)) < rankOf(wanted)) steps.push(wanted)
-  return steps
-}
-
-const openStep = ({ status, approvalSteps }: ChecklistRow) =>
-  status === 'under_review' ? (approvalSteps.find((step) => step.status === 'pending') ?? null) : null
-
 /** Whether the actor may decide the open step now. A leading member of an assigned team counts as a manager. */
 async function mayDecide(context: Context, row: ChecklistRow): Promise<boolean> {
   const step = openStep(row)
   if (step === null || row.submittedBy === context.actor.id) return false
-  const own = levelOf[context.actor.role ?? ''] ?? 0
+  const own = levelOf(context.actor.role)
   const needed = rankOf(step.approverRole)
   if (own >= needed && own >= 2) return true
   return needed <= 2 && (await accessOf(context, row)).reviews

@@ -11,9 +11,8 @@ import { maySeeMedia } from '../media/rights.ts'
 import type { LogChange, LogEntry } from '../storage/port.ts'
 import { memberId } from '../team/join.ts'
 import { readableTeam } from '../team/view.ts'
-import { User } from '../user/entity.ts'
 
-/** What happened, as feeds tell it (contracts/prework.md, section 8). `mediaId`, `checklistId` or `teamId`, the first that is there, says by what one may read it; `to` one person alone. */
+/** What happened, as feeds tell it (contracts/prework.md, section 8). `mediaId`, `checklistId` or `teamId`, the first that is there, says by what one may read it. */
 export type FeedEvent = {
   eventType: string
   entityType: string
@@ -22,7 +21,6 @@ export type FeedEvent = {
   checklistId?: string | undefined
   teamId?: string | undefined
   mediaId?: string | undefined
-  to?: string | undefined
   /** Memberships that ended with it: whoever held one hears of that, though they may not read the team any more. */
   left?: readonly string[] | undefined
   /** Of a team that is gone: whether everybody could read it. */
@@ -32,7 +30,7 @@ export type FeedEvent = {
 const text = (value: unknown): string => (typeof value === 'string' ? value : '')
 
 /** What one change of the log means to feeds. */
-function eventsOf({ op, type, id, fields }: LogChange, { action, entity, detail, changes }: LogEntry): FeedEvent[] {
+function eventsOf({ op, type, id, fields }: LogChange, { entity, detail, changes }: LogEntry): FeedEvent[] {
   switch (type) {
     case 'team': {
       if (op === 'update' && Object.keys(fields).every((field) => quiet.has(field))) return []
@@ -50,9 +48,7 @@ function eventsOf({ op, type, id, fields }: LogChange, { action, entity, detail,
       return [{ eventType, entityType: 'team', entityId: teamId, teamId, data, ...(op === 'remove' ? { left: [id] } : {}) }]
     }
     case 'work_assignment':
-      return op === 'remove' ? [] : workEvents(id, op === 'insert', fields, detail)
-    case 'checklist':
-      return op === 'remove' ? [] : submissionEvents(id, op === 'insert', fields)
+      return op === 'remove' ? [] : [workEvent(id, op === 'insert', fields, detail)]
     case 'media':
       return op === 'update' && fields.uploadStatus === 'completed'
         ? [
@@ -66,8 +62,6 @@ function eventsOf({ op, type, id, fields }: LogChange, { action, entity, detail,
             },
           ]
         : []
-    case 'job':
-      return action === 'job.submission.remind' && entity !== null ? reminders(entity.id, fields.result) : []
     default:
       return []
   }
@@ -79,70 +73,44 @@ const endedIn = (changes: readonly LogChange[]): string[] =>
   changes.filter(({ op, type }) => op === 'remove' && type === 'team_member').map(({ id }) => id)
 const named = ({ name }: LogChange['fields']): Record<string, unknown> => (name === undefined ? {} : { name })
 
-function workEvents(id: string, isNew: boolean, fields: LogChange['fields'], detail: LogEntry['detail']): FeedEvent[] {
+function workEvent(id: string, isNew: boolean, fields: LogChange['fields'], detail: LogEntry['detail']): FeedEvent {
   const eventType = isNew ? 'assignment.created' : fields.status === 'completed' ? 'assignment.completed' : 'assignment.updated'
   const checklistId = text(fields.checklistId) || text(detail?.checklistId) || undefined
   const { status, priority, dueDate } = fields
   const data = Object.fromEntries(Object.entries({ checklistId, status, priority, dueDate }).filter(([, value]) => value !== undefined))
-  const assignees = isNew && Array.isArray(fields.assignedTo) ? (fields.assignedTo as Json[]).map(text) : []
-  return [
-    { eventType, entityType: 'assignment', entityId: id, checklistId, data },
-    ...assignees.map((to) => notification(to, 'task_assigned', id, { assignmentId: id, checklistId })),
-  ]
+  return { eventType, entityType: 'assignment', entityId: id, checklistId, data }
 }
 
-function submissionEvents(id: string, isNew: boolean, fields: LogChange['fields']): FeedEvent[] {
-  const { status, history, submittedBy, userId } = fields
-  if (isNew) return [{ eventType: 'submission.created', entityType: 'submission', entityId: id, checklistId: id, data: { status } }]
-  if (status === undefined) return []
+/** Of a change that moved nothing the status is in the row alone: as it was at that moment, which may be long ago. */
+async function submissionEvent({ store }: Pick<Context, 'store'>, { op, id, fields }: LogChange): Promise<FeedEvent[]> {
+  const event = { entityType: 'submission', entityId: id, checklistId: id }
+  if (op === 'insert') return [{ ...event, eventType: 'submission.created', data: { status: fields.status } }]
+  if (fields.history !== undefined) return [{ ...event, eventType: 'submission.updated', data: movedTo(fields.history) }]
+  const row = await store.get(Checklist, id)
+  const status = row?.history.filter(({ at }) => at <= text(fields.updatedAt)).at(-1)?.status
+  return status === undefined ? [] : [{ ...event, eventType: 'submission.updated', data: { status, previousStatus: status } }]
+}
+
+/** From what to what a submission went at last. `submitted` is on the way alone: the step after it was made at once. */
+function movedTo(history: Json): { status: string | null; previousStatus: string | null } {
   const steps = (Array.isArray(history) ? history : []) as { status?: string }[]
-  const previousStatus = steps.at(-2)?.status === 'submitted' ? (steps.at(-3)?.status ?? 'draft') : (steps.at(-2)?.status ?? null)
-  return [
-    { eventType: 'submission.updated', entityType: 'submission', entityId: id, checklistId: id, data: { status, previousStatus } },
-    ...(text(submittedBy) !== '' && text(userId) !== '' && submittedBy !== userId
-      ? [notification(text(userId), 'submission_received', id, { submissionId: id })]
-      : []),
-  ]
+  const before = steps.at(-2)?.status === 'submitted' ? steps.at(-3) : steps.at(-2)
+  return { status: steps.at(-1)?.status ?? null, previousStatus: before?.status ?? null }
 }
 
-/** Whom a job told that a decision is due. */
-function reminders(id: string, result: Json | undefined): FeedEvent[] {
-  const to = (result as { to?: readonly string[] } | null | undefined)?.to ?? []
-  return to.map((userId) => notification(userId, 'approval_required', id, { submissionId: id }))
-}
-
-const decided: Readonly<Record<string, string>> = {
-  approved: 'submission_approved',
-  rejected: 'submission_rejected',
-  requires_changes: 'changes_requested',
-}
-
-const notification = (to: string, kind: string, entityId: string, data: Record<string, unknown>): FeedEvent => ({
-  eventType: 'notification.created',
-  entityType: 'notification',
-  entityId,
-  to,
-  data: { kind, ...data },
-})
-
-/** What an entry of the tenant's log tells feeds, and whom it notifies. */
-export async function feedOf({ store }: Pick<Context, 'store'>, entry: LogEntry): Promise<FeedEvent[]> {
-  const events = entry.changes.flatMap((change) => eventsOf(change, entry))
-  const moved = events.find(({ eventType, data }) => eventType === 'submission.updated' && data.status !== data.previousStatus)
-  if (moved === undefined) return events
-  const row = await store.get(Checklist, moved.entityId)
-  const by = row?.submittedBy ?? null
-  if (row === null || by === null) return events
-  const kind = decided[String(moved.data.status)]
-  if (kind !== undefined && by !== entry.actor.id) return [...events, notification(by, kind, row.id, { submissionId: row.id })]
-  const manager = moved.data.status === 'under_review' ? (await store.get(User, by))?.managerId : null
-  return manager == null ? events : [...events, notification(manager, 'approval_required', row.id, { submissionId: row.id })]
+/** What an entry of the tenant's log tells feeds and rooms, whoever reads them. */
+export async function feedOf(context: Pick<Context, 'store'>, entry: LogEntry): Promise<FeedEvent[]> {
+  const events: FeedEvent[] = []
+  for (const change of entry.changes) {
+    if (change.type !== 'checklist') events.push(...eventsOf(change, entry))
+    else if (change.op !== 'remove') events.push(...(await submissionEvent(context, change)))
+  }
+  return events
 }
 
 /** Whether somebody may read what an event is about, now. What nothing is known of nobody may. */
-export async function maySee(context: Context, { to, mediaId, checklistId, teamId, left, wasOpen }: FeedEvent): Promise<boolean> {
+export async function maySee(context: Context, { mediaId, checklistId, teamId, left, wasOpen }: FeedEvent): Promise<boolean> {
   const { store, scope, actor } = context
-  if (to !== undefined) return to === actor.id
   if (mediaId !== undefined) {
     const file = await store.get(Media, mediaId)
     return file !== null && (await maySeeMedia(context, file))

@@ -12,6 +12,7 @@ import type { LogEntry } from '../storage/port.ts'
 import type { EditRow } from './entity.ts'
 import { type FeedEvent, feedOf, maySee, maySeePerson } from './feed.ts'
 import type { Op } from './json1.ts'
+import { noticesOf } from './notices.ts'
 import { type PresenceEvent, presenceOf, roomOf } from './presence.ts'
 import { contentAt, editsBetween } from './state.ts'
 import { assertVisible, entityTypes } from './sync.ts'
@@ -247,18 +248,16 @@ function editEvent(edit: EditRow, changes: ReturnType<typeof changesOf>): Told {
 /** What an entry of the tenant's log tells this stream. */
 async function visible(context: Context, room: Room | null, entry: LogEntry): Promise<Told[]> {
   const told: Told[] = []
-  for (const event of await feedOf(context, entry)) {
-    if (!isMeant(event, room) || !(await maySee(context, event))) continue
-    const { eventType, entityType, entityId, data } = event
-    told.push({ eventType, entityType, entityId, data, userId: entry.actor.id, userName: entry.actor.name, timestamp: entry.time })
-  }
+  const tell = ({ eventType, entityType, entityId, data }: FeedEvent): void =>
+    void told.push({ eventType, entityType, entityId, data, userId: entry.actor.id, userName: entry.actor.name, timestamp: entry.time })
+  for (const event of await feedOf(context, entry)) if (isMeant(event, room) && (await maySee(context, event))) tell(event)
+  if (room === null) for (const notice of await noticesOf(context, entry)) tell(notice)
   return told
 }
 
 /** A room hears of its own: its submission, media and assignments, or its team. */
-function isMeant({ to, checklistId, teamId, entityId }: FeedEvent, room: Room | null): boolean {
+function isMeant({ checklistId, teamId, entityId }: FeedEvent, room: Room | null): boolean {
   if (room === null) return true
-  if (to !== undefined) return false
   return room.entityType === 'team'
     ? teamId === room.entityId
     : room.entityType === 'assignment'

@@ -49,6 +49,9 @@ const create = async (body: object = {}, by = worker): Promise<string> => {
   const checklistData = { title: 'Kitchen', sections: [{ id: 's', title: 'All', items: [{ id: 'a', text: 'Sink', checked: true }] }] }
   return String((await send('POST', '/checklists', { checklistData, ...body }, by)).body.checklistId)
 }
+const submit = async (id: string, by = worker) => expect((await send('POST', `/submissions/${id}/submit`, {}, by)).status).toBe(200)
+const review = async (id: string, body: object, by: Person) =>
+  expect((await send('POST', `/submissions/${id}/review`, body, by)).status).toBe(200)
 const createTeam = async (body: object): Promise<string> =>
   String(((await send('POST', '/teams', { name: 'Night shift', ...body }, manager)).body.team as Loose).teamId)
 
@@ -134,6 +137,117 @@ describe('a feed tells of teams', () => {
     expect(gone(all[2])).toEqual([shown])
     expect(all[1].of('team.member.removed')).toEqual([])
   })
+})
+
+describe('a feed notifies', () => {
+  test('of an assignment whom it names, also later, and of a team those who work in it', async () => {
+    const [member, observer] = [await join(server, owner), await join(server, owner)]
+    const members = [{ userId: member.id }, { userId: observer.id, role: 'observer' }]
+    const teamId = await createTeam({ members })
+    const quiet = await createTeam({ members, settings: { notificationSettings: { newAssignments: false } } })
+    const id = await create()
+    const all = (await feeds(worker, other, member, observer, manager)) as [Stream, Stream, Stream, Stream, Stream]
+    const assign = async (body: object) =>
+      (await send('POST', '/assignments', { checklistId: id, ...body }, manager)).body.assignment as Loose
+    const named = await assign({ teamId, assignedTo: [worker.id] })
+    await settle(...all)
+    expect(all.map((stream) => stream.kinds())).toEqual([['task_assigned'], [], [], [], []])
+    await send('PATCH', `/assignments/${named.assignmentId}`, { assignedTo: [worker.id, other.id] }, manager)
+    await settle(...all)
+    expect(all.map((stream) => stream.kinds())).toEqual([['task_assigned'], ['task_assigned'], [], [], []])
+    const { assignmentId } = await assign({ teamId })
+    await assign({ teamId: quiet })
+    await settle(...all)
+    expect(all.map((stream) => stream.kinds().length)).toEqual([1, 1, 1, 0, 1])
+    expect(all[2].of('notification.created')).toMatchObject([{ entityId: assignmentId, data: { kind: 'task_assigned', checklistId: id } }])
+    await send('PATCH', `/assignments/${assignmentId}`, { status: 'completed' }, member)
+    await settle(...all)
+    expect(all[0].of('assignment.completed')).toMatchObject([{ entityId: assignmentId, userId: member.id, data: { checklistId: id } }])
+  })
+
+  test('each approver when it is their turn, and the submitter at the end', async () => {
+    const id = await create({ value: 20_000 })
+    const room = await feed(owner, `entityId=${id}`)
+    const all = (await feeds(owner, supervisor, manager, worker, other)) as [Stream, Stream, Stream, Stream, Stream]
+    const kinds = () => all.map((stream) => stream.kinds())
+    await submit(id)
+    await settle(...all)
+    expect(kinds()).toEqual([[], [], ['approval_required'], [], []])
+    await review(id, { decision: 'approve' }, manager)
+    await settle(...all)
+    expect(kinds()).toEqual([['approval_required'], [], ['approval_required'], [], []])
+    await review(id, { decision: 'approve' }, owner)
+    await settle(...all)
+    expect(kinds()).toEqual([['approval_required'], [], ['approval_required'], ['submission_approved'], []])
+    const moves = [
+      { status: 'under_review', previousStatus: 'draft' },
+      { status: 'under_review', previousStatus: 'under_review' },
+      { status: 'approved', previousStatus: 'under_review' },
+    ]
+    await until(() => room.of('submission.updated').length === 3)
+    for (const stream of [room, all[0], all[3]]) expect(stream.of('submission.updated').map(({ data }) => data)).toEqual(moves)
+    expect(all[4].of('submission.updated')).toEqual([])
+  })
+
+  test('of changes that are asked for, and of a rejection', async () => {
+    const id = await create()
+    const mine = await feed(worker)
+    await submit(id)
+    await review(id, { decision: 'request_changes', notes: 'again' }, manager)
+    await submit(id)
+    await review(id, { decision: 'reject', notes: 'no' }, manager)
+    await settle(mine)
+    expect(mine.kinds()).toEqual(['changes_requested', 'submission_rejected'])
+    expect(mine.of('submission.updated').map(({ data }) => data?.previousStatus)).toEqual([
+      'draft',
+      'under_review',
+      'requires_changes',
+      'under_review',
+    ])
+  })
+
+  test('whose checklist another submitted, and who assigned it', async () => {
+    const id = await create()
+    await send('POST', '/assignments', { checklistId: id, assignedTo: [other.id] }, supervisor)
+    const all = await feeds(worker, other, supervisor, manager)
+    await submit(id, other)
+    await settle(...all)
+    expect(all.map((stream) => stream.kinds())).toEqual([['submission_received'], [], ['submission_received'], ['approval_required']])
+  })
+
+  test('of a step whoever counts as a manager by a team, and the submitter’s own manager', async () => {
+    const [lead, chief] = [await join(server, owner), await join(server, owner, { role: 'supervisor' })]
+    const below = await join(server, owner, { managerId: chief.id })
+    const id = await create({}, below)
+    const teamId = await createTeam({ members: [{ userId: lead.id, role: 'senior_member' }, { userId: other.id }] })
+    await send('POST', '/assignments', { checklistId: id, teamId }, owner)
+    const all = await feeds(lead, chief, manager, supervisor, other)
+    await submit(id, below)
+    await settle(...all)
+    const asked = ['approval_required']
+    expect(all.map((stream) => stream.kinds())).toEqual([asked, asked, asked, [], []])
+  })
+
+  test('the next higher role where nobody holds the step’s', async () => {
+    const id = await create({}, manager)
+    const { body } = await send('GET', '/users?role=supervisor', undefined, owner)
+    const chiefs = (body.users as unknown as Loose[]).map(({ userId }) => String(userId))
+    for (const userId of chiefs) await send('PUT', '/users', { userId, isActive: false }, owner)
+    const [mine, theirs] = (await feeds(owner, worker)) as [Stream, Stream]
+    await submit(id, manager)
+    await settle(mine, theirs)
+    expect(mine.kinds()).toEqual(['approval_required'])
+    expect(theirs.kinds()).toEqual([])
+    for (const userId of chiefs) await send('PUT', '/users', { userId, isActive: true }, owner)
+  })
+})
+
+test('a feed tells that something about a submission changed, though its status did not', async () => {
+  const id = await create()
+  const mine = await feed(worker)
+  await send('PUT', `/submissions/${id}`, { description: 'The large one' })
+  await settle(mine)
+  expect(mine.of('submission.updated')).toMatchObject([{ entityId: id, data: { status: 'draft', previousStatus: 'draft' } }])
 })
 
 test('a quiet stream is pinged every fifteen seconds', async () => {

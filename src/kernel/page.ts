@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { AppError } from './errors.ts'
+import { isUuid } from './id.ts'
 
 export type Page<T> = { items: T[]; nextCursor: string | null }
 
@@ -44,7 +45,15 @@ export function decodeCursor(list: string, cursor: string, length: number): Curs
   } catch {
     // not ours: refused below
   }
-  throw new AppError('unprocessable', 'bad_cursor', 'The cursor is not one that this list gave out.', {
+  throw badCursor()
+}
+
+const badCursor = () =>
+  new AppError('unprocessable', 'bad_cursor', 'The cursor is not one that this list gave out.', {
     errors: [{ field: 'cursor', message: 'is not a cursor of this list' }],
   })
+
+/** Of lists whose cursor is the id of the last row that was seen. Errors: `bad_cursor`. */
+export function assertIdCursor(cursor: string | null): void {
+  if (cursor !== null && !isUuid(cursor)) throw badCursor()
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type Entity, entity } from '../kernel/entity.ts'
 
+/** Highest first. */
 export const teamRoles = ['team_lead', 'senior_member', 'member', 'observer'] as const
 export type TeamRole = (typeof teamRoles)[number]
 export const visibilities = ['private', 'organization', 'public'] as const

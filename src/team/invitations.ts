@@ -9,7 +9,7 @@ import { operation } from '../kernel/operation.ts'
 import { email, listing } from '../profile/input.ts'
 import { entered, forbidden, where } from '../profile/place.ts'
 import { User } from '../user/entity.ts'
-import { Team, TeamInvitation, type TeamInvitationRow, type TeamMemberRow, type TeamRow, teamRoles } from './entity.ts'
+import { Team, TeamInvitation, type TeamInvitationRow, type TeamMemberRow, type TeamRole, type TeamRow, teamRoles } from './entity.ts'
 import { planJoin, theTeam } from './join.ts'
 import { invitationShape, invitationView, memberShapes, membershipOf, memberView, readableTeam } from './view.ts'
 
@@ -21,6 +21,10 @@ const mayInvite = ({ scope }: Context, team: TeamRow, mine: TeamMemberRow | null
   mine?.role === 'team_lead' ||
   mine?.role === 'senior_member' ||
   (mine?.role === 'member' && team.settings.allowMemberInvites)
+
+/** Who invites by what they are in the team makes nobody more than that. */
+const mayGive = ({ scope }: Context, role: TeamRole, mine: TeamMemberRow | null): boolean =>
+  scope !== 'own' || (mine !== null && teamRoles.indexOf(role) >= teamRoles.indexOf(mine.role))
 
 export const listInvitations = operation({
   name: 'team.invitations',
@@ -53,7 +57,7 @@ export const invite = operation({
     const context = await entered(caller, { organization, actors })
     const { store, now, nowMs, actor } = context
     const { team, mine } = await readableTeam(context, teamId)
-    if (!mayInvite(context, team, mine)) throw forbidden()
+    if (!mayInvite(context, team, mine) || !mayGive(context, role, mine)) throw forbidden()
     const user = await store.find(User, 'email', [fold(invitedEmail)])
     if (user !== null && (await membershipOf(context, teamId, user.id)) !== null)
       throw new AppError('conflict', 'already_member', 'User is already a member of this team')

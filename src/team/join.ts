@@ -5,7 +5,7 @@ import { AppError } from '../kernel/errors.ts'
 import { isUuid } from '../kernel/id.ts'
 import { Team, TeamMember, type TeamMemberRow, type TeamRole, type TeamRow } from './entity.ts'
 
-export const mostMembers = 500
+const mostMembers = 500
 
 export const teamNotFound = () => new AppError('not_found', 'team_not_found', 'Team not found')
 
@@ -21,6 +21,11 @@ export const memberId = (teamId: string, userId: string): string => pairId(teamI
 export const newMember = (now: string, teamId: string, { userId, role }: { userId: string; role: TeamRole }): TeamMemberRow =>
   create(TeamMember, memberId(teamId, userId), { teamId, userId, role, permissions: [], joinedAt: now, isActive: true }, now)
 
+/** Errors: `team_full`. */
+export function assertRoom({ memberCount }: Pick<TeamRow, 'memberCount'>): void {
+  if (memberCount > mostMembers) throw new AppError('conflict', 'team_full', `A team has at most ${mostMembers} members.`)
+}
+
 /** The team's row once people have joined or left, or changed what they are. Errors: `team_full`, `last_team_lead`. */
 export function teamMoved(
   team: TeamRow,
@@ -28,7 +33,7 @@ export function teamMoved(
   now: string,
 ): { team: TeamRow; change: Change } {
   const next = patched(Team, team, { memberCount: team.memberCount + members, leads: team.leads + leads }, now)
-  if (next.memberCount > mostMembers) throw new AppError('conflict', 'team_full', `A team has at most ${mostMembers} members.`)
+  assertRoom(next)
   if (next.leads < 1 && leads < 0)
     throw new AppError('conflict', 'last_team_lead', 'This is the last team lead; make someone else one first.')
   return { team: next, change: update(Team, team, next) }

@@ -6,7 +6,7 @@ import type { Context } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
 import { isUuid } from '../kernel/id.ts'
 import { operation } from '../kernel/operation.ts'
-import type { Page } from '../kernel/page.ts'
+import { assertIdCursor, type Page } from '../kernel/page.ts'
 import { tell } from '../metrics/series.ts'
 import { id, listing, revision, text } from '../profile/input.ts'
 import { personNotFound } from '../profile/people.ts'
@@ -24,7 +24,7 @@ import {
   teamRoles,
   visibilities,
 } from './entity.ts'
-import { memberId, newMember, planJoin, planLeave, teamMoved } from './join.ts'
+import { assertRoom, memberId, newMember, planJoin, planLeave, teamMoved } from './join.ts'
 import { everyTeam, memberShapes, membershipOf, membershipsOf, memberView, readableTeam, teamShape, teamView } from './view.ts'
 
 const name = z
@@ -89,6 +89,7 @@ export const findTeams = operation({
       const page: Page<TeamRow> = await context.store.list(Team, { cursor, limit })
       return { output: { team: null, teams: page.items.map((team) => teamShape(context, team)), nextCursor: page.nextCursor } }
     }
+    assertIdCursor(cursor)
     const visible = await visibleTeams(context, userId, cursor)
     const teams = visible.slice(0, limit)
     const nextCursor = visible.length > limit ? (teams.at(-1)?.id ?? null) : null
@@ -160,7 +161,7 @@ export const createTeam = operation({
   },
 })
 
-/** Changes a team. A new manager leads it too. Errors: `team_not_found`, `user_not_found`, `revision_conflict`. */
+/** Changes a team. A new manager leads it too. Errors: `team_not_found`, `user_not_found`, `revision_conflict`, `team_full`. */
 export const updateTeam = operation({
   name: 'team.update',
   summary: 'Change a team',
@@ -204,6 +205,7 @@ export const updateTeam = operation({
       }
     }
     const next = patched(Team, team, set, now)
+    assertRoom(next)
     return {
       output: { team: teamShape(context, next) },
       changes: [update(Team, team, next), ...changes],

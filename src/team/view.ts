@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { scopeOf } from '../access/permissions.ts'
 import { readAll } from '../assignment/ledger.ts'
 import type { Context } from '../kernel/context.ts'
 import type { Page } from '../kernel/page.ts'
@@ -92,7 +93,8 @@ export async function membershipsOf({ store }: Pick<Context, 'store'>, userId: s
 export async function readableTeam(context: Context, id: string): Promise<{ team: TeamRow; mine: TeamMemberRow | null }> {
   const team = await theTeam(context, id)
   const mine = await membershipOf(context, id, context.actor.id)
-  if (context.scope === 'own' && mine === null && team.settings.visibility === 'private') throw teamNotFound()
+  const reach = scopeOf(context.actor.role ?? 'member', 'team:read', context.origin.surface) ?? 'own'
+  if (reach === 'own' && mine === null && team.settings.visibility === 'private') throw teamNotFound()
   return { team, mine }
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { moveClock } from '../../testing/clock.ts'
-import { enterOwner, found, join, type Person } from '../../testing/people.ts'
+import { enter, enterOwner, found, invite, join, type Person } from '../../testing/people.ts'
 import { type Loose, startTestServer, type TestServer } from '../../testing/server.ts'
 
 let server: TestServer
@@ -109,12 +109,85 @@ describe('a team', () => {
   })
 })
 
+test('a team lists its members in the order in which they came', async () => {
+  const later = [await join(server, owner), await join(server, owner), await join(server, owner)].reverse()
+  const team = await create()
+  for (const { id } of later) await send('POST', `/${team.teamId}/members`, { userId: id })
+  expect((await members(team)).map(({ userId }) => userId)).toEqual([manager.id, ...later.map(({ id }) => id)])
+})
+
+test('a team has five hundred members at most, whichever way they come', async () => {
+  const crowd: string[] = []
+  const add = async (limit: number) => {
+    const made = await Promise.all(
+      Array.from({ length: limit }, (_, n) =>
+        invite(server, owner, { username: `crowd-${crowd.length + n}`, email: `crowd-${crowd.length + n}@example.org` }),
+      ),
+    )
+    crowd.push(...made.map(({ id }) => String(id)))
+  }
+  while (crowd.length < 500) await add(25)
+  const team = await create()
+  const path = `/${team.teamId}/members`
+  for (let at = 0; at < 475; at += 25)
+    expect((await send('POST', path, { members: crowd.slice(at, at + 25).map((userId) => ({ userId })) })).status).toBe(201)
+  const rest = crowd.slice(475).map((userId) => ({ userId }))
+  expect(await send('POST', path, { members: rest })).toMatchObject({ status: 409, body: { code: 'team_full' } })
+  expect((await send('POST', path, { members: rest.slice(1) })).body).toMatchObject({ memberCount: 500 })
+  expect((await send('POST', path, { userId: crowd[475] })).body.code).toBe('team_full')
+  expect((await send('PUT', '', { teamId: team.teamId, updates: { managerId: crowd[475] } })).body.code).toBe('team_full')
+  const guest = await mailed('the-last@example.org')
+  const { invitationId } = (await send('POST', `/${team.teamId}/invitations`, { invitedEmail: 'the-last@example.org' })).body
+    .invitation as Loose
+  expect((await send('POST', `/invitations/${invitationId}/accept`, {}, guest)).body.code).toBe('team_full')
+  expect(((await send('GET', `?teamId=${team.teamId}`)).body.team as Loose).memberCount).toBe(500)
+}, 60_000)
+
+/** Somebody with a mail address, to whom invitations can go. */
+async function mailed(email: string): Promise<Person> {
+  const guest = await join(server, owner)
+  const { body: row } = await server.send('GET', `/v1/users/${guest.id}`, { token: owner.token })
+  await server.send('PATCH', `/v1/users/${guest.id}`, { token: owner.token, body: { version: row.version, email } })
+  return guest
+}
+
+test('whoever invites by what they are in the team makes nobody more than that', async () => {
+  const [lead, senior, member] = [people[0], people[1], people[2]]
+  const team = await create({
+    settings: { allowMemberInvites: true },
+    members: [{ userId: lead?.id, role: 'team_lead' }, { userId: senior?.id, role: 'senior_member' }, { userId: member?.id }],
+  })
+  const roles = ['team_lead', 'senior_member', 'member', 'observer']
+  for (const [by, expected] of [
+    [manager, [201, 201, 201, 201]],
+    [lead, [201, 201, 201, 201]],
+    [senior, [403, 201, 201, 201]],
+    [member, [403, 403, 201, 201]],
+  ] as const) {
+    const answers = []
+    for (const role of roles)
+      answers.push((await send('POST', `/${team.teamId}/invitations`, { invitedEmail: `${role}-${by?.id}@example.org`, role }, by)).status)
+    expect(answers).toEqual(expected)
+  }
+})
+
+test('an invitation can be declined, once, and then nobody joined', async () => {
+  const team = await create({ settings: { visibility: 'private' } })
+  const guest = await mailed('declines@example.org')
+  const { invitationId } = (await send('POST', `/${team.teamId}/invitations`, { invitedEmail: 'declines@example.org' })).body
+    .invitation as Loose
+  const declined = await send('POST', `/invitations/${invitationId}/decline`, {}, guest)
+  expect(declined).toMatchObject({ status: 200, body: { invitation: { invitationId, status: 'declined' } } })
+  expect((await send('POST', `/invitations/${invitationId}/accept`, {}, guest)).body.code).toBe('invitation_settled')
+  expect(await members(team)).toHaveLength(1)
+  expect((await send('POST', `/${team.teamId}/invitations`, { invitedEmail: 'declines@example.org' })).status).toBe(201)
+})
+
 test('an invitation is for one address, once, for a week', async () => {
   const team = await create({ settings: { allowMemberInvites: true } })
   const path = `/${team.teamId}/invitations`
-  const guest = await join(server, owner)
-  const { body: row } = await server.send('GET', `/v1/users/${guest.id}`, { token: owner.token })
-  await server.send('PATCH', `/v1/users/${guest.id}`, { token: owner.token, body: { version: row.version, email: 'guest@example.org' } })
+  const guest = await mailed('guest@example.org')
+  const tardy = await mailed('late@example.org')
   expect((await send('POST', path, { invitedEmail: 'guest@example.org' }, people[3])).status).toBe(403)
   const sent = await send('POST', path, { invitedEmail: 'Guest@Example.org', role: 'senior_member' })
   expect(sent).toMatchObject({ status: 201, body: { invitation: { status: 'pending', invitedEmail: 'guest@example.org' } } })
@@ -132,6 +205,12 @@ test('an invitation is for one address, once, for a week', async () => {
   expect(again).toMatchObject({ status: 'pending' })
   moveClock(server, 8 * 86_400_000)
   const fresh = await enterOwner(server)
+  const latecomer = await enter(server, { login: tardy.username, tenant: tardy.tenantId })
+  for (const answer of ['accept', 'decline'])
+    expect(await send('POST', `/invitations/${again.invitationId}/${answer}`, {}, latecomer)).toMatchObject({
+      status: 410,
+      body: { code: 'invitation_expired' },
+    })
   const listed = (await send('GET', path, undefined, fresh)).body.invitations as unknown as Loose[]
   expect(listed.map(({ status }) => status)).toEqual(['accepted', 'revoked', 'expired'])
 })

@@ -45,7 +45,7 @@ export const teamRoutes: readonly Route[] = [
   }),
   route('PUT', '/api/teams', updateTeam, {
     responseSchema: withMessage(updateTeam),
-    problems: { ...people, 409: ['revision_conflict'] },
+    problems: { ...people, 409: ['revision_conflict', 'team_full'] },
     input: bodyInput(),
     reply: (changed) => ({ body: { ...changed, message: 'Team updated successfully' } }),
   }),

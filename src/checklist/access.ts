@@ -1,3 +1,4 @@
+import { scopeOf } from '../access/permissions.ts'
 import { readAll } from '../assignment/ledger.ts'
 import type { Context } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
@@ -16,6 +17,10 @@ export type Access = { mayRead: boolean; mayEdit: boolean; reviews: boolean }
 const everyTarget = ({ store }: { store: TenantStore }, where: Record<string, string | string[]>): Promise<WorkTargetRow[]> =>
   everyRow(store, WorkTarget, { index: 'checklistId' in where ? 'byChecklist' : 'byTarget', where })
 
+/** Whether somebody reads every checklist of the tenant, however far the act reaches that they ask for. */
+export const readsAll = ({ actor, origin }: Pick<Context, 'actor' | 'origin'>): boolean =>
+  (scopeOf(actor.role ?? 'member', 'checklist:read', origin.surface) ?? 'own') !== 'own'
+
 /** Own checklists, and those that an assignment names one or one's team for; a team's observer only reads (contracts/prework.md section 3). */
 export async function accessOf(context: Context, row: ChecklistRow): Promise<Access> {
   const { actor, scope } = context
@@ -28,7 +33,7 @@ export async function accessOf(context: Context, row: ChecklistRow): Promise<Acc
   const isNamed = targets.some(({ kind, targetId }) => kind === 'user' && targetId === actor.id)
   const works = mine.some(({ role }) => role !== 'observer')
   return {
-    mayRead: isWide || isAuthor || isNamed || mine.length > 0,
+    mayRead: readsAll(context) || isAuthor || isNamed || mine.length > 0,
     mayEdit: (isWide && actor.role !== 'auditor' && actor.role !== 'platform_operator') || isAuthor || isNamed || works,
     reviews: mine.some(({ role }) => role === 'team_lead' || role === 'senior_member'),
   }

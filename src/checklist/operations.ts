@@ -10,7 +10,7 @@ import type { Context } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
 import { everyRow } from '../kernel/every-row.ts'
 import { operation } from '../kernel/operation.ts'
-import type { Page } from '../kernel/page.ts'
+import { assertIdCursor, type Page } from '../kernel/page.ts'
 import { listing, revision, text } from '../profile/input.ts'
 import { assertRevision, entered, forbidden, where } from '../profile/place.ts'
 import { assertNotFrozen, checklistNotFound, ownChecklists, readableChecklist } from './access.ts'
@@ -137,6 +137,7 @@ export async function pageOf(
     })
     return { rows: page.items, nextCursor: page.nextCursor }
   }
+  assertIdCursor(cursor)
   const found = (await ownChecklists(context)).filter(
     (row) =>
       (userId === undefined || row.userId === userId) &&

@@ -70,7 +70,11 @@ export type Section = z.output<typeof section>
 export type Item = z.output<typeof item>
 
 const text = (most: number) => z.string().refine((given) => [...given].length <= most, `must be at most ${most} characters`)
-const id = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 _ -')
+const id = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 _ -')
+  // the one name that no object can hold as its own
+  .refine((given) => given !== '__proto__', 'must not be __proto__')
 
 const givenItem = z.looseObject({
   id: id.optional(),
@@ -123,7 +127,7 @@ const derivedKeys = new Set(['order', 'completedCount', 'totalCount', 'isComplet
 
 /** The keys of a level that are none of its fields. */
 const others = (given: Record<string, unknown>, schema: z.ZodObject): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(given).filter(([key]) => !(key in schema.shape) && !derivedKeys.has(key)))
+  Object.fromEntries(Object.entries(given).filter(([key]) => !Object.hasOwn(schema.shape, key) && !derivedKeys.has(key)))
 
 const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
@@ -142,11 +146,11 @@ export function documentOf(data: ChecklistData, newId: () => string): ChecklistD
   const items: Record<string, Item> = {}
   for (const [at, given] of data.sections.entries()) {
     const sectionId = given.id ?? newId()
-    if (sectionId in sections) throw new TwiceNamed(sectionId)
+    if (Object.hasOwn(sections, sectionId)) throw new TwiceNamed(sectionId)
     sections[sectionId] = sectionOf(given, positionOf(at))
     for (const [place, one] of given.items.entries()) {
       const itemId = one.id ?? newId()
-      if (itemId in items) throw new TwiceNamed(itemId)
+      if (Object.hasOwn(items, itemId)) throw new TwiceNamed(itemId)
       items[itemId] = itemOf(one, sectionId, positionOf(place))
     }
   }

@@ -77,14 +77,12 @@ export async function withFiles(context: Context, row: ChecklistRow, document: L
   return { ...viewOf(context, row, document), mediaFiles: await Promise.all(files.map((file) => mediaShape(context, file))) }
 }
 
-/** Whether the actor may decide the open step now. A leading member of an assigned team counts as a manager. */
+/** Whether the actor may decide the step that is open, or where none is the lowest there could be. A leading member of an assigned team counts as a manager. */
 async function mayDecide(context: Context, row: ChecklistRow): Promise<boolean> {
-  const step = openStep(row)
-  if (step === null || row.submittedBy === context.actor.id) return false
-  const own = levelOf(context.actor.role)
-  const needed = rankOf(step.approverRole)
-  if (own >= needed && own >= 2) return true
-  return needed <= 2 && (await accessOf(context, row)).reviews
+  if (row.submittedBy === context.actor.id) return false
+  const needed = Math.max(rankOf('manager'), rankOf(openStep(row)?.approverRole ?? 'manager'))
+  if (levelOf(context.actor.role) >= needed) return true
+  return needed === rankOf('manager') && (await accessOf(context, row)).reviews
 }
 
 /** Submissions that one may read. `reviewable`: those whose open step one may decide now. */
@@ -263,9 +261,9 @@ export const review = operation({
     const context = await entered(caller, { organization, actors })
     const { store, now, actor } = context
     const { row } = await readableSubmission(context, submissionId)
+    if (!(await mayDecide(context, row))) throw forbidden()
     const open = openStep(row)
     if (open === null) throw wrongState('This submission is not under review.')
-    if (!(await mayDecide(context, row))) throw forbidden()
     const approvalSteps = row.approvalSteps.map((step) => {
       if (step.id === open.id)
         return {

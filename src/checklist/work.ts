@@ -7,17 +7,17 @@ import { AppError } from '../kernel/errors.ts'
 import { everyRow } from '../kernel/every-row.ts'
 import { isUuid } from '../kernel/id.ts'
 import { operation } from '../kernel/operation.ts'
-import type { Page } from '../kernel/page.ts'
+import { assertIdCursor, type Page } from '../kernel/page.ts'
 import { tell } from '../metrics/series.ts'
 import { id, listing, revision, text } from '../profile/input.ts'
 import { personNotFound } from '../profile/people.ts'
 import { assertRevision, entered, forbidden, where } from '../profile/place.ts'
-import { TeamMember, type TeamMemberRow } from '../team/entity.ts'
+import { TeamMember, type TeamMemberRow, type TeamRole } from '../team/entity.ts'
 import { memberId, theTeam } from '../team/join.ts'
 import { membershipOf, membershipsOf } from '../team/view.ts'
 import { User } from '../user/entity.ts'
 import type { UserRow } from '../user/plan.ts'
-import { readableChecklist } from './access.ts'
+import { readableChecklist, readsAll } from './access.ts'
 import { Checklist, priorities, WorkAssignment, type WorkAssignmentRow, WorkTarget, type WorkTargetRow, workStatuses } from './entity.ts'
 
 const time = z.iso.datetime({ offset: true, error: 'must be an RFC 3339 time' }).transform((given) => new Date(given).toISOString())
@@ -121,7 +121,9 @@ export const createWork = operation({
     if (assignedTo.length === 0 && teamId == null) throw toNobody()
     const context = await entered(caller, { organization, actors })
     const { store, now, newId, actor } = context
-    const { row: checklist } = await readableChecklist(context, checklistId)
+    const { row: checklist, access } = await readableChecklist(context, checklistId)
+    // to hand on what one may only read would be a way to edit it
+    if (!access.mayEdit) throw forbidden()
     const pinned = await planPeople(context, teamId ?? null, assignedTo)
     const by = actor.id ?? ''
     const row = create(
@@ -157,11 +159,17 @@ export const createWork = operation({
 })
 
 /** Whether an assignment names somebody or a team of theirs. */
-const names = ({ assignedTo, teamId }: WorkAssignmentRow, userId: string, teams: ReadonlySet<string>): boolean =>
+const names = ({ assignedTo, teamId }: WorkAssignmentRow, userId: string, teams: Places): boolean =>
   assignedTo.includes(userId) || (teamId !== null && teams.has(teamId))
 
-const teamsOf = async (context: Context, userId: string | null): Promise<Set<string>> =>
-  new Set(userId === null || !isUuid(userId) ? [] : (await membershipsOf(context, userId)).map(({ teamId }) => teamId))
+/** The same of those who work on it: a team's observer reads only. */
+const worksOn = ({ assignedTo, teamId }: WorkAssignmentRow, userId: string, teams: Places): boolean =>
+  assignedTo.includes(userId) || (teamId !== null && teams.has(teamId) && teams.get(teamId) !== 'observer')
+
+/** What somebody is in each of their teams. */
+type Places = ReadonlyMap<string, TeamRole>
+const teamsOf = async (context: Context, userId: string | null): Promise<Places> =>
+  new Map(userId === null || !isUuid(userId) ? [] : (await membershipsOf(context, userId)).map(({ teamId, role }) => [teamId, role]))
 
 /** Assignments: all for who sees analytics, else those naming oneself or one's teams. */
 export const listWork = operation({
@@ -179,6 +187,7 @@ export const listWork = operation({
   }),
   output: z.object({ assignments: z.array(workView), nextCursor: z.string().nullable() }),
   async run(caller, { limit, cursor, userId, teamId, checklistId, status, ...place }) {
+    assertIdCursor(cursor)
     const context = await entered(caller, place)
     const { store, actor, nowMs } = context
     const mine = await teamsOf(context, actor.id)
@@ -207,12 +216,13 @@ export const listWork = operation({
   },
 })
 
-async function theWork(context: Context, given: string): Promise<{ row: WorkAssignmentRow; isNamed: boolean }> {
+/** An assignment that one may read. Errors: `assignment_not_found`. */
+async function theWork(context: Context, given: string): Promise<{ row: WorkAssignmentRow; isWorker: boolean }> {
   const row = isUuid(given) ? await context.store.get(WorkAssignment, given) : null
   if (row === null) throw notFound()
-  const isNamed = names(row, context.actor.id ?? '', await teamsOf(context, context.actor.id))
-  if (context.scope === 'own' && !isNamed) throw notFound()
-  return { row, isNamed }
+  const teams = await teamsOf(context, context.actor.id)
+  if (!readsAll(context) && !names(row, context.actor.id ?? '', teams)) throw notFound()
+  return { row, isWorker: worksOn(row, context.actor.id ?? '', teams) }
 }
 
 export const getWork = operation({
@@ -258,10 +268,10 @@ export const updateWork = operation({
   async run(caller, { organization, actors, assignmentId, revision: read, ...patch }) {
     const context = await entered(caller, { organization, actors })
     const { store, now, actor } = context
-    const { row, isNamed } = await theWork(context, assignmentId)
+    const { row, isWorker } = await theWork(context, assignmentId)
     const isAssigning = assignsAll(context)
     const isMore = (['dueDate', 'priority', 'assignedTo', 'teamId'] as const).some((field) => patch[field] !== undefined)
-    if ((!isAssigning && !isNamed) || (isMore && !isAssigning)) throw forbidden()
+    if ((!isAssigning && !isWorker) || (isMore && !isAssigning)) throw forbidden()
     assertRevision(row, read)
     if (patch.status !== undefined && patch.status !== row.status) {
       if (!allowed[row.status]?.includes(patch.status))
@@ -298,8 +308,8 @@ export const removeWork = operation({
   output: z.null(),
   async run(caller, { assignmentId, ...place }) {
     const context = await entered(caller, place)
-    const { row } = await theWork(context, assignmentId)
-    if (!assignsAll(context) && row.assignedBy !== context.actor.id) throw forbidden()
+    const { row, isWorker } = await theWork(context, assignmentId)
+    if (!assignsAll(context) && !(isWorker && row.assignedBy === context.actor.id)) throw forbidden()
     const targets = await context.store.list(WorkTarget, { index: 'byAssignment', where: { assignmentId: row.id }, limit: 200 })
     return {
       output: null,

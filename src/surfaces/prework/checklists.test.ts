@@ -157,6 +157,7 @@ describe('a checklist', () => {
     expect((await send('PUT', `/checklists/${made.checklistId}`, { priority: 'low' }, other)).status).toBe(403)
     await send('PATCH', `/teams/${team.teamId}/members/${other.id}`, { role: 'member' }, manager)
     expect((await send('PUT', `/checklists/${made.checklistId}`, { priority: 'low' }, other)).status).toBe(200)
+    await send('PATCH', `/teams/${team.teamId}/members/${other.id}`, { role: 'observer' }, manager)
     const analytics = await send('GET', `/teams/${team.teamId}/analytics`, undefined, manager)
     expect(analytics.body).toMatchObject({ totalAssignments: 1, completedAssignments: 0, averageCompletionTime: null })
   })
@@ -226,6 +227,87 @@ test('an assignment goes on and back as it may, and shows when it is late', asyn
   expect((await patch({ status: 'in_progress' }, manager)).status).toBe(200)
   const { body } = await send('GET', `/assignments/${assignmentId}`, undefined, other)
   expect((body.history as unknown as Loose[]).map(({ status }) => status)).toEqual(['assigned', 'completed', 'in_progress'])
+})
+
+test('an observer neither moves a team’s assignment on, nor takes it or hands it to another team', async () => {
+  const watcher = await join(server, owner)
+  const teamOf = async (role: string) =>
+    ((await send('POST', '/teams', { name: 'Crew', members: [{ userId: watcher.id, role }] }, manager)).body.team as Loose).teamId
+  const [watched, own] = [await teamOf('observer'), await teamOf('member')]
+  const { checklistId } = await create()
+  const work = (await send('POST', '/assignments', { checklistId, teamId: watched }, manager)).body.assignment as Loose
+  const path = `/assignments/${work.assignmentId}`
+  expect((await send('GET', path, undefined, watcher)).status).toBe(200)
+  expect((await send('PATCH', path, { status: 'completed' }, watcher)).status).toBe(403)
+  expect((await send('DELETE', path, undefined, watcher)).status).toBe(403)
+  const handed = { checklistId, teamId: own, assignedTo: [watcher.id] }
+  expect((await send('POST', '/assignments', handed, watcher)).status).toBe(403)
+  expect((await send('PUT', `/checklists/${checklistId}`, { priority: 'low' }, watcher)).status).toBe(403)
+  await send('PATCH', `/teams/${watched}/members/${watcher.id}`, { role: 'member' }, manager)
+  expect((await send('PATCH', path, { status: 'completed' }, watcher)).body.assignment).toMatchObject({ status: 'completed' })
+})
+
+test('those who work in a team assign in it, and its leading members review what is assigned to it', async () => {
+  const [lead, senior, member, observer] = (await Promise.all(Array.from({ length: 4 }, () => join(server, owner)))) as [
+    Person,
+    Person,
+    Person,
+    Person,
+  ]
+  const members = [{ userId: senior.id, role: 'senior_member' }, { userId: member.id }, { userId: observer.id, role: 'observer' }]
+  const { teamId } = (await send('POST', '/teams', { name: 'Crew', managerId: lead.id, members }, manager)).body.team as Loose
+  for (const by of [lead, senior, member, observer]) {
+    const { checklistId } = await create(undefined, by)
+    const assign = (body: object) => send('POST', '/assignments', { checklistId, ...body }, by)
+    expect((await assign({ teamId, assignedTo: [other.id] })).status).toBe(403)
+    expect((await assign({ assignedTo: [member.id] })).status).toBe(403)
+    expect((await assign({ teamId, assignedTo: [member.id] })).status).toBe(by === observer ? 403 : 201)
+  }
+  for (const by of [lead, senior, member, observer]) {
+    const made = await create()
+    await send('POST', '/assignments', { checklistId: made.checklistId, teamId }, manager)
+    await submit(made)
+    const reviews = by === lead || by === senior
+    const { body } = await send('GET', '/submissions?reviewable=true&limit=200', undefined, by)
+    expect((body.submissions as unknown as Loose[]).some(({ submissionId }) => submissionId === made.checklistId)).toBe(reviews)
+    expect((await review(made, { decision: 'approve' }, by)).status).toBe(reviews ? 200 : 403)
+  }
+  const above = await create({ checklistData: data(true) }, manager)
+  await send('POST', '/assignments', { checklistId: above.checklistId, teamId }, manager)
+  await submit(above, manager)
+  expect((await review(above, { decision: 'approve' }, lead)).status).toBe(403)
+})
+
+describe('a refusal', () => {
+  test('for want of a right comes before one for the state, and after one for what is not there', async () => {
+    const auditor = await join(server, owner, { role: 'auditor' })
+    const made = await create()
+    expect((await review(made, { decision: 'approve' }, worker)).status).toBe(403)
+    expect((await review(made, { decision: 'approve' }, auditor)).status).toBe(403)
+    expect((await review(made, { decision: 'approve' }, other)).status).toBe(404)
+    expect((await review(made, { decision: 'approve' }, manager)).body.code).toBe('invalid_transition')
+    const work = (await send('POST', '/assignments', { checklistId: made.checklistId, assignedTo: [worker.id] }, manager)).body
+      .assignment as Loose
+    expect((await send('PATCH', `/assignments/${work.assignmentId}`, { status: 'completed' }, auditor)).status).toBe(403)
+    expect((await send('PATCH', `/assignments/${work.assignmentId}`, { status: 'completed' }, other)).status).toBe(404)
+  })
+
+  test.each(['/assignments', '/checklists', '/submissions', '/teams', '/checklists/templates'])(
+    'meets a made-up cursor of %s',
+    async (path) => {
+      for (const by of [worker, manager])
+        expect(await send('GET', `${path}?cursor=made-up`, undefined, by)).toMatchObject({ status: 400, body: { code: 'invalid' } })
+    },
+  )
+})
+
+test('an entry may have any name that an object can hold', async () => {
+  const checklistData = { sections: [{ id: 'constructor', title: 'S', items: [{ id: 'toString', text: 'A', valueOf: 1 }] }] }
+  expect((await create({ checklistData })).checklistData).toMatchObject({
+    sections: [{ id: 'constructor', items: [{ id: 'toString', customFields: { valueOf: 1 } }] }],
+  })
+  for (const sections of [[{ id: '__proto__', title: 'S' }], [{ title: 'S', items: [{ id: '__proto__', text: 'A' }] }]])
+    expect((await send('POST', '/checklists', { checklistData: { sections } })).status).toBe(400)
 })
 
 describe('a submission', () => {

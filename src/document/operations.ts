@@ -21,7 +21,8 @@ const uuid = z.uuid('must be a UUID')
 const id = z.string().max(200)
 const whole = z.int().min(0)
 
-const doorOp = z.looseObject({
+/** Every field that some kind of operation has; what fits which kind `compile` says. */
+export const doorOp = z.strictObject({
   type: z.enum(['update', 'insert', 'delete', 'move']),
   path: z.string().max(300),
   id: id.optional(),
@@ -30,6 +31,9 @@ const doorOp = z.looseObject({
   pos: whole.optional(),
   len: whole.optional(),
   text: z.string().max(10_000).optional(),
+  value: z.unknown().optional(),
+  newValue: z.unknown().optional(),
+  oldValue: z.unknown().optional(),
 })
 const change = z.object({ path: z.string(), value: z.unknown().optional(), removed: z.literal(true).optional() })
 export const editResult = z.object({

@@ -12,7 +12,7 @@ import { tell } from '../metrics/series.ts'
 import { entered, forbidden, type Where, where } from '../profile/place.ts'
 import { readableTeam } from '../team/view.ts'
 import { accountName } from './name.ts'
-import { applyEdit, editResult } from './operations.ts'
+import { applyEdit, doorOp, editResult } from './operations.ts'
 import { type PresenceSession, presenceOf, roomOf } from './presence.ts'
 
 export const entityTypes = ['checklist', 'submission', 'team', 'assignment'] as const
@@ -47,7 +47,12 @@ const given = z.object({
   ops: z.unknown().optional(),
   strict: z.unknown().optional(),
   userId: z.unknown().optional(),
+  organizationId: z.string().nullish(),
+  /** Older clients say when they did it. */
+  timestamp: z.unknown().optional(),
 })
+/** The older form, and what belongs to the operation that it is. */
+const older = given.omit({ ops: true }).extend(doorOp.shape)
 
 const session = z.object({
   sessionId: z.string(),
@@ -163,22 +168,26 @@ export const sync = operation({
 
 /** An edit in the door's own words. */
 async function applied(caller: Context, edit: Record<string, unknown>, place: Where) {
-  const { organizationId: _, ...rest } = edit
-  const { operationId, entityId, baseVersion, ops, strict, userId } = parsed(given, rest, 'operation')
+  const isOlder = edit.ops === undefined
+  const { operationId, entityId, baseVersion, strict, userId, organizationId } = parsed(
+    (isOlder ? older : given).strict(),
+    edit,
+    'operation',
+  )
   const actors = userId === undefined ? place.actors : [...place.actors, { field: 'operation.userId', id: userId }]
-  const single = { type: rest.type, path: rest.path, newValue: rest.newValue, oldValue: rest.oldValue }
+  const organization = organizationId == null ? null : { id: organizationId, from: 'body' as const }
+  // each of the two that is said has to be one's own
+  if (organization !== null && place.organization !== null) await entered(caller, { organization, actors })
   const input = parsed(
     applyEdit.input,
     {
-      organization: place.organization,
+      organization: place.organization ?? organization,
       actors,
       checklistId: entityId,
       ...(operationId === undefined ? {} : { operationId }),
       ...(baseVersion === undefined ? {} : { baseVersion }),
       ...(strict === undefined ? {} : { strict }),
-      ops: ops ?? [
-        Object.fromEntries(Object.entries({ ...rest, ...single }).filter(([key, value]) => value !== undefined && !envelope.has(key))),
-      ],
+      ops: isOlder ? [Object.fromEntries(Object.entries(edit).filter(([key]) => Object.hasOwn(doorOp.shape, key)))] : edit.ops,
     },
     'operation',
   )
@@ -186,7 +195,6 @@ async function applied(caller: Context, edit: Record<string, unknown>, place: Wh
   if ('refuse' in outcome) return outcome
   return { ...outcome, action: applyEdit.name, output: { ...outcome.output, message: 'Operation applied successfully' } }
 }
-const envelope = new Set(['operationId', 'entityType', 'entityId', 'baseVersion', 'ops', 'strict', 'userId', 'timestamp'])
 
 function parsed<S extends z.ZodType>(schema: S, fields: unknown, under = ''): z.output<S> {
   const { success, data, error } = schema.safeParse(fields, { reportInput: true, error: inOurWords })

@@ -22,10 +22,11 @@ const taken: Readonly<Record<string, Taken>> = {
   'counter.owners': ['last_administrator', 'This is the last active administrator; make someone else one first.'],
 }
 
-/** A user whom the caller may read. Errors: `user_not_found`. */
-export async function readable(context: Context, given: string): Promise<UserRow> {
-  const user = isUuid(given) ? await context.store.get(User, given) : null
-  if (user === null || (context.scope === 'own' && user.id !== context.actor.id)) throw personNotFound()
+/** A user whom the caller may read, however far the act reaches that they ask for. Errors: `user_not_found`. */
+export async function readable({ store, actor, origin }: Context, given: string): Promise<UserRow> {
+  const user = isUuid(given) ? await store.get(User, given) : null
+  const reach = scopeOf(actor.role ?? 'member', 'profile:read', origin.surface) ?? 'own'
+  if (user === null || (reach === 'own' && user.id !== actor.id)) throw personNotFound()
   return user
 }
 
@@ -162,7 +163,7 @@ export const updatePerson = operation({
     const context = await entered(caller, { organization, actors })
     const { store, actor, now } = context
     const isManager = mayManage(caller)
-    const before = await readable(isManager ? { ...context, scope: 'tenant' } : context, userId)
+    const before = await readable(context, userId)
     const isSelf = before.id === actor.id
     if (!isManager && !isSelf) throw forbidden()
     if (managed.some((field) => patch[field] !== undefined) && (isSelf || !isManager)) throw forbidden()
@@ -263,7 +264,8 @@ export const createProfile = operation({
   conflicts: { 'profile.exists': ['profile_exists', 'Profile already exists for this user'] },
   async run(caller, { organization, actors, userId, ...fields }) {
     const context = await entered(caller, { organization, actors })
-    const user = await readable(mayManage(caller) ? { ...context, scope: 'tenant' } : context, userId)
+    const user = await readable(context, userId)
+    if (!mayManage(caller) && user.id !== context.actor.id) throw forbidden()
     if ((await context.store.get(Profile, userId)) !== null)
       throw new AppError('conflict', 'profile_exists', 'Profile already exists for this user')
     const profile = create(Profile, userId, merged(blankProfile, fields), context.now)
@@ -290,13 +292,10 @@ export const updateProfile = operation({
   async run(caller, { organization, actors, userId, revision: read, ...fields }) {
     const context = await entered(caller, { organization, actors })
     const { store, now } = context
-    const reach = mayManage(caller) ? ({ ...context, scope: 'tenant' } as Context) : context
-    const user = await readable(reach, userId).catch(() => null)
-    if (user === null) {
-      // people above may read everybody's profile, and change their own alone
-      const isThere = isUuid(userId) && caller.actor.role !== 'member' && (await store.get(User, userId)) !== null
-      throw isThere ? forbidden() : profileNotFound()
-    }
+    const user = await readable(context, userId).catch(() => null)
+    if (user === null) throw profileNotFound()
+    // people above may read everybody's profile, and change their own alone
+    if (!mayManage(caller) && user.id !== context.actor.id) throw forbidden()
     const before = await store.get(Profile, userId)
     assertRevision(before ?? { version: 1 }, read)
     const { firstName, lastName } = fields

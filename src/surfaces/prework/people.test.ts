@@ -114,6 +114,24 @@ describe('people', () => {
     )
   })
 
+  test('may be read and yet not changed by those above them, and are not there for their equals', async () => {
+    const made = await create()
+    const manager = await join(server, owner, { role: 'manager' })
+    const { userId } = made
+    const names = { firstName: 'Nina', lastName: 'Now' }
+    for (const [by, status] of [
+      [manager, 403],
+      [supervisor, 403],
+      [user, 404],
+    ] as const) {
+      expect((await send('PUT', '/users', { userId, ...names }, by)).status).toBe(status)
+      expect((await send('PUT', '/profiles', { userId, ...names }, by)).status).toBe(status)
+      expect((await send('POST', '/profiles', { userId, ...names }, by)).status).toBe(status)
+      expect((await send('PUT', '/users', { userId: randomUUID(), ...names }, by)).status).toBe(404)
+    }
+    expect((await send('GET', `/users?userId=${userId}`)).body.user).toMatchObject({ firstName: 'Nora', revision: 1 })
+  })
+
   test('are found by id, mail and role; members find themselves alone, and foreigners nobody', async () => {
     const made = await create({ role: 'manager' })
     expect((await send('GET', `/users?userId=${made.userId}`)).body.user).toMatchObject({ userId: made.userId })
@@ -141,7 +159,7 @@ describe('people', () => {
     expect((await put({ lastName: 'x', revision: 1 })).body.code).toBe('revision_conflict')
     expect((await put({ permissions: [] })).status).toBe(400)
     expect((await put({ firstName: 'x' }, user)).status).toBe(404)
-    expect((await put({ firstName: 'x' }, supervisor)).status).toBe(404)
+    expect((await put({ firstName: 'x' }, supervisor)).status).toBe(403)
     const self = (body: object, by: Person) => send('PUT', '/users', { userId: by.id, ...body }, by)
     expect((await self({ firstName: 'Me' }, user)).status).toBe(200)
     expect((await self({ role: 'administrator' }, user)).status).toBe(403)

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { canonical, sha256 } from '../../kernel/canonical.ts'
-import { enterOwner, join, type Person } from '../../testing/people.ts'
+import { enterOwner, found, join, type Person } from '../../testing/people.ts'
 import { type Loose, startTestServer, type TestServer } from '../../testing/server.ts'
 
 let server: TestServer
@@ -114,6 +114,24 @@ describe('an edit is refused', () => {
     expect(
       (await send('POST', '/sync', { action: 'apply_operation', operation: { entityId: id } }, { token: 'none' } as Person)).status,
     ).toBe(401)
+  })
+
+  test('for a field that nobody knows, and for an organization that is another', async () => {
+    const id = await create()
+    const stranger = await found(server, 'other-sync')
+    const op = update('title', 'x')
+    for (const bad of [
+      { ops: [op], colour: 'red' },
+      { ops: [{ ...op, colour: 'red' }] },
+      { ...op, colour: 'red' },
+      { ops: [op], path: 'title' },
+    ])
+      expect((await apply(id, bad)).body).toMatchObject({ status: 400, code: 'invalid', errors: [{ code: 'unknown' }] })
+    const refused = await apply(id, { ops: [op], organizationId: stranger.tenantId })
+    expect(refused.body).toMatchObject({ status: 403, code: 'tenant_mismatch' })
+    expect((await state(id)).version).toBe(1)
+    expect((await apply(id, { ops: [op], organizationId: owner.tenantId, userId: worker.id })).status).toBe(200)
+    expect((await apply(id, { ...update('title', 'y'), oldValue: 'x' })).body).toMatchObject({ result: { version: 3 } })
   })
 
   test('ahead of the document, and behind it where it is strict, with what is missing', async () => {

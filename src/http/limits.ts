@@ -1,3 +1,4 @@
+import type { FastifyReply } from 'fastify'
 import { AppError } from '../kernel/errors.ts'
 
 /** What is left of a principal's share: requests a minute, how many of them now, and the seconds until all of them. */
@@ -12,6 +13,12 @@ export const wholeShare = (perMinute: number | null, rate?: Rate): Share => ({
   resetSeconds: 0,
 })
 const standardPerMinute = 1_000
+
+/** Says in the headers of a reply what is left, and in unix seconds when all of it is there again. */
+export function showShare(reply: FastifyReply, { limit, remaining, resetSeconds }: Share, nowMs: number): void {
+  const reset = Math.ceil(nowMs / 1000) + resetSeconds
+  reply.header('X-RateLimit-Limit', limit).header('X-RateLimit-Remaining', remaining).header('X-RateLimit-Reset', reset)
+}
 
 /** Requests a minute a principal, as a token bucket that refills steadily. In memory: it protects this process, nothing rests on it. */
 export function createRateLimit(perMinute: number | null, nowMs: () => number) {

@@ -7,7 +7,7 @@ import type { AnyOperation } from '../kernel/operation.ts'
 import { perform, recordDenial } from '../kernel/perform.ts'
 import { redeemTicket } from '../session/ticket.ts'
 import { principalOf } from './authenticate.ts'
-import { type Rate, type Share, wholeShare } from './limits.ts'
+import { type Rate, type Share, showShare, wholeShare } from './limits.ts'
 import type { ServerParts } from './parts.ts'
 import type { Reply, Route, RouteOptions, Surface } from './route.ts'
 import { cookieCredential } from './session-cookie.ts'
@@ -47,10 +47,7 @@ export function addRoute(app: FastifyInstance, parts: ServerParts, { surface, ro
     if (surface.showsRate === true) show(reply, share)
   }
 
-  const show = (reply: FastifyReply, { limit, remaining, resetSeconds }: Share): void => {
-    const reset = Math.ceil(parts.runtime.clock.realMs() / 1000) + resetSeconds
-    reply.header('X-RateLimit-Limit', limit).header('X-RateLimit-Remaining', remaining).header('X-RateLimit-Reset', reset)
-  }
+  const show = (reply: FastifyReply, share: Share): void => showShare(reply, share, parts.runtime.clock.realMs())
 
   const declared: RouteOptionsOf = {
     method: route.method,

@@ -9,7 +9,7 @@ import { addDocs, docsRoutes } from './docs.ts'
 import { fail, refuseConnection, refuseExpectation } from './fail.ts'
 import { createFollow } from './follow.ts'
 import { apiHeaders } from './headers.ts'
-import { createRateLimit } from './limits.ts'
+import { createRateLimit, showShare, wholeShare } from './limits.ts'
 import { addObjects, objectRoutes } from './objects.ts'
 import { type ServerParts, visitOf } from './parts.ts'
 import { addPublicPages, publicPages } from './public-pages.ts'
@@ -26,7 +26,10 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     request.holdfast = visitOf(parts, request)
     follow(request, reply)
     reply.headers(apiHeaders).header('X-Request-Id', request.id)
-    return cors(request, reply, request.holdfast.surface)
+    const { surface } = request.holdfast
+    // also of what no route answers
+    if (surface.showsRate === true) showShare(reply, wholeShare(settings.requestsPerMinute), runtime.clock.realMs())
+    return cors(request, reply, surface)
   }
 
   const app = fastify({

@@ -233,6 +233,8 @@ test('every reply says what is left of the share of requests, refusals too', asy
     await send('GET', '/users?userId=nobody'),
     await login({ email: 'nobody', password: 'x' }),
     await server.send('GET', '/api/users'),
+    await send('GET', '/nothing'),
+    await send('PATCH', '/users'),
   ]) {
     const { 'x-ratelimit-limit': limit, 'x-ratelimit-remaining': remaining, 'x-ratelimit-reset': reset } = answer.headers
     expect([Number(limit), Number(remaining)]).toEqual([1_000, 1_000])

@@ -53,10 +53,17 @@ describe('a team', () => {
     expect((await send('POST', '', { name: 'x' }, people[0])).status).toBe(403)
   })
 
-  test('of twenty-five is one commit', async () => {
-    const many = await Promise.all(Array.from({ length: 25 }, () => join(server, owner)))
-    const { body } = await send('POST', '', { name: 'Large', members: many.map(({ id }) => ({ userId: id })) })
+  test('of twenty-five is one commit, and of more at once none', async () => {
+    const many = await Promise.all(Array.from({ length: 26 }, () => invite(server, owner, {})))
+    const all = many.map(({ id }) => ({ userId: String(id) }))
+    const tooMany = { status: 400, body: { errors: [{ field: 'members', message: 'must be at most 25' }] } }
+    expect(await send('POST', '', { name: 'Large', members: all })).toMatchObject(tooMany)
+    const { body } = await send('POST', '', { name: 'Large', members: all.slice(1) })
     expect((body.team as Loose).memberCount).toBe(26)
+    expect(await members(body.team as Loose)).toHaveLength(26)
+    const empty = await create()
+    expect(await send('POST', `/${empty.teamId}/members`, { members: all })).toMatchObject(tooMany)
+    expect((await send('POST', `/${empty.teamId}/members`, { members: all.slice(1) })).body).toMatchObject({ memberCount: 26 })
   })
 
   test('counts its members right whoever joins and leaves at once', async () => {

@@ -8,7 +8,7 @@ import { role } from '../user/input.ts'
 import { assertMayGrant } from '../user/plan.ts'
 import { ApiKey } from './entity.ts'
 
-/** Makes a key for a machine. The clear text is shown only here (fsm.md section 5). Errors: `role_not_grantable`; `key_role_owner`. */
+/** Makes a key for a machine. The clear text is shown only here (fsm.md section 5). Errors: `role_not_grantable`, `validation_failed`. */
 export const createApiKey = operation({
   name: 'api-key.create',
   summary: 'Create an API key',

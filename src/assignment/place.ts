@@ -10,7 +10,7 @@ export type Asked = { organizationId: string | null; actorId?: string | null; ac
 
 /**
  * The context in the tenant that is meant. Everyone else than staff is where their token is; staff of the platform name a tenant. Naming another actor than oneself, or, in a change, another tenant, is refused.
- * Errors: `actor_mismatch`, `tenant_mismatch`, `organization_required`, `organization_not_found`.
+ * Errors: `actor_mismatch`, `tenant_mismatch`, `validation_failed`, `organization_not_found`.
  */
 export async function placed(
   context: Context,

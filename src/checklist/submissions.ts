@@ -238,7 +238,7 @@ export const submit = operation({
 
 const decided = { approve: 'approved', reject: 'rejected', request_changes: 'requires_changes' } as const
 
-/** Decides the open step of a submission. Of two at once one wins. Errors: `submission_not_found`, `notes_required`, `forbidden`, `invalid_transition`. */
+/** Decides the open step of a submission. Of two at once one wins. Errors: `submission_not_found`, `validation_failed`, `forbidden`, `invalid_transition`. */
 export const review = operation({
   name: 'submission.review',
   summary: 'Review a submission',

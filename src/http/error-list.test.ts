@@ -83,3 +83,15 @@ test('a code stands in the list once', () => {
   const rows = readFileSync(join(source, '../docs/errors.md'), 'utf8').match(/^\| [a-z_]+ \| \d{3} /gm) ?? []
   expect(rows).toHaveLength(listed.size)
 })
+
+test('what a comment promises as an error is explained too', () => {
+  const promised = files.flatMap(({ path, text }) =>
+    [...text.matchAll(/\/\*\*[\s\S]*?\*\//g)].flatMap(([comment]) =>
+      [...comment.matchAll(/Errors: [\s\S]*?(?=\. [A-Z]|\*\/)/g)].flatMap(([errors]) =>
+        [...errors.matchAll(/`([a-z]+(?:_[a-z]+)+)`/g)].map(([, code = '']) => ({ code, path })),
+      ),
+    ),
+  )
+  expect(promised.length).toBeGreaterThan(100)
+  expect(promised.filter(({ code }) => !listed.has(code))).toEqual([])
+})

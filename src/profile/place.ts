@@ -19,7 +19,7 @@ const notThere = () => new AppError('not_found', 'organization_not_found', 'Orga
 
 /**
  * The context in the tenant that is meant: one's own; staff of the platform name theirs and may act for anybody (contracts/prework.md section 1). Errors: `actor_mismatch`, `tenant_mismatch`,
- * `organization_not_found`, `organization_required`.
+ * `organization_not_found`, `validation_failed`.
  */
 export async function entered(context: Context, { organization, actors }: Where): Promise<Context> {
   const { actor, store, runtime } = context

@@ -177,6 +177,39 @@ test('finds an entry of the source that was changed, and moves nothing more', as
   await expect(move(altered, (await emptyStorage()).storage)).rejects.toMatchObject({ code: 'move_source_damaged' })
 })
 
+test('refuses a source that something else goes on writing to, lets writes go on, and takes the same target again once it is alone', async () => {
+  const from = await filled(3)
+  const to = (await emptyStorage()).storage
+  const held = pausable(from)
+  let isPaused = false
+  // another server's commits, which a pause of this process does not hold back: one more before each look
+  const busy: Storage = {
+    ...held.storage,
+    platform: () => ({
+      ...held.storage.platform(),
+      async heads(asked) {
+        if (isPaused) await from.tenant('t').commit([], meta)
+        return from.platform().heads(asked)
+      },
+    }),
+  }
+  const pause = async () => {
+    const paused = await held.pause()
+    isPaused = true
+    return paused
+  }
+
+  await expect(moveStorage({ ...quiet, source: busy, target: to, pause })).rejects.toMatchObject({
+    kind: 'conflict',
+    code: 'move_source_busy',
+  })
+
+  expect(await to.transfer().state()).toBe('loading')
+  await held.storage.tenant('t').commit([], meta)
+  expect(await moveStorage({ ...quiet, source: held.storage, target: to, pause: held.pause })).toMatchObject({ equal: true, resumed: true })
+  expect(await contentOf(to)).toEqual(await contentOf(from))
+})
+
 test('lets writes go on when the sealed values of the target cannot be opened', async () => {
   const held = pausable(await filled(3))
   const to = (await emptyStorage()).storage

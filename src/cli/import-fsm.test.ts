@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { freshFolder, holdfast, type Server, startServer } from './testing/process.ts'
 
 const { folder, data, remove } = freshFolder()
@@ -105,6 +105,50 @@ test('lists are taken too; without --json there is a line a key and one of total
     const { code, out } = await importing(fileOf(content), '--dry-run')
     expect([code, out]).toEqual([0, expected.join('\n')])
   }
+})
+
+describe('a table of DynamoDB', () => {
+  const typed = (value: unknown) => (typeof value === 'boolean' ? { BOOL: value } : { S: value })
+  /** As a scan shows an item of the old table, whose attributes were all in the clear. */
+  const item = (companyId: string, more: object = {}) => {
+    const value = tenant(companyId, { companyId, ...more })
+    const keys = { tenantId: `A-1_${companyId}`, gsi1pk: 'ACCOUNT#A-1', gsi1sk: `TENANT#A-1_${companyId}` }
+    return Object.fromEntries(Object.entries({ ...keys, ...value }).map(([name, one]) => [name, typed(one)]))
+  }
+  const reading = (file: string, ...more: string[]) => holdfast(data, ['import', 'fsm-table', file, ...more])
+
+  test.each<[string, unknown]>([
+    ['no JSON', secret],
+    ['a document that was cut off', `{"Items": [{"${secret}`],
+    ['a text', '"x"'],
+    ['one page of several', { Items: [item('page')], LastEvaluatedKey: { tenantId: { S: 'A-1_page' } } }],
+  ])('%s is no import: exit code 2, and nothing is imported', async (_what, content) => {
+    const { code, out, err } = await reading(fileOf(content), '--json')
+    expect([code, JSON.parse(out).error]).toEqual([2, 'import_file'])
+    expect(out + err).not.toContain(secret)
+  })
+
+  test('a scan, a list and an export to S3 are the same; broken lines, other keys and items of something else are told, and stop no other', async () => {
+    const items = [item('t1'), item('t2', { contactPhone: '+49 1' })]
+    const totals = { created: 2, skipped: 0, conflict: 0, invalid: 0, ignored: 0 }
+    for (const content of [{ Items: items, Count: 2 }, items, items.map((Item) => JSON.stringify({ Item })).join('\n')])
+      expect(await reading(fileOf(content), '--dry-run', '--json')).toMatchObject({ code: 0, json: { totals } })
+    const bad = [{ ...item('t3'), tenantId: { S: 'A-1_other' } }, { pk: { S: 'x' } }]
+    const lines = [...items, ...bad].map((Item) => JSON.stringify({ Item })).join('\n')
+    const wet = await reading(fileOf(`${lines}\n{"Item":{"${secret}\n`), '--json')
+    expect(wet.code).toBe(1)
+    expect(wet.json.results?.map(({ key, outcome, code }) => [key, outcome, code])).toEqual([
+      [keyOf('t1'), 'created', undefined],
+      [keyOf('t2'), 'created', undefined],
+      ['fsm_tenant_A-1_other', 'invalid', 'KEY_MISMATCH'],
+      ['fsm_tenant_undefined_undefined', 'invalid', 'MISSING_FIELDS'],
+      ['fsm_tenant_(item 5)', 'invalid', 'BAD_JSON'],
+    ])
+    expect(await reading(fileOf(items))).toMatchObject({ code: 0, out: expect.stringContaining('0 created, 2 skipped') })
+    expect(wet.out + wet.err).not.toContain(secret)
+    // and a browser that kept the same tenant has nothing to add
+    expect(await importing(fileOf(storage({ t1: tenant('t1') })), '--json')).toMatchObject({ code: 0, json: { totals: { skipped: 1 } } })
+  })
 })
 
 test('without a running server it is the same; more entries than HTTP takes, and more bytes than one request through the socket', async () => {

@@ -13,7 +13,8 @@ export type Invalid = {
 /** A tenant as a browser kept it, checked. */
 export type Kept = { key: string; company: Company; createdAt: string }
 
-const prefix = 'fsm_tenant_'
+/** What the keys of tenants begin with. */
+export const tenantPrefix = 'fsm_tenant_'
 
 const needed = [
   'accountId',
@@ -49,7 +50,7 @@ const stored = z.object({
 const invalid = (code: Invalid['code'], message: string): Invalid => ({ outcome: 'invalid', code, message })
 
 /** Whether an entry is about a tenant at all. */
-export const isTenantKey = (key: string): boolean => key.startsWith(prefix)
+export const isTenantKey = (key: string): boolean => key.startsWith(tenantPrefix)
 
 /** Reads one entry of a browser's storage (contracts/fsm.md, section 6). Messages name attributes, never their values. */
 export function readEntry({ key, value }: Entry): Kept | Invalid {
@@ -58,7 +59,7 @@ export function readEntry({ key, value }: Entry): Kept | Invalid {
   const missing = needed.filter((field) => isMissing(object[field]))
   const { accountId, companyId } = object
   if (missing.includes('accountId') || missing.includes('companyId')) return withoutFields(missing)
-  if (key !== `${prefix}${String(accountId)}_${String(companyId)}`)
+  if (key !== `${tenantPrefix}${String(accountId)}_${String(companyId)}`)
     return invalid('KEY_MISMATCH', 'The key does not name the accountId and companyId of its value.')
   if (isUnknownContext(accountId) || isUnknownContext(companyId)) return invalid('UNKNOWN_CONTEXT', 'An id is "unknown".')
   if (missing.length > 0) return withoutFields(missing)

@@ -1,7 +1,7 @@
 import { type LeadText, leadTexts } from '../../contact/lead-input.ts'
 import { isIn, type LeadStatus, type Priority, readPriority, readStatus } from '../../contact/rules.ts'
 import { canonical, type Json, sha256 } from '../../kernel/canonical.ts'
-import type { Item } from './items.ts'
+import type { Item } from '../items.ts'
 import { legacyIdOf } from './old-user.ts'
 import { type Attributes, booleanOf, idOf, Problem, type Reference, referenceOf, textOf, timeOf, wordOf } from './old-values.ts'
 

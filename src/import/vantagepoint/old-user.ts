@@ -1,8 +1,8 @@
 import type { Role } from '../../access/permissions.ts'
 import { fold } from '../../kernel/entity.ts'
 import { parseImportedHash } from '../../session/stored-password.ts'
+import type { Item } from '../items.ts'
 import type { Secret } from '../read-user.ts'
-import type { Item } from './items.ts'
 import { type Attributes, booleanOf, idOf, Problem, type Reference, referenceOf, textOf, timeOf, wordOf } from './old-values.ts'
 
 /** A user as the old installation had it. */

@@ -1,8 +1,8 @@
 import { Contact } from '../../contact/entity.ts'
 import type { Context } from '../../kernel/context.ts'
 import { breather } from '../flow.ts'
+import type { Item } from '../items.ts'
 import type { Findings, Tally } from './findings.ts'
-import type { Item } from './items.ts'
 import { isCounter, type OldLead, readOldLead } from './old-lead.ts'
 import type { People, Person } from './people.ts'
 

@@ -1,7 +1,7 @@
-import { AppError } from '../../kernel/errors.ts'
-import { type Source, sourceProblem } from '../source.ts'
-import { readNumber } from '../values.ts'
+import { AppError } from '../kernel/errors.ts'
 import { plain } from './attributes.ts'
+import { type Source, sourceProblem } from './source.ts'
+import { readNumber } from './values.ts'
 
 /** One item of a file; `row` is its place among the items, from 1. Attribute values are plain. */
 export type Item = { row: number } & ({ value: Readonly<Record<string, unknown>> } | { problem: string })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import type { Source } from '../source.ts'
 import { plain } from './attributes.ts'
 import { highestId, itemsOf } from './items.ts'
+import type { Source } from './source.ts'
 
 const source = (text: string): Source => ({
   file: null,

@@ -10,6 +10,7 @@ import { broadcaster } from './broadcast.ts'
 import { connect, isLocal, type Place } from './client.ts'
 import { committer } from './commit.ts'
 import { database } from './db.ts'
+import { refuseForeign } from './foreign.ts'
 import { rowsSeen } from './known.ts'
 import { leaser } from './lease.ts'
 import { lister } from './list.ts'
@@ -21,7 +22,7 @@ import { reader } from './read.ts'
 import { assertTables, type SetupResult, setUp } from './setup.ts'
 import { forms } from './staged-form.ts'
 import { platformStore, type Running, tenantStore } from './store.ts'
-import { type TableNames, tableDefinitions } from './tables.ts'
+import { type TableNames, tableDefinitions, tenantsKey } from './tables.ts'
 import { transferOf } from './transfer.ts'
 import { watchers } from './watch.ts'
 
@@ -51,8 +52,9 @@ export function dynamodb({ entities: declared, onProblem = () => {}, ...options 
 
   async function start(): Promise<Running> {
     client = connect(place)
-    await assertTables({ client, ...place }, definitions, isLocal(place))
+    const counted = await assertTables({ client, ...place }, definitions, isLocal(place))
     const db = database(client, definitions)
+    await refuseForeign(db, counted, options.tables[tenantsKey] !== undefined)
     const settled = forms(db)
     const rows = rowsSeen()
     const log = logOf(db)

@@ -74,5 +74,6 @@ export const tableMissing = (tables: readonly string[], region: string): AppErro
     `In ${region} there is no DynamoDB table ${tables.join(', ')}. Check the region, the prefix and the names; create what is missing with bin/holdfast dynamodb setup, or deploy the template of bin/holdfast aws template.`,
   )
 
+/** `problem` and `remedy` are sentences that end with a full stop. */
 export const tableRefused = (table: string, problem: string, remedy: string): AppError =>
-  new AppError('unavailable', 'table_refused', `The DynamoDB table ${table} ${problem}. ${remedy}`)
+  new AppError('unavailable', 'table_refused', `The DynamoDB table ${table} ${problem} ${remedy}`)

@@ -2,7 +2,7 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import { canonical, type Json } from '../../kernel/canonical.ts'
 import type { AnyEntity, Column } from '../../kernel/entity.ts'
 import { AppError } from '../../kernel/errors.ts'
-import { type TableDefinition, ttlSource } from './tables.ts'
+import { type TableDefinition, tenantsKey, ttlSource } from './tables.ts'
 
 export type Item = Record<string, AttributeValue>
 export type Row = { readonly id: string; readonly version: number; readonly [field: string]: unknown }
@@ -30,7 +30,7 @@ export function itemOf(table: TableDefinition, tenantId: string, row: Row): Item
   }
   const seconds = ttlOf(type, row)
   if (seconds !== null) item.ttl = { N: String(seconds) }
-  if (table.key === 'tenants') Object.assign(item, accountIndex(row))
+  if (table.key === tenantsKey) Object.assign(item, accountIndex(row))
   const bytes = sizeOf(item)
   if (bytes > most.itemBytes)
     throw new AppError('too_large', 'row_too_large', `One ${type.name} may take up ${most.itemBytes} bytes, but this one has ${bytes}.`)

@@ -10,9 +10,10 @@ import {
   UpdateTableCommand,
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb'
-import { pause } from './db.ts'
+import { database, pause } from './db.ts'
 import { openingFailed, tableMissing, tableRefused } from './failures.ts'
-import { type IndexDefinition, type KeyPart, type TableDefinition, ttlAttribute } from './tables.ts'
+import { type Counted, foreignItems, refuseForeign } from './foreign.ts'
+import { type IndexDefinition, type KeyPart, keysKey, type TableDefinition, ttlAttribute } from './tables.ts'
 
 type At = { client: DynamoDBClient; region: string; endpoint: string | null }
 
@@ -62,11 +63,15 @@ function assertKeys(table: TableDefinition, found: TableDescription): void {
 function assertIndex(table: TableDefinition, { name, hash, range }: IndexDefinition, found: TableDescription): void {
   const index = found.GlobalSecondaryIndexes?.find(({ IndexName }) => IndexName === name)
   const wanted = shown(schemaOf(hash, range))
+  const remedy = 'Add it, projecting all attributes, or let bin/holdfast dynamodb setup make the table under another name.'
   if (index === undefined || shown(index.KeySchema) !== wanted)
+    throw tableRefused(table.name, `lacks the index ${name} (${wanted}).`, remedy)
+  const projection = index.Projection?.ProjectionType
+  if (projection !== 'ALL')
     throw tableRefused(
       table.name,
-      `lacks the index ${name} (${wanted}).`,
-      'Add it, projecting all attributes, or let bin/holdfast dynamodb setup make the table under another name.',
+      `has an index ${name} that projects ${projection}, but whoever reads it must find all attributes.`,
+      `Remove it. ${remedy}`,
     )
 }
 
@@ -138,9 +143,9 @@ async function create({ client }: At, table: TableDefinition): Promise<void> {
 
 /**
  * Looks at every table before anything is written. On an emulator of this machine missing ones are made; elsewhere a missing or unprotected one is refused, with the command that mends it.
- * Errors: `table_missing`, `table_refused`, `database_credentials`, `database_unreachable`.
+ * Resolves to how many items each had when they were last counted. Errors: `table_missing`, `table_refused`, `database_credentials`, `database_unreachable`.
  */
-export async function assertTables(at: At, tables: readonly TableDefinition[], isLocal: boolean): Promise<void> {
+export async function assertTables(at: At, tables: readonly TableDefinition[], isLocal: boolean): Promise<Counted[]> {
   const found = await Promise.all(tables.map((table) => described(at, table)))
   const missing = tables.filter((_, position) => found[position] === null)
   if (!isLocal && missing.length > 0)
@@ -161,15 +166,24 @@ export async function assertTables(at: At, tables: readonly TableDefinition[], i
       if (problems.length > 0) throw tableRefused(table.name, `${problems.join(', and ')}.`, setupAdvice)
     }),
   )
+  return countedOf(tables, found)
 }
 
-/** Makes what is missing and switches on what protects it. Refuses tables with other keys, and touches none of their rows. */
+const countedOf = (tables: readonly TableDefinition[], found: readonly (TableDescription | null)[]): Counted[] =>
+  tables.map((table, position) => ({ table, items: found[position]?.ItemCount ?? 0 }))
+
+/** Makes what is missing and switches on what protects it. Refuses tables with other keys or another system's items before it makes any, and touches none of their rows. */
 export async function setUp(at: At, tables: readonly TableDefinition[], isLocal: boolean): Promise<SetupResult[]> {
   const results: SetupResult[] = []
-  for (const table of tables) {
-    const found = await described(at, table)
+  const all = await Promise.all(tables.map((table) => described(at, table)))
+  for (const [position, table] of tables.entries()) {
+    const found = all[position]
+    if (found) assertKeys(table, found)
+  }
+  await refuseFilled(at, countedOf(tables, all), all[tables.findIndex(({ key }) => key === keysKey)] != null)
+  for (const [position, table] of tables.entries()) {
+    const found = all[position] ?? null
     if (found === null) await create(at, table)
-    else assertKeys(table, found)
     let isMended = false
     if (table.ttl && !(await isTtlOn(at, table))) {
       await enableTtl(at.client, table)
@@ -179,6 +193,14 @@ export async function setUp(at: At, tables: readonly TableDefinition[], isLocal:
     results.push({ table: table.name, outcome: found === null ? 'created' : isMended ? 'mended' : 'there' })
   }
   return results
+}
+
+/** Where there are no keys there is no history. */
+async function refuseFilled({ client }: At, counted: readonly Counted[], hasKeys: boolean): Promise<void> {
+  const tables = counted.map(({ table }) => table)
+  const filled = counted.find(({ items }) => items > 0)
+  if (hasKeys) await refuseForeign(database(client, tables), counted, false)
+  else if (filled !== undefined) throw foreignItems(filled.table.name, filled.items)
 }
 
 async function protect(at: At, table: TableDefinition): Promise<boolean> {

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { CreateTableCommand, DynamoDBClient, GetItemCommand, type Projection, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { insert } from '../../kernel/change.ts'
+import { create, insert } from '../../kernel/change.ts'
+import { noAccount, Tenant } from '../../tenant/entity.ts'
 import { type DynamoProxy, type DynamoServer, hasDynamo, startDynamo, startProxy } from '../../testing/dynamodb-server.ts'
 import { aNote, entities, Member, meta, Note, newId, newSigner } from '../contract/harness.ts'
 import { dynamodb, setUpTables } from './engine.ts'
@@ -95,6 +96,74 @@ describe.runIf(hasDynamo())('opening DynamoDB', () => {
     }
     await expect(opening(proxy.endpoint)).rejects.toMatchObject(refused)
     await expect(setUpTables(at(proxy.endpoint))).rejects.toMatchObject(refused)
+  })
+
+  describe('a table of tenants that is there', () => {
+    const old = () => `${prefix}-old`
+    const named = () => ({ entities: [Tenant], tables: { tenants: old() } })
+    const client = () => new DynamoDBClient({ region: 'eu-central-1', endpoint: server.endpoint })
+    const key = (AttributeName: string, KeyType: 'HASH' | 'RANGE') => ({ AttributeName, KeyType })
+
+    const make = (projection: Projection = { ProjectionType: 'ALL' }) =>
+      client().send(
+        new CreateTableCommand({
+          TableName: old(),
+          KeySchema: [key('tenantId', 'HASH')],
+          AttributeDefinitions: ['tenantId', 'gsi1pk', 'gsi1sk'].map((name) => ({ AttributeName: name, AttributeType: 'S' as const })),
+          GlobalSecondaryIndexes: [
+            { IndexName: 'GSI1', KeySchema: [key('gsi1pk', 'HASH'), key('gsi1sk', 'RANGE')], Projection: projection },
+          ],
+          BillingMode: 'PAY_PER_REQUEST',
+        }),
+      )
+
+    test('is refused when another system filled it, with the remedy, and is left as it is', async () => {
+      await make()
+      const Item = { tenantId: { S: 'A-1_C-1' }, accountId: { S: 'A-1' }, clientSecret: { S: 'in the clear' } }
+      await client().send(new PutItemCommand({ TableName: old(), Item }))
+
+      const refused = { code: 'table_refused', message: expect.stringMatching(`${old()} holds items .*import fsm-table`) }
+      await expect(setUpTables(at(proxy.endpoint, named()))).rejects.toMatchObject(refused)
+      await expect(opening(proxy.endpoint, named())).rejects.toMatchObject(refused)
+      await expect(opening(proxy.endpoint, named())).rejects.toMatchObject(refused)
+
+      expect(proxy.take().calls).not.toHaveProperty('Scan')
+      const there = await client().send(new GetItemCommand({ TableName: old(), Key: { tenantId: { S: 'A-1_C-1' } } }))
+      expect(there.Item).toEqual(Item)
+    })
+
+    test('is refused when the tenants of this store stand in another one, and taken when they stand in it', async () => {
+      const first = dynamodb(at(proxy.endpoint, { entities: [Tenant] }))
+      await first.open()
+      await first.setSigner(newSigner())
+      const fields = { ...noAccount, key: null, name: 'Ours', isActive: true, validFrom: null, validTo: null }
+      const ours = create(Tenant, newId(), fields, meta.time)
+      await first.tenant(ours.id).commit([insert(Tenant, ours)], meta)
+      await first.close()
+      await make()
+
+      await expect(opening(proxy.endpoint, named())).rejects.toMatchObject({
+        code: 'table_refused',
+        message: expect.stringMatching(`${old()} does not hold the tenants that ${prefix}-keys leads to`),
+      })
+
+      const right = { entities: [Tenant], tables: { tenants: `${prefix}-tenants` } }
+      await expect(opening(proxy.endpoint, right)).resolves.toBeUndefined()
+      expect((await setUpTables(at(proxy.endpoint, right))).every(({ outcome }) => outcome === 'there')).toBe(true)
+    })
+
+    test.each<[string, Projection]>([
+      ['its keys alone', { ProjectionType: 'KEYS_ONLY' }],
+      ['some attributes', { ProjectionType: 'INCLUDE', NonKeyAttributes: ['accountName'] }],
+    ])('is refused when its index has %s', async (_, projection) => {
+      await make(projection)
+      const refused = {
+        code: 'table_refused',
+        message: expect.stringContaining(`${old()} has an index GSI1 that projects ${projection.ProjectionType}`),
+      }
+      await expect(opening(proxy.endpoint, named())).rejects.toMatchObject(refused)
+      await expect(setUpTables(at(proxy.endpoint, named()))).rejects.toMatchObject(refused)
+    })
   })
 
   test('takes tables that are protected', async () => {

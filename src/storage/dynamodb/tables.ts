@@ -30,6 +30,7 @@ export const ttlAttribute = 'ttl'
 export const logKey = 'audit-log'
 /** Unique keys, directories, sequences, the list of streams: what is found by value, in the commit that writes the row. */
 export const keysKey = 'keys'
+export const tenantsKey = 'tenants'
 
 const checked = ['DescribeTable', 'DescribeTimeToLive', 'DescribeContinuousBackups']
 const kept = [...checked, 'GetItem', 'BatchGetItem', 'Query', 'PutItem', 'UpdateItem', 'ConditionCheckItem'].map(action)
@@ -44,7 +45,7 @@ const text = (attribute: string): KeyPart => ({ attribute, type: 'S' })
 /** Tables whose form the outside relies on (contracts/fsm.md sections 2, 7, 8). */
 const special: Readonly<Record<string, { range?: KeyPart | null; indexes?: readonly IndexDefinition[]; isKept?: boolean }>> = {
   // a tenant's row has the tenant's id, so its own id is all of its key
-  tenants: { range: null, indexes: [{ name: 'GSI1', hash: text('gsi1pk'), range: text('gsi1sk') }], isKept: true },
+  [tenantsKey]: { range: null, indexes: [{ name: 'GSI1', hash: text('gsi1pk'), range: text('gsi1sk') }], isKept: true },
   appointments: { range: text('instanceId'), indexes: [{ name: 'TokenIndex', hash: text('customerAccessToken'), range: null }] },
 }
 

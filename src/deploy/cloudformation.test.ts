@@ -214,9 +214,39 @@ describe('the function', () => {
       HOLDFAST_TENANT: 'Acme',
       HOLDFAST_OWNER_USERNAME: 'owner',
       HOLDFAST_CORS_ORIGINS: 'https://app.example.org',
+      HOLDFAST_PUBLIC_URL: 'https://app.example.org',
+      DOMAIN: 'booking.example.org',
+      HOLDFAST_TRUST_PROXY: '130.176.0.0/17,15.158.0.0/16',
+      HOLDFAST_SMTP_URL: 'smtps://user:password@mail.example.org',
+      HOLDFAST_MAIL_FROM: 'Holdfast <holdfast@example.org>',
+      HOLDFAST_FSM_OPEN_SETUP: 'on',
+      HOLDFAST_FSM_SETUP_PER_HOUR: '3',
+      HOLDFAST_FSM_TOKEN_MISSES_PER_MINUTE: '10',
+      HOLDFAST_FSM_TOKEN_URL: 'https://{cluster}.example.org/token',
     }
     expect(Object.keys(values).toSorted()).toEqual(Object.keys(functionSettings()).toSorted())
-    expect(readConfig(values).warnings.filter((warning) => warning.includes('no setting'))).toEqual([])
+    const config = readConfig(values)
+    expect(config.warnings.filter((warning) => warning.includes('no setting'))).toEqual([])
+    expect(config).toMatchObject({
+      publicUrl: 'https://app.example.org',
+      trustProxy: { networks: ['130.176.0.0/17', '15.158.0.0/16'] },
+      mail: { from: 'Holdfast <holdfast@example.org>' },
+      fsm: { domain: 'booking.example.org', openSetup: true, setupPerHour: 3, tokenMissesPerMinute: 10 },
+    })
+  })
+
+  test('every parameter is used, those of the function by a setting of the same meaning, and what none was given for is as on a server', () => {
+    const parameters = json(dev.Parameters)
+    const used = JSON.stringify(dev.Resources)
+    for (const name of Object.keys(parameters)) expect(used, name).toContain(JSON.stringify({ Ref: name }))
+    const given = Object.entries(functionSettings()).flatMap(([setting, value]: [string, Loose]) =>
+      value.Ref === undefined ? [] : [[setting, String(parameters[String(value.Ref)].Default)]],
+    )
+    expect(given.length).toBeGreaterThan(10)
+    const [config, usual] = [readConfig(Object.fromEntries(given)), readConfig({})]
+    for (const name of ['publicUrl', 'trustProxy', 'mail', 'fsm', 'corsOrigins', 'firstTenant', 'ownerUsername'] as const)
+      expect(config[name], name).toEqual(usual[name])
+    expect(parameters.SmtpUrl.NoEcho).toBe(true)
   })
 
   test('has an address that anyone may call, and nothing but the address', () => {
@@ -238,11 +268,12 @@ describe('the function', () => {
     const called = ofType('AWS::Scheduler::Schedule').map(([, schedule]) => {
       const { Target, ScheduleExpression } = json(schedule?.Properties)
       expect(Target).toMatchObject({ Arn: { 'Fn::GetAtt': ['Function', 'Arn'] }, RoleArn: { 'Fn::GetAtt': ['SchedulerRole', 'Arn'] } })
-      return [ScheduleExpression, readEvent(JSON.parse(String(Target.Input)))]
+      const input = String(Target.Input['Fn::Sub']).replaceAll(at('FunctionUrl.FunctionUrl'), 'https://abc.example.org/')
+      return [ScheduleExpression, readEvent(JSON.parse(input))]
     })
     expect(Object.fromEntries(called)).toEqual({
-      'rate(1 minute)': { kind: 'schedule', does: 'work' },
-      'rate(1 hour)': { kind: 'schedule', does: 'all' },
+      'rate(1 minute)': { kind: 'schedule', does: 'work', reachedAt: 'https://abc.example.org' },
+      'rate(1 hour)': { kind: 'schedule', does: 'all', reachedAt: 'https://abc.example.org' },
     })
   })
 })

@@ -137,6 +137,43 @@ test('headers of the connection between the client and AWS go no further', () =>
 
 test.each(['aws.scheduler', 'aws.events'])('a schedule of %s asks for the jobs', (source) => {
   for (const detail of [{}, undefined, null, 'work', [], { does: 'other' }])
-    expect(readEvent({ source, 'detail-type': 'Scheduled Event', detail })).toEqual({ kind: 'schedule', does: 'all' })
-  expect(readEvent({ source, 'detail-type': 'Scheduled Event', detail: { does: 'work' } })).toEqual({ kind: 'schedule', does: 'work' })
+    expect(readEvent({ source, 'detail-type': 'Scheduled Event', detail })).toEqual({ kind: 'schedule', does: 'all', reachedAt: null })
+  expect(readEvent({ source, 'detail-type': 'Scheduled Event', detail: { does: 'work' } })).toEqual({
+    kind: 'schedule',
+    does: 'work',
+    reachedAt: null,
+  })
+})
+
+test.each<[string, object, string | null]>([
+  ['a function URL', { domainName: 'abc.lambda-url.eu-central-1.on.aws', stage: '$default' }, 'https://abc.lambda-url.eu-central-1.on.aws'],
+  ['a domain of one’s own', { domainName: 'app.example.org', stage: 'prod' }, 'https://app.example.org'],
+  [
+    'an API’s own address, with its stage',
+    { domainName: 'x1.execute-api.eu-central-1.amazonaws.com', stage: 'prod' },
+    'https://x1.execute-api.eu-central-1.amazonaws.com/prod',
+  ],
+  [
+    'an API’s own address at the default stage',
+    { domainName: 'x1.execute-api.eu-central-1.amazonaws.com', stage: '$default' },
+    'https://x1.execute-api.eu-central-1.amazonaws.com',
+  ],
+  ['no domain', { domainName: undefined }, null],
+  ['what is no host', { domainName: 'evil.example/path?' }, null],
+])('an event says where it came in: %s', (_, context, reachedAt) => {
+  expect(read(second({}, {}, context)).reachedAt).toBe(reachedAt)
+  expect(read(first({ requestContext: context })).reachedAt).toBe(reachedAt)
+})
+
+test.each([
+  ['https://abc.lambda-url.eu-central-1.on.aws/', 'https://abc.lambda-url.eu-central-1.on.aws'],
+  ['http://abc.example', null],
+  ['https://a.example/path', null],
+  [7, null],
+])('a schedule says where the function is reached: %s', (url, reachedAt) => {
+  expect(readEvent({ source: 'aws.scheduler', 'detail-type': 'Scheduled Event', detail: { does: 'work', url } })).toEqual({
+    kind: 'schedule',
+    does: 'work',
+    reachedAt,
+  })
 })

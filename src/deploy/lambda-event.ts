@@ -14,10 +14,12 @@ export type Incoming = {
   body: Buffer
   /** The client as AWS saw it: no header can say otherwise. */
   address: string
+  /** Where AWS took the request, as an address without a slash at the end; null where the event does not say. */
+  reachedAt: string | null
 }
 
 /** What a function is invoked with: a request, or a schedule's call to do what a server does by itself: `work` on background jobs often, and all of it now and then. */
-export type LambdaEvent = Incoming | { kind: 'schedule'; does: 'all' | 'work' }
+export type LambdaEvent = Incoming | { kind: 'schedule'; does: 'all' | 'work'; reachedAt: string | null }
 
 const texts = z.record(z.string(), z.string().nullish()).nullish()
 const lists = z.record(z.string(), z.array(z.string()).nullish()).nullish()
@@ -46,13 +48,22 @@ const first = z.looseObject({
   multiValueHeaders: lists,
   queryStringParameters: texts,
   multiValueQueryStringParameters: lists,
-  requestContext: z.looseObject({ identity: z.looseObject({ sourceIp: z.string().nullish() }).nullish() }).nullish(),
+  requestContext: z
+    .looseObject({
+      domainName: z.string().nullish(),
+      stage: z.string().nullish(),
+      identity: z.looseObject({ sourceIp: z.string().nullish() }).nullish(),
+    })
+    .nullish(),
 })
 
 const scheduled = z.looseObject({
   source: z.enum(['aws.scheduler', 'aws.events']),
   'detail-type': z.literal('Scheduled Event'),
-  detail: z.looseObject({ does: z.unknown() }).nullish().catch(null),
+  detail: z
+    .looseObject({ does: z.unknown(), url: z.string().optional().catch(undefined) })
+    .nullish()
+    .catch(null),
 })
 
 const unreadable = () =>
@@ -65,7 +76,10 @@ const unreadable = () =>
 /** What an event asks for. Errors: `unreadable_event`, which says nothing of the event: it may hold passwords. */
 export function readEvent(event: unknown): LambdaEvent {
   const called = scheduled.safeParse(event)
-  if (called.success) return { kind: 'schedule', does: called.data.detail?.does === 'work' ? 'work' : 'all' }
+  if (called.success) {
+    const { does, url } = called.data.detail ?? {}
+    return { kind: 'schedule', does: does === 'work' ? 'work' : 'all', reachedAt: originOf(url) }
+  }
   const newer = second.safeParse(event)
   if (newer.success) return readSecond(newer.data)
   const older = first.safeParse(event)
@@ -79,7 +93,8 @@ function readSecond(event: z.output<typeof second>): Incoming {
   const headers = new Map(Object.entries(event.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value ?? '']))
   if (event.cookies?.length) headers.set('cookie', event.cookies.join('; '))
   const query = event.rawQueryString ? `?${event.rawQueryString}` : ''
-  return incoming('2.0', { ...event, method: http.method, url: pathOf(event) + query, headers, address })
+  const reachedAt = reachedBy(event.requestContext)
+  return incoming('2.0', { ...event, method: http.method, url: pathOf(event) + query, headers, address, reachedAt })
 }
 
 function readFirst(event: z.output<typeof first>): Incoming {
@@ -89,10 +104,11 @@ function readFirst(event: z.output<typeof first>): Incoming {
   )
   const address = addressOf(event.requestContext?.identity?.sourceIp)
   const url = encodedPath(event.path) + queryOf(event)
-  return incoming('1.0', { ...event, method: event.httpMethod, url, headers: new Map([...single, ...multiple]), address })
+  const reachedAt = reachedBy(event.requestContext)
+  return incoming('1.0', { ...event, method: event.httpMethod, url, headers: new Map([...single, ...multiple]), address, reachedAt })
 }
 
-type Parts = Pick<Incoming, 'method' | 'url' | 'address'> & {
+type Parts = Pick<Incoming, 'method' | 'url' | 'address' | 'reachedAt'> & {
   headers: Map<string, string>
   body?: string | null | undefined
   isBase64Encoded?: boolean | null | undefined
@@ -101,12 +117,12 @@ type Parts = Pick<Incoming, 'method' | 'url' | 'address'> & {
 /** Of the connection between client and AWS, which has ended there. The length is that of the body as it arrives here. */
 const ofTheConnection = ['connection', 'content-length', 'expect', 'keep-alive', 'te', 'trailer', 'transfer-encoding']
 
-function incoming(version: Incoming['version'], { method, url, headers, address, body, isBase64Encoded }: Parts): Incoming {
+function incoming(version: Incoming['version'], { method, url, headers, address, reachedAt, body, isBase64Encoded }: Parts): Incoming {
   for (const name of ofTheConnection) headers.delete(name)
   const forwarded = headers.get('x-forwarded-for')
   if (forwarded !== undefined) headers.set('x-forwarded-for', withoutPeer(forwarded, address))
   const bytes = Buffer.from(body ?? '', isBase64Encoded === true ? 'base64' : 'utf8')
-  return { kind: 'http', version, method: method.toUpperCase(), url, headers: Object.fromEntries(headers), body: bytes, address }
+  return { kind: 'http', version, method: method.toUpperCase(), url, headers: Object.fromEntries(headers), body: bytes, address, reachedAt }
 }
 
 /** AWS appends the address that it saw itself; it is the peer, and no hop beside it. */
@@ -117,13 +133,29 @@ function withoutPeer(forwarded: string, address: string): string {
 
 const addressOf = (given: string | null | undefined): string => (given && isIP(given) !== 0 ? given : '127.0.0.1')
 
-/** The path as the client sent it: at its own address an HTTP API puts the stage in front of it, unless it is the default one. */
-function pathOf({ rawPath, requestContext: { domainName, stage } }: z.output<typeof second>): string {
-  const prefix = `/${stage}`
-  const isStaged = stage && stage !== '$default' && /\.amazonaws\.com(\.cn)?$/.test(domainName ?? '')
-  if (isStaged && rawPath === prefix) return '/'
-  return encodedPath(isStaged && rawPath.startsWith(`${prefix}/`) ? rawPath.slice(prefix.length) : rawPath)
+/** The path as the client sent it: at its own address an HTTP API puts the stage in front of it. */
+function pathOf({ rawPath, requestContext }: z.output<typeof second>): string {
+  const prefix = stageOf(requestContext)
+  if (prefix !== '' && rawPath === prefix) return '/'
+  return encodedPath(prefix !== '' && rawPath.startsWith(`${prefix}/`) ? rawPath.slice(prefix.length) : rawPath)
 }
+
+type Reached = { domainName?: string | null | undefined; stage?: string | null | undefined } | null | undefined
+
+/** What an API's own address has in front of every path: its stage, unless that is the default one. */
+function stageOf(reached: Reached): string {
+  const { domainName, stage } = reached ?? {}
+  return stage && stage !== '$default' && /\.amazonaws\.com(\.cn)?$/.test(domainName ?? '') ? `/${stage}` : ''
+}
+
+/** AWS names the host that it took the request at, which is one of this function's: it passes on no other. */
+function reachedBy(reached: Reached): string | null {
+  const origin = originOf(reached?.domainName ? `https://${reached.domainName}` : undefined)
+  return origin === null ? null : origin + stageOf(reached)
+}
+
+const originOf = (url: string | undefined): string | null =>
+  url !== undefined && /^https:\/\/[a-z0-9.-]+\/?$/i.test(url) ? new URL(url).origin : null
 
 /** HTTP APIs hand over the path decoded, others as it was sent: what cannot stand in a path (RFC 3986, section 3.3) is encoded again. */
 const encodedPath = (path: string): string =>

@@ -49,12 +49,20 @@ function cold({ environment = {}, ...more }: More = {}): LambdaHandler {
   return handler
 }
 
-type Send = { body?: unknown; token?: string; headers?: Record<string, string>; from?: string; version?: '1.0' | '2.0'; base64?: boolean }
+type Send = {
+  body?: unknown
+  token?: string
+  headers?: Record<string, string>
+  from?: string
+  version?: '1.0' | '2.0'
+  base64?: boolean
+  domainName?: string
+}
 
 function eventOf(
   method: string,
   path: string,
-  { body, token, headers = {}, from = '203.0.113.7', version = '2.0', base64 = false }: Send,
+  { body, token, headers = {}, from = '203.0.113.7', version = '2.0', base64 = false, domainName }: Send,
 ): object {
   const [rawPath = '', rawQueryString = ''] = path.split('?')
   const text = body === undefined ? null : JSON.stringify(body)
@@ -69,7 +77,7 @@ function eventOf(
     isBase64Encoded: base64,
   }
   if (version === '2.0')
-    return { ...shared, rawPath, rawQueryString, requestContext: { stage: '$default', http: { method, sourceIp: from } } }
+    return { ...shared, rawPath, rawQueryString, requestContext: { domainName, stage: '$default', http: { method, sourceIp: from } } }
   const queryStringParameters = Object.fromEntries(new URLSearchParams(rawQueryString))
   return { ...shared, httpMethod: method, path: rawPath, queryStringParameters, requestContext: { identity: { sourceIp: from } } }
 }
@@ -319,6 +327,43 @@ test('background jobs wait for the schedule, which does all that are due, once, 
   expect(await handler.handle(work, 60_000)).toEqual({ jobs: 2, removed: 0, rotated: false, problems: [] })
   expect(await states()).toEqual(['completed', 'completed'])
   expect(await handler.handle(work)).toMatchObject({ jobs: 0 })
+})
+
+describe('links', () => {
+  const domainName = 'abc.lambda-url.eu-central-1.on.aws'
+  let activity = 0
+
+  /** Where a customer is sent who is offered an appointment by this event. */
+  async function customersAddress(handler: LambdaHandler, more: Send = {}): Promise<string> {
+    const token = await signIn(handler)
+    const body = { activities: [{ id: `activity-${++activity}` }] }
+    const { json } = await send(handler, 'POST', '/fsm/appointments', { token, body, ...more })
+    return String(json.data.instances[0].customerUrl).replace(/[A-Za-z0-9]{32}$/, '')
+  }
+
+  test('lead to where AWS took the event, each to its own', async () => {
+    const handler = cold()
+    expect(await customersAddress(handler, { domainName })).toBe(`https://${domainName}/booking/`)
+    expect(await customersAddress(handler, { domainName: 'app.example.org' })).toBe('https://app.example.org/booking/')
+  })
+
+  test('lead to where the settings say, whatever the event says', async () => {
+    const environment = { HOLDFAST_PUBLIC_URL: 'https://crm.example.org/' }
+    expect(await customersAddress(cold({ environment }), { domainName })).toBe('https://crm.example.org/booking/')
+    await handlers.at(-1)?.close()
+    const both = { ...environment, DOMAIN: 'booking.example.org' }
+    expect(await customersAddress(cold({ environment: both }), { domainName })).toBe('https://booking.example.org/booking/')
+  })
+
+  test('of a schedule’s call lead to the address that it names, because nobody called at one', async () => {
+    const handler = cold()
+    await handler.handle({
+      source: 'aws.scheduler',
+      'detail-type': 'Scheduled Event',
+      detail: { does: 'work', url: `https://${domainName}/` },
+    })
+    expect(await customersAddress(handler)).toBe(`https://${domainName}/booking/`)
+  })
 })
 
 test('business metrics leave with the answer', async () => {

@@ -13,7 +13,7 @@ import { type Holdfast, openHoldfast } from '../main.ts'
 import { buildServer } from '../server.ts'
 import type { FirstOwner } from '../session/first-start.ts'
 import { createBusinessMetrics } from './emf.ts'
-import { type Incoming, readEvent } from './lambda-event.ts'
+import { type Incoming, type LambdaEvent, readEvent } from './lambda-event.ts'
 import { type Answer, type LambdaResult, lambdaResult } from './lambda-result.ts'
 
 /** What a schedule's call did. */
@@ -60,6 +60,7 @@ export function createLambdaHandler(options: Options): LambdaHandler {
   const { environment, logTo } = options
   const ids = idSource()
   const metrics = createBusinessMetrics({ functionName: environment.AWS_LAMBDA_FUNCTION_NAME ?? 'holdfast', nowMs: Date.now })
+  const isAddressSet = Boolean(environment.HOLDFAST_PUBLIC_URL?.trim())
   let opening: Promise<Opened> | null = null
 
   async function open(): Promise<Opened> {
@@ -85,24 +86,32 @@ export function createLambdaHandler(options: Options): LambdaHandler {
       throw error
     }))
 
+  /** A function does not know where it is reached, so that links lead to where this event came in, unless a setting says where. One event is at work at a time. */
+  function linkTo(reachedAt: string | null, { holdfast }: Opened): void {
+    if (reachedAt !== null && !isAddressSet) holdfast.runtime.services.settings.publicUrl = reachedAt
+  }
+
   async function answer(request: Incoming, patienceMs: number): Promise<LambdaResult> {
     const startMs = performance.now()
     try {
       if (!METHODS.includes(request.method)) throw new AppError('invalid', 'bad_request', 'This is not a well-formed HTTP request.')
-      const { app } = await within(opened(), patienceMs, notOpenYet).catch((error: unknown) => {
+      const open = await within(opened(), patienceMs, notOpenYet).catch((error: unknown) => {
         throw notOpen(error)
       })
+      linkTo(request.reachedAt, open)
       const left = patienceMs - (performance.now() - startMs)
-      return lambdaResult(await within(app.inject(asInjected(request)), left, timedOut), request)
+      return lambdaResult(await within(open.app.inject(asInjected(request)), left, timedOut), request)
     } catch (error) {
       if (error instanceof AppError) return lambdaResult(refusal(error, ids.newId()), request)
       throw error
     }
   }
 
-  async function keepUp(does: 'all' | 'work', remainingMs: number): Promise<KeptUp> {
+  async function keepUp({ does, reachedAt }: Extract<LambdaEvent, { kind: 'schedule' }>, remainingMs: number): Promise<KeptUp> {
     const startMs = performance.now()
-    const { runtime } = (await opened()).holdfast
+    const open = await opened()
+    linkTo(reachedAt, open)
+    const { runtime } = open.holdfast
     const done = does === 'work' ? { removed: 0, rotated: false } : await keepHouse(runtime)
     const problems = does === 'work' ? [] : await runtime.storage.check()
     if (problems.length > 0) runtime.services.log.error({ problems }, 'storage problem')
@@ -114,7 +123,7 @@ export function createLambdaHandler(options: Options): LambdaHandler {
     async handle(event, remainingMs = Number.POSITIVE_INFINITY) {
       const read = readEvent(event)
       try {
-        return read.kind === 'schedule' ? await keepUp(read.does, remainingMs) : await answer(read, remainingMs - spareMs)
+        return read.kind === 'schedule' ? await keepUp(read, remainingMs) : await answer(read, remainingMs - spareMs)
       } finally {
         // what ends with the turn of the event loop, such as a shared read, ends before the process is frozen
         await new Promise((resolve) => setImmediate(resolve))

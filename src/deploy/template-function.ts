@@ -23,7 +23,38 @@ export const parameters = {
   TenantName: { Type: 'String', Default: 'My organisation', Description: 'Name of the first tenant, made in an empty store' },
   OwnerUsername: { Type: 'String', Default: 'owner', Description: "Username of the first tenant's owner" },
   CorsOrigins: { Type: 'String', Default: '', Description: 'Origins whose pages may call, separated by commas' },
+  PublicUrl: { Type: 'String', Default: '', Description: 'Where links lead, such as https://app.example.org; empty: where AWS was called' },
+  Domain: { Type: 'String', Default: '', Description: 'Host of the pages on which customers book; empty: as PublicUrl' },
+  TrustProxy: {
+    Type: 'String',
+    Default: '',
+    Description: 'Networks in front that may say who the client is, separated by commas, or a number of hops; empty: AWS says it',
+  },
+  SmtpUrl: { Type: 'String', Default: '', NoEcho: true, Description: 'Mail server, such as smtps://user:password@host; empty: no mail' },
+  MailFrom: { Type: 'String', Default: '', Description: 'Sender of mail, such as Holdfast <holdfast@example.org>' },
+  FsmOpenSetup: { Type: 'String', Default: 'off', AllowedValues: ['off', 'on'], Description: 'Whether anyone may create a tenant' },
+  FsmSetupPerHour: { Type: 'String', Default: '', Description: 'Such attempts an hour and network; empty: 5' },
+  FsmTokenMissesPerMinute: { Type: 'String', Default: '', Description: 'Unknown links to appointments a minute and network; empty: 20' },
+  FsmTokenUrl: { Type: 'String', Default: '', Description: 'Where client credentials become a token, with {cluster}; empty: the partner' },
 } as const
+
+/** Settings that are handed to the function as they are given to the stack. */
+const handedOn: Readonly<Record<string, keyof typeof parameters>> = {
+  HOLDFAST_KEY_WRAPPED: 'WrappedKey',
+  HOLDFAST_KEY_WRAPPED_FORMER: 'FormerWrappedKeys',
+  HOLDFAST_TENANT: 'TenantName',
+  HOLDFAST_OWNER_USERNAME: 'OwnerUsername',
+  HOLDFAST_CORS_ORIGINS: 'CorsOrigins',
+  HOLDFAST_PUBLIC_URL: 'PublicUrl',
+  DOMAIN: 'Domain',
+  HOLDFAST_TRUST_PROXY: 'TrustProxy',
+  HOLDFAST_SMTP_URL: 'SmtpUrl',
+  HOLDFAST_MAIL_FROM: 'MailFrom',
+  HOLDFAST_FSM_OPEN_SETUP: 'FsmOpenSetup',
+  HOLDFAST_FSM_SETUP_PER_HOUR: 'FsmSetupPerHour',
+  HOLDFAST_FSM_TOKEN_MISSES_PER_MINUTE: 'FsmTokenMissesPerMinute',
+  HOLDFAST_FSM_TOKEN_URL: 'FsmTokenUrl',
+}
 
 type Options = {
   environment: Environment
@@ -70,7 +101,8 @@ export const functionResources = (options: Options): Resources => ({
       Target: {
         Arn: arnOf('Function'),
         RoleArn: arnOf('SchedulerRole'),
-        Input: JSON.stringify({ source: 'aws.scheduler', 'detail-type': 'Scheduled Event', detail: { does: 'work' } }),
+        // mail holds links, and nobody called at an address: the function's own is told
+        Input: sub(scheduledEvent({ does: 'work', url: at('FunctionUrl.FunctionUrl') })),
         // the next minute's call does what this one did not
         RetryPolicy: { MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 },
       },
@@ -85,12 +117,14 @@ export const functionResources = (options: Options): Resources => ({
       Target: {
         Arn: arnOf('Function'),
         RoleArn: arnOf('SchedulerRole'),
-        Input: JSON.stringify({ source: 'aws.scheduler', 'detail-type': 'Scheduled Event' }),
+        Input: sub(scheduledEvent({ does: 'all', url: at('FunctionUrl.FunctionUrl') })),
         RetryPolicy: { MaximumRetryAttempts: 3, MaximumEventAgeInSeconds: 3600 },
       },
     },
   },
 })
+
+const scheduledEvent = (detail: object): string => JSON.stringify({ source: 'aws.scheduler', 'detail-type': 'Scheduled Event', detail })
 
 function lambdaFunction({ environment, tableSettings }: Options): Resource {
   const variables: Record<string, Value> = {
@@ -99,11 +133,7 @@ function lambdaFunction({ environment, tableSettings }: Options): Resource {
     HOLDFAST_OBJECTS: sub(`s3://${at('ObjectsBucket')}?region=${at('AWS::Region')}`),
     HOLDFAST_BACKUP: sub(`s3://${at('BackupsBucket')}?region=${at('AWS::Region')}`),
     HOLDFAST_KMS_KEY: arnOf('MasterKey'),
-    HOLDFAST_KEY_WRAPPED: ref('WrappedKey'),
-    HOLDFAST_KEY_WRAPPED_FORMER: ref('FormerWrappedKeys'),
-    HOLDFAST_TENANT: ref('TenantName'),
-    HOLDFAST_OWNER_USERNAME: ref('OwnerUsername'),
-    HOLDFAST_CORS_ORIGINS: ref('CorsOrigins'),
+    ...Object.fromEntries(Object.entries(handedOn).map(([setting, parameter]) => [setting, ref(parameter)])),
     ...tableSettings,
   }
   return {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Anchors } from '../kernel/backups.ts'
+import { type Anchors, backupsOff } from '../kernel/backups.ts'
 import { canonical, type Json } from '../kernel/canonical.ts'
 import { toTime } from '../kernel/clock.ts'
 import type { Context, Runtime } from '../kernel/context.ts'
@@ -125,7 +125,7 @@ async function anchorsFor(
   if (services.backups !== null)
     return services.backups.anchors({ ...(target === undefined ? {} : { url: target }), ...(stream === undefined ? {} : { stream }) })
   if (target === undefined) return []
-  throw new AppError('conflict', 'backups_off', 'No backups are made, because HOLDFAST_BACKUP is off. Name a folder or bucket there.')
+  throw backupsOff()
 }
 
 /** A part of the tenant's log as lines of canonical JSON, each entry with its hash. `sealed` is the signed last line, once `to` is reached. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Backup, Backups, Verified } from '../kernel/backups.ts'
+import { type Backup, type Backups, backupsOff, type Verified } from '../kernel/backups.ts'
 import type { Context } from '../kernel/context.ts'
 import { AppError, notFound } from '../kernel/errors.ts'
 import { operation } from '../kernel/operation.ts'
@@ -25,7 +25,7 @@ const backup = z.object({
 export function backupsOf({ runtime }: Context): Backups {
   const { backups } = runtime.services
   if (backups !== null) return backups
-  throw new AppError('conflict', 'backups_off', 'No backups are made, because HOLDFAST_BACKUP is off. Name a folder or bucket there.')
+  throw backupsOff()
 }
 
 /** A target that a caller names: over HTTP only those of the settings are there, a command may name any. Errors: `not_found`. */

@@ -5,8 +5,9 @@ import { tableId } from './template-tables.ts'
 /** What src/objects/s3 calls on the bucket itself, and on the objects in it. */
 const ofBucket = ['s3:GetBucketVersioning', 's3:ListBucket', 's3:ListBucketVersions']
 const ofObjects = ['s3:DeleteObject', 's3:DeleteObjectVersion', 's3:GetObject', 's3:PutObject']
-/** Backups are written once and pruned; a version that was removed stays for whoever comes with more rights than the server. */
-const ofBackups = ['s3:DeleteObject', 's3:GetObject', 's3:PutObject']
+/** A function makes no backups (docs/decisions/0009-aws.md). It reads those that a server made, when it meets an empty store; whoever breaks into it can neither change nor remove one. */
+const ofBackupsBucket = ['s3:ListBucket']
+const ofBackups = ['s3:GetObject']
 
 /** The function's role: what the server really calls, on exactly these tables, buckets and key. */
 export const functionRole = (tables: readonly TableDefinition[], environment: Environment): Resource =>
@@ -16,7 +17,7 @@ export const functionRole = (tables: readonly TableDefinition[], environment: En
       ...tableStatements(tables),
       allow('ObjectsBucket', ofBucket, [arnOf('ObjectsBucket')]),
       allow('Objects', ofObjects, [sub(`${at('ObjectsBucket.Arn')}/*`)]),
-      allow('BackupsBucket', ofBucket, [arnOf('BackupsBucket')]),
+      allow('BackupsBucket', ofBackupsBucket, [arnOf('BackupsBucket')]),
       allow('Backups', ofBackups, [sub(`${at('BackupsBucket.Arn')}/*`)]),
       allow('MasterKey', ['kms:Decrypt'], [arnOf('MasterKey')]),
       allow('OwnLog', ['logs:CreateLogStream', 'logs:PutLogEvents'], [arnOf('LogGroup')]),

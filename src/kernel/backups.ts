@@ -1,4 +1,5 @@
 import type { Head } from '../storage/port.ts'
+import { AppError } from './errors.ts'
 
 /** Where a stream stood when a snapshot was taken. */
 export type BackupHead = { tenantId: string; stream: string; sequence: number; hash: string; time: string }
@@ -106,3 +107,11 @@ export type Backups = {
   /** Where backups go, as the settings name it. */
   targets(): readonly string[]
 }
+
+/** The refusal where none are made. */
+export const backupsOff = (): AppError =>
+  new AppError(
+    'conflict',
+    'backups_off',
+    'No backups are made here: HOLDFAST_BACKUP is off, or this is a function (AWS Lambda). Name a folder or bucket there, or ask a server that makes them.',
+  )

@@ -15,7 +15,7 @@ export const itemsOf = ({ sections, items }: ChecklistDocument): Item[] =>
   Object.values(items).filter(({ sectionId }) => Object.hasOwn(sections, sectionId))
 
 const itemOf = ({ sections, items }: ChecklistDocument, id: string): Item | undefined => {
-  const item = items[id]
+  const item = Object.hasOwn(items, id) ? items[id] : undefined
   return item !== undefined && Object.hasOwn(sections, item.sectionId) ? item : undefined
 }
 

@@ -3,15 +3,22 @@ import { tableRefused } from './failures.ts'
 import { heldBy, owner } from './item.ts'
 import { directoryPartitions, streamsPartition } from './keys.ts'
 import { loadState } from './load.ts'
-import { keysKey, type TableDefinition, tenantsKey } from './tables.ts'
+import { keysKey, logKey, type TableDefinition, tenantsKey } from './tables.ts'
 
 const remedy =
   'Its items stay as they are. Give Holdfast a table of its own, by another name or prefix (docs/aws.md, Names of tables), and bring an old system’s tenants in with bin/holdfast import fsm-table.'
 
-export const foreignItems = (table: string, count: number | string): Error =>
-  tableRefused(table, `holds items (${count} when AWS last counted them), and none of them is Holdfast's.`, remedy)
-
 export type Counted = { table: TableDefinition; items: number }
+
+/**
+ * Of a store without any history: refuses the tables that hold items all the same, for they are somebody else's. Where a log is there it is a store of ours that lost its keys, which a recovery from the backups
+ * mends. Errors: `table_refused`.
+ */
+export function refuseFilled(counted: readonly Counted[]): void {
+  const [filled] = counted.filter(({ table, items }) => items > 0 && table.key !== keysKey)
+  if (filled === undefined || counted.some(({ table, items }) => items > 0 && table.key === logKey)) return
+  throw tableRefused(filled.table.name, `holds items (${filled.items} when AWS last counted them), and none of them is Holdfast's.`, remedy)
+}
 
 /**
  * Refuses tables that some other system filled: rows are found through the table of keys, so that whoever stands in such a table would look as if they were not there. A store without any history has no rows, so
@@ -19,11 +26,9 @@ export type Counted = { table: TableDefinition; items: number }
  * DescribeTable told, which AWS brings up to date every six hours. Errors: `table_refused`.
  */
 export async function refuseForeign(db: Database, counted: readonly Counted[], isTenantsNamed: boolean): Promise<void> {
-  const filled = counted.find(({ table, items }) => table.key !== keysKey && items > 0)
-  if (filled === undefined && !isTenantsNamed) return
-  if (await isWithoutHistory(db)) {
-    if (filled !== undefined) throw foreignItems(filled.table.name, filled.items)
-  } else if (isTenantsNamed) await assertTenants(db)
+  if (!isTenantsNamed && counted.every(({ items }) => items === 0)) return
+  if (await isWithoutHistory(db)) refuseFilled(counted)
+  else if (isTenantsNamed) await assertTenants(db)
 }
 
 async function isWithoutHistory(db: Database): Promise<boolean> {

@@ -12,7 +12,7 @@ import {
 } from '@aws-sdk/client-dynamodb'
 import { database, pause } from './db.ts'
 import { openingFailed, tableMissing, tableRefused } from './failures.ts'
-import { type Counted, foreignItems, refuseForeign } from './foreign.ts'
+import { type Counted, refuseFilled, refuseForeign } from './foreign.ts'
 import { type IndexDefinition, type KeyPart, keysKey, type TableDefinition, ttlAttribute } from './tables.ts'
 
 type At = { client: DynamoDBClient; region: string; endpoint: string | null }
@@ -180,7 +180,10 @@ export async function setUp(at: At, tables: readonly TableDefinition[], isLocal:
     const found = all[position]
     if (found) assertKeys(table, found)
   }
-  await refuseFilled(at, countedOf(tables, all), all[tables.findIndex(({ key }) => key === keysKey)] != null)
+  const counted = countedOf(tables, all)
+  // where there are no keys there is no history
+  if (all[tables.findIndex(({ key }) => key === keysKey)] == null) refuseFilled(counted)
+  else await refuseForeign(database(at.client, tables), counted, false)
   for (const [position, table] of tables.entries()) {
     const found = all[position] ?? null
     if (found === null) await create(at, table)
@@ -193,14 +196,6 @@ export async function setUp(at: At, tables: readonly TableDefinition[], isLocal:
     results.push({ table: table.name, outcome: found === null ? 'created' : isMended ? 'mended' : 'there' })
   }
   return results
-}
-
-/** Where there are no keys there is no history. */
-async function refuseFilled({ client }: At, counted: readonly Counted[], hasKeys: boolean): Promise<void> {
-  const tables = counted.map(({ table }) => table)
-  const filled = counted.find(({ items }) => items > 0)
-  if (hasKeys) await refuseForeign(database(client, tables), counted, false)
-  else if (filled !== undefined) throw foreignItems(filled.table.name, filled.items)
 }
 
 async function protect(at: At, table: TableDefinition): Promise<boolean> {

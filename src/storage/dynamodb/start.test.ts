@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { CreateTableCommand, DynamoDBClient, GetItemCommand, type Projection, PutItemCommand } from '@aws-sdk/client-dynamodb'
+import {
+  CreateTableCommand,
+  DeleteTableCommand,
+  DynamoDBClient,
+  GetItemCommand,
+  type Projection,
+  PutItemCommand,
+} from '@aws-sdk/client-dynamodb'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { create, insert } from '../../kernel/change.ts'
 import { noAccount, Tenant } from '../../tenant/entity.ts'
@@ -150,6 +157,20 @@ describe.runIf(hasDynamo())('opening DynamoDB', () => {
       const right = { entities: [Tenant], tables: { tenants: `${prefix}-tenants` } }
       await expect(opening(proxy.endpoint, right)).resolves.toBeUndefined()
       expect((await setUpTables(at(proxy.endpoint, right))).every(({ outcome }) => outcome === 'there')).toBe(true)
+    })
+
+    test('of a store of ours that lost its keys is left to a recovery', async () => {
+      const first = dynamodb(at(proxy.endpoint, { entities: [Tenant, Note] }))
+      await first.open()
+      await first.setSigner(newSigner())
+      await first.tenant(newId()).commit([insert(Note, aNote('n'))], meta)
+      await first.close()
+      await client().send(new DeleteTableCommand({ TableName: `${prefix}-keys` }))
+
+      const again = dynamodb(at(proxy.endpoint, { entities: [Tenant, Note] }))
+      await again.open()
+      expect(await again.transfer().state()).toBe('empty')
+      await again.close()
     })
 
     test.each<[string, Projection]>([

@@ -162,3 +162,12 @@ test('a manifest that counts otherwise, or a log that ends too early, is no proo
   const forged = { ...manifest, heads: [{ ...first, hash: 'f'.repeat(64) }, second] } as Manifest
   expect((await proof(target, forged)).problems[0]?.detail).toContain('is not the one')
 })
+
+test('is proven by a newer version too, which knows a field more', async () => {
+  const added = { field: 'addedLater', name: 'added_later', kind: 'text', nullable: true } as const
+  const newer = entities.map((type) => (type === Member ? { ...type, columns: [...type.columns, added] } : type))
+  const scratch = sqlite({ folder: folder(), entities: newer })
+  await scratch.open()
+  expect(await prove({ target, manifest, identities, entities: newer, scratch })).toMatchObject({ ok: true, problems: [] })
+  await scratch.close()
+})

@@ -5,11 +5,13 @@ import { readConfig } from '../config.ts'
 import { apiHeaders } from '../http/headers.ts'
 import { createLogger } from '../http/log.ts'
 import { problemBody, problemType } from '../http/problem.ts'
+import type { JobHandlers } from '../job/handler.ts'
 import { runDueJobs } from '../job/work.ts'
 import { jobHandlers } from '../job-handlers.ts'
 import { AppError } from '../kernel/errors.ts'
 import { idSource } from '../kernel/id.ts'
 import { type Holdfast, openHoldfast } from '../main.ts'
+import { copyJobsElsewhere } from '../media/copies.ts'
 import { buildServer } from '../server.ts'
 import type { FirstOwner } from '../session/first-start.ts'
 import { createBusinessMetrics } from './emf.ts'
@@ -50,7 +52,7 @@ type Options = {
   madeFirst(owner: FirstOwner): void
 }
 
-type Opened = { holdfast: Holdfast; app: FastifyInstance }
+type Opened = { holdfast: Holdfast; app: FastifyInstance; handlers: JobHandlers }
 
 /**
  * The server behind AWS Lambda: the same routes, rules and bodies, one event at a time. The store is opened by the first event and kept for those that follow; one that could not be opened
@@ -73,7 +75,7 @@ export function createLambdaHandler(options: Options): LambdaHandler {
       holdfast.runtime.hub.close()
       if (holdfast.firstOwner !== null) options.madeFirst(holdfast.firstOwner)
       await app.ready()
-      return { holdfast, app }
+      return { holdfast, app, handlers: config.backup === null ? jobHandlers : { ...jobHandlers, ...copyJobsElsewhere } }
     } catch (error) {
       log.error({ err: error }, 'the store cannot be opened')
       throw error
@@ -116,7 +118,7 @@ export function createLambdaHandler(options: Options): LambdaHandler {
     const problems = does === 'work' ? [] : await runtime.storage.check()
     if (problems.length > 0) runtime.services.log.error({ problems }, 'storage problem')
     const leftMs = remainingMs - (performance.now() - startMs) - endingMs
-    return { jobs: leftMs > 0 ? await runDueJobs(runtime, jobHandlers, leftMs) : 0, ...done, problems }
+    return { jobs: leftMs > 0 ? await runDueJobs(runtime, open.handlers, leftMs) : 0, ...done, problems }
   }
 
   return {

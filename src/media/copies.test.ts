@@ -1,12 +1,14 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join as path } from 'node:path'
+import { Readable } from 'node:stream'
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startJobs } from '../job/work.ts'
+import { runDueJobs, startJobs } from '../job/work.ts'
 import { jobHandlers } from '../job-handlers.ts'
 import { enterOwner, join, type Person } from '../testing/people.ts'
 import { startTestServer, type TestServer } from '../testing/server.ts'
+import { copyJobsElsewhere, forgetCopyJob } from './copies.ts'
 import { Media, type MediaRow } from './entity.ts'
 import { healLost } from './heal.ts'
 
@@ -163,4 +165,40 @@ test('an erasure takes the copies too; a damaged copy is named, and a target tha
     [`objects/${owner.tenantId}/${row.objectKey}.age`, 'changed'],
   ])
   expect(await copies()?.read(owner.tenantId, row.objectKey)).toBeNull()
+})
+
+test('a process that cannot reach the backups leaves their copies to one that can, for a week', async () => {
+  await jobs.stop()
+  const { runtime } = server.holdfast
+  const elsewhere = { ...runtime, services: { ...runtime.services, backups: null } }
+  const after = (days: number) => ({ ...runtime, clock: { ...runtime.clock, realMs: () => runtime.clock.realMs() + days * 86_400_000 } })
+  const forgotten = async (): Promise<MediaRow> => {
+    const id = randomUUID()
+    const stem = `users/${owner.id}/${id}`
+    await copies()?.put(owner.tenantId, stem, async () => Readable.from(Buffer.from('gone soon')))
+    const row = { id, objectKey: stem } as MediaRow
+    await store().commit([forgetCopyJob(runtime, row, { atOnce: true })], {
+      actor: { id: null, kind: 'system', name: 'system' },
+      action: 'test.forget',
+      entity: null,
+      requestId: null,
+      time: new Date().toISOString(),
+    })
+    return row
+  }
+  const handlers = { ...jobHandlers, ...copyJobsElsewhere }
+  const copyOf = ({ objectKey }: MediaRow) => copies()?.read(owner.tenantId, objectKey)
+
+  const left = await forgotten()
+  expect(await runDueJobs(elsewhere, handlers, 60_000)).toBeGreaterThan(0)
+  expect(await copyOf(left)).not.toBeNull()
+  expect(await runDueJobs(after(1), jobHandlers, 60_000)).toBeGreaterThan(0)
+  expect(await copyOf(left)).toBeNull()
+
+  const alone = await forgotten()
+  await runDueJobs(elsewhere, handlers, 60_000)
+  await runDueJobs({ ...elsewhere, clock: after(8).clock }, handlers, 60_000)
+  await runDueJobs(after(9), jobHandlers, 60_000)
+  expect(await copyOf(alone)).not.toBeNull()
+  jobs = work()
 })

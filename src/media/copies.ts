@@ -1,6 +1,7 @@
 import { newSystemJob } from '../job/enqueue.ts'
 import type { JobHandler } from '../job/handler.ts'
 import type { Change } from '../kernel/change.ts'
+import { toTime } from '../kernel/clock.ts'
 import type { Runtime } from '../kernel/context.ts'
 import { Media, type MediaRow } from './entity.ts'
 import { removeStem, stemOf } from './stem.ts'
@@ -9,6 +10,9 @@ const copyKind = 'media.copy'
 const forgetKind = 'media.forget-copy'
 /** A file that was deleted can come back with its row for so long. */
 const forgottenAfterMs = 35 * 86_400_000
+/** How often, and how long at most, a process that cannot reach the backups leaves this to one that can. */
+const leftEveryMs = 6 * 3_600_000
+const leftForMs = 7 * 86_400_000
 /** With growing waits of up to an hour, an outage of two days. */
 const maxAttempts = 60
 
@@ -17,13 +21,11 @@ export const copyJob = (runtime: Runtime, { id }: Pick<MediaRow, 'id'>): Change[
   runtime.services.backups === null ? [] : [newSystemJob(runtime, { kind: copyKind, payload: { mediaId: id }, maxAttempts }).change]
 
 /** What takes the copy of a deleted file out of the backups, when nobody will want it back; `atOnce` for an erasure. */
-export const forgetCopyJob = (runtime: Runtime, row: Pick<MediaRow, 'id' | 'objectKey'>, { atOnce = false } = {}): Change =>
-  newSystemJob(runtime, {
-    kind: forgetKind,
-    payload: { mediaId: row.id, stem: stemOf(row) },
-    runAtMs: runtime.clock.realMs() + (atOnce ? 0 : forgottenAfterMs),
-    maxAttempts,
-  }).change
+export function forgetCopyJob(runtime: Runtime, row: Pick<MediaRow, 'id' | 'objectKey'>, { atOnce = false } = {}): Change {
+  const runAtMs = runtime.clock.realMs() + (atOnce ? 0 : forgottenAfterMs)
+  const payload = { mediaId: row.id, stem: stemOf(row), dueFirstAt: toTime(runAtMs) }
+  return newSystemJob(runtime, { kind: forgetKind, payload, runAtMs, maxAttempts }).change
+}
 
 const copy: JobHandler = async ({ runtime, store, job }) => {
   const row = await store.get(Media, String((job.payload as { mediaId?: unknown }).mediaId))
@@ -50,3 +52,13 @@ const forget: JobHandler = async ({ runtime, store, job }) => {
 }
 
 export const copyJobs = { [copyKind]: copy, [forgetKind]: forget }
+
+/** For a process without the backups beside one that has them: the bytes go at once, and the job waits for the other, a week at most, because there may be none. */
+export const copyJobsElsewhere = {
+  [forgetKind]: async (run) => {
+    const done = await forget(run)
+    const nowMs = run.runtime.clock.realMs()
+    const { dueFirstAt } = run.job.payload as { dueFirstAt?: unknown }
+    return typeof dueFirstAt === 'string' && nowMs - Date.parse(dueFirstAt) < leftForMs ? { againAtMs: nowMs + leftEveryMs } : done
+  },
+} satisfies Record<string, JobHandler>

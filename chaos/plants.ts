@@ -45,13 +45,13 @@ export const plants: Readonly<Record<string, Plant>> = {
       },
       {
         file: 'src/storage/sqlite/writer.ts',
-        from: '  const outcomes = commitGroup(group, signing as Signing)\n',
+        from: '  const written = commitGroup(group, signing as Signing)\n',
         to: `  let isTold = false
   Object.assign(globalThis, { acknowledge(told: unknown) {
     isTold = true
-    port.postMessage({ kind: 'done', outcomes: told, fsyncs: 1 })
+    port.postMessage({ kind: 'done', outcomes: told, commitSeconds: null, fsyncs: 1 })
   } })
-  const outcomes = commitGroup(group, signing as Signing)
+  const written = commitGroup(group, signing as Signing)
   if (isTold) return\n`,
       },
     ],

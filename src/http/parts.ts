@@ -78,6 +78,7 @@ export function visitOf({ surfaces, settings }: Pick<ServerParts, 'surfaces' | '
     userAgent: request.headers['user-agent'] ?? null,
     deviceToken: cookie === undefined ? null : (/(?:^|; *)__Host-holdfast-device=([^;]+)/.exec(cookie)?.[1] ?? null),
     receivedMs: startedMs,
+    isGone: () => request.socket.destroyed,
   }
   return { origin, authenticated: nobody, surface, operation: null, error: null, startedMs }
 }

@@ -80,6 +80,8 @@ export type Origin = {
   deviceToken: string | null
   /** `performance.now()` when the request, or the message of a socket, came; absent where nobody sent one. */
   receivedMs?: number
+  /** Whether whoever asked has gone away, so that an answer would reach nobody; absent where that cannot be told. */
+  isGone?: () => boolean
 }
 
 export type Context = {

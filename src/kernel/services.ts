@@ -7,10 +7,10 @@ import type { AnyEntity } from './entity.ts'
 /** What features need from the composition beside their store. Structural, so that the kernel knows no feature. */
 export interface Hasher {
   hash(password: string): Promise<string>
-  verify(stored: string, password: string): Promise<boolean>
+  verify(stored: string, password: string, isGone?: () => boolean): Promise<boolean>
   needsRehash(stored: string): boolean
   /** The work of one verification, for logins that do not exist: same time class. */
-  burn(): Promise<void>
+  burn(isGone?: () => boolean): Promise<void>
   wrap(stored: string): Promise<string>
   /** Milliseconds that the dearest stored form in use has been taking lately: refusals of a sign-in take as long. */
   dearestMs(): number

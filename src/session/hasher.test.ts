@@ -196,6 +196,25 @@ test('lets so many wait as take no longer than a second, as hashes have been tak
   await Promise.allSettled(calls)
 })
 
+test('does not work for whoever has gone away while they waited, and goes on with the next', async () => {
+  const one = createHasher({ ...policy, concurrency: 1 })
+  const stored = await one.hash('x')
+  let isGone = false
+  const calls = [false, true, true, false].map((leaves) => one.verify(stored, 'x', () => leaves && isGone))
+  calls.push(one.burn(() => isGone) as unknown as Promise<boolean>)
+  isGone = true
+  const results = await Promise.allSettled(calls)
+
+  expect(results.map((result) => (result.status === 'fulfilled' ? result.value : result.reason.code))).toEqual([
+    true,
+    'busy',
+    'busy',
+    true,
+    'busy',
+  ])
+  expect(one.stats()).toMatchObject({ active: 0, queued: 0, refused: 0, outcomes: { argon2id: { match: 2, mismatch: 0 } } })
+})
+
 test('works at no more than twice as many hashes at once as there are cores, whatever it is asked', async () => {
   const eager = createHasher({ ...policy, concurrency: 1000 })
   const calls = Array.from({ length: 100 }, () => eager.burn())

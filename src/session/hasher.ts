@@ -33,6 +33,9 @@ export type HasherStats = {
   outcomes: Record<string, { match: number; mismatch: number }>
 }
 
+/** Whether whoever asked has gone away meanwhile. */
+type IsGone = () => boolean
+
 /**
  * Password hashing within bounds. Every promise rejects with `unavailable` `busy` (retry after 1 s) when the queue is full or would
  * take too long, so a bulk import has to await a few at a time. Nothing here blocks the event loop.
@@ -44,15 +47,15 @@ export type Hasher = {
    * Whether this is the password, in any form of stored-password.ts, in constant-time comparisons. Takes at least as long as one argon2id
    * by the policy: a cheaper form is worked out beside a `burn`. A dearer one (pbkdf2 with many iterations, bcrypt) takes its own time
    * until the upgrade at sign-in; wrapping does not shorten it. Passwords of foreign forms are taken as typed, ours in NFC. Rejects with
-   * `internal` `stored_password_broken` for a text in no known form.
+   * `internal` `stored_password_broken` for a text in no known form. Whoever `isGone` when their turn comes is turned away like one too many: nobody would hear the answer.
    */
-  verify(stored: string, password: string): Promise<boolean>
+  verify(stored: string, password: string, isGone?: IsGone): Promise<boolean>
   /**
    * Whether a good sign-in should store `hash(password)` instead: any form but our own, or less memory or passes than the policy asks for.
    */
   needsRehash(stored: string): boolean
-  /** The work of one verification that fails, for a login that does not exist: same time class. */
-  burn(): Promise<void>
+  /** The work of one verification that fails, for a login that does not exist: same time class, same `isGone`. */
+  burn(isGone?: IsGone): Promise<void>
   /**
    * A legacy form turned into `argon2id(<legacy>)`, whose digest can no longer be attacked by itself. Other forms come back as they are.
    */
@@ -104,7 +107,7 @@ export function createHasher(policy: HashPolicy): Hasher {
     }
   }
 
-  async function verify(stored: string, password: string): Promise<boolean> {
+  async function verify(stored: string, password: string, isGone?: IsGone): Promise<boolean> {
     const read = readStored(stored)
     const padded = !('argon2' in read && asCostly(read.argon2))
     return slots.run(async () => {
@@ -113,7 +116,7 @@ export function createHasher(policy: HashPolicy): Hasher {
       recent.record(schemeOf(stored), performance.now() - startMs)
       count(schemeOf(stored), match)
       return match
-    })
+    }, isGone)
   }
 
   function count(scheme: string, match: boolean) {
@@ -139,7 +142,7 @@ export function createHasher(policy: HashPolicy): Hasher {
       if (read.kind !== 'argon2' || !read.madeHere || read.argon2.type !== 'argon2id' || read.argon2.version !== 19) return true
       return read.argon2.memoryKib < policy.memoryKib || read.argon2.iterations < policy.iterations
     },
-    burn: () => slots.run(async () => void (await burnNow())),
+    burn: (isGone) => slots.run(async () => void (await burnNow()), isGone),
     wrap,
     dearestMs: recent.dearestMs,
     paceMs: slots.paceMs,
@@ -162,7 +165,10 @@ const newest = 0.1
 /** So many may wait on a slow machine too, or beside dear legacy forms: as many as one network may try at once. */
 const alwaysWaiting = 30
 
-/** Runs `width` pieces of work at once, lets `queue` wait in order, but hardly longer than `waitMs`, and turns the rest away. */
+const tooBusy = () =>
+  new AppError('unavailable', 'busy', 'The server is busy checking passwords: try again in a second.', { retryAfterSeconds: 1 })
+
+/** Runs `width` pieces of work at once, lets `queue` wait in order, but hardly longer than `waitMs`, and turns the rest away, with those who have gone away when their turn comes. */
 function createSlots({ width, queue, waitMs }: { width: number; queue: number; waitMs: number }) {
   const waiting: (() => void)[] = []
   let active = 0
@@ -178,19 +184,21 @@ function createSlots({ width, queue, waitMs }: { width: number; queue: number; w
   return {
     stats: () => ({ active, queued: waiting.length, refused }),
     paceMs,
-    async run<T>(work: () => Promise<T>): Promise<T> {
+    async run<T>(work: () => Promise<T>, isGone: IsGone = () => false): Promise<T> {
       if (active < width) active += 1
       else if (mayWait()) await new Promise<void>((resolve) => waiting.push(resolve))
       else {
         refused += 1
-        throw new AppError('unavailable', 'busy', 'The server is busy checking passwords: try again in a second.', { retryAfterSeconds: 1 })
+        throw tooBusy()
       }
-      const startMs = performance.now()
+      let startMs: number | null = null
       try {
+        if (isGone()) throw tooBusy()
+        startMs = performance.now()
         return await work()
       } finally {
-        const tookMs = performance.now() - startMs
-        averageMs = averageMs === null ? tookMs : averageMs + (tookMs - averageMs) * newest
+        const tookMs = startMs === null ? null : performance.now() - startMs
+        if (tookMs !== null) averageMs = averageMs === null ? tookMs : averageMs + (tookMs - averageMs) * newest
         // the slot changes hands, so that nobody can slip in between
         const next = waiting.shift()
         if (next) next()

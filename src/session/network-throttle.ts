@@ -42,7 +42,7 @@ const admitted = new WeakSet<Context>()
 
 /**
  * Runs an attempt that may fail, unless the network has no failure left. Attempts under way count as failures until they are known for what they are, so that many at once win nothing.
- * Errors: `limit.code`; `busy` when too many wait.
+ * Errors: `limit.code`; `busy` when too many wait, and for whoever has gone away when their turn comes.
  */
 export async function withinNetwork<T>(context: Context, limit: NetworkLimit, attempt: () => Promise<T>): Promise<T> {
   const { network } = context.origin
@@ -112,6 +112,7 @@ async function enter(context: Context, limit: NetworkLimit, { id, line }: { id: 
       // whoever has waited already stays at the front
       await new Promise<void>((resolve) => (hasWaited ? line.waiting.unshift(resolve) : line.waiting.push(resolve)))
       hasWaited = true
+      if (context.origin.isGone?.() === true) throw busy()
     }
     admitted.add(context)
     line.active += 1

@@ -112,10 +112,11 @@ async function signIn(context: Context, { login, password, tenant, code }: z.out
 /** The stored form belongs to the name: a password that changes while a lost race is run again is asked anew. A refusal takes as long as the dearest stored form that is in use. */
 function isPassword(context: Context, { candidate, credential }: Attempt, password: string): Promise<boolean> {
   const { hasher } = context.services
+  const { isGone } = context.origin
   const stored = candidate?.row.isActive ? (credential?.passwordHash ?? null) : null
   return context.once(`verify ${stored}`, async () => {
     const startedMs = performance.now()
-    const isRight = stored === null ? await hasher.burn().then(() => false) : await hasher.verify(stored, password)
+    const isRight = stored === null ? await hasher.burn(isGone).then(() => false) : await hasher.verify(stored, password, isGone)
     const early = startedMs + hasher.dearestMs() - performance.now()
     if (!isRight && early > 0) await new Promise((resolve) => setTimeout(resolve, early))
     return isRight

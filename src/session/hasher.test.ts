@@ -179,18 +179,18 @@ test('turns away the call after a full queue with 503 and one second, and serves
   expect(await busy.verify(await busy.hash('x'), 'x')).toBe(true)
 })
 
-test('lets so many wait as take no longer than a second, as hashes have been taking lately, and thirty in any case', async () => {
+test('lets so many wait as take no longer than a second, as hashes have been taking lately, and forty in any case', async () => {
   const [work, never] = [20, 0].map((waitMs) => createHasher({ ...policy, concurrency: 1, waitMs })) as [Hasher, Hasher]
   const burst = (hasher: Hasher) => Array.from({ length: 110 }, () => hasher.burn())
   expect([work.paceMs(), never.paceMs()]).toEqual([0, 0])
   for (const hasher of [work, never]) for (let time = 0; time < 3; time++) await hasher.burn()
 
   const refused = burst(never)
-  expect(never.stats()).toMatchObject({ active: 1, queued: 30, refused: 79 })
-  expect((await Promise.allSettled(refused)).filter(({ status }) => status === 'rejected')).toHaveLength(79)
+  expect(never.stats()).toMatchObject({ active: 1, queued: 40, refused: 69 })
+  expect((await Promise.allSettled(refused)).filter(({ status }) => status === 'rejected')).toHaveLength(69)
 
   const calls = burst(work)
-  const allowed = Math.min(100, Math.max(30, Math.floor(20 / work.paceMs())))
+  const allowed = Math.min(100, Math.max(40, Math.floor(20 / work.paceMs())))
   expect(work.paceMs()).toBeGreaterThan(0)
   expect(work.stats()).toMatchObject({ active: 1, queued: allowed, refused: 109 - allowed })
   await Promise.allSettled(calls)

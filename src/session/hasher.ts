@@ -18,7 +18,7 @@ export type HashPolicy = {
   concurrency?: number
   /** Hashes waiting, at most; default 100. */
   queue?: number
-  /** Milliseconds that the last one waiting may have to wait, as hashes have been taking lately; default 1,000. Thirty may wait in any case. */
+  /** Milliseconds that the last one waiting may have to wait, as hashes have been taking lately; default 1,000. Forty may wait in any case. */
   waitMs?: number
 }
 
@@ -162,8 +162,8 @@ async function matchesArgon2({ phc }: Argon2Phc, spellings: string[]): Promise<b
 /** The weight of the newest piece of work in the average: what counts is about the last ten. */
 const newest = 0.1
 
-/** So many may wait on a slow machine too, or beside dear legacy forms: as many as one network may try at once. */
-const alwaysWaiting = 30
+/** So many may wait on a slow machine too, or beside dear legacy forms: as many as are made at once (contracts/vantagepoint.md, section 4), more than one network may try to sign in at once. */
+const alwaysWaiting = 40
 
 const tooBusy = () =>
   new AppError('unavailable', 'busy', 'The server is busy checking passwords: try again in a second.', { retryAfterSeconds: 1 })

@@ -1,7 +1,7 @@
 import { Contact, type ContactRow } from '../contact/entity.ts'
-import { everyRow } from '../contact/visible.ts'
 import { type Change, check } from '../kernel/change.ts'
 import type { Context } from '../kernel/context.ts'
+import { everyRow } from '../kernel/every-row.ts'
 import { User } from '../user/entity.ts'
 import type { UserRow } from '../user/plan.ts'
 import { planGive, scoreOf } from './contact-plan.ts'

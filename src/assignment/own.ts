@@ -1,7 +1,7 @@
 import { Contact, type ContactRow } from '../contact/entity.ts'
-import { everyRow } from '../contact/visible.ts'
 import { type Change, create, insert, patched, update } from '../kernel/change.ts'
 import type { Context } from '../kernel/context.ts'
+import { everyRow } from '../kernel/every-row.ts'
 import { scoreOf } from './contact-plan.ts'
 import { CampaignAssignment, type CampaignAssignmentRow, ContactAssignment, type ContactAssignmentRow } from './entity.ts'
 import { openLedger, readAll } from './ledger.ts'

@@ -1,8 +1,8 @@
 import { type Reach, reachOf } from '../access/scope.ts'
-import { everyRow } from '../contact/visible.ts'
 import { Employee, type EmployeeRow } from '../employee/entity.ts'
 import type { Context } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
+import { everyRow } from '../kernel/every-row.ts'
 import type { Filter, TenantStore } from '../storage/port.ts'
 
 /** How somebody is named in rows, for good: by the employee ID, who has none by the username, a machine by its name. */

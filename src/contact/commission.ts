@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { isWithin, reachOf } from '../access/scope.ts'
 import type { Context } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
+import { everyRow } from '../kernel/every-row.ts'
 import { operation } from '../kernel/operation.ts'
 import type { Filter } from '../storage/port.ts'
 import { User } from '../user/entity.ts'
@@ -9,7 +10,6 @@ import type { UserRow } from '../user/plan.ts'
 import { Contact, type ContactRow } from './entity.ts'
 import { fieldError, readNumber } from './text-rules.ts'
 import { listedLead, viewsOf } from './view.ts'
-import { everyRow } from './visible.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
 const filters = z.object({ start: z.string().nullable(), end: z.string().nullable(), closer: z.string().nullable() })

@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { reachOf } from '../access/scope.ts'
+import { everyRow } from '../kernel/every-row.ts'
 import { operation } from '../kernel/operation.ts'
 import { User } from '../user/entity.ts'
 import { agentView } from './create-agent.ts'
 import { usersById } from './view.ts'
-import { everyRow } from './visible.ts'
 
 /** Everyone within one's reach, active or not, by number, never cut. */
 export const listAgents = operation({

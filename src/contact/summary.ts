@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import type { Context } from '../kernel/context.ts'
+import { everyRow } from '../kernel/every-row.ts'
 import { operation } from '../kernel/operation.ts'
 import { User } from '../user/entity.ts'
 import { rate } from './rules.ts'
-import { breakdown, everyRow, leadsByOwner, visibleTo } from './visible.ts'
+import { breakdown, leadsByOwner, visibleTo } from './visible.ts'
 
 const counts = z.array(z.object({ name: z.string(), count: z.int() }))
 

@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import type { Context } from '../kernel/context.ts'
+import { everyRow } from '../kernel/every-row.ts'
 import { operation } from '../kernel/operation.ts'
 import { User } from '../user/entity.ts'
 import { isManager } from './agent-input.ts'
-import { everyRow, leadsByOwner, noLeads, sum } from './visible.ts'
+import { leadsByOwner, noLeads, sum } from './visible.ts'
 
 const counts = z.object({ leads: z.int(), active: z.int(), signedUp: z.int(), won: z.int() })
 const agent = z.object({ user: User.public, counts })

@@ -1,30 +1,14 @@
 import { type Reach, reachOf } from '../access/scope.ts'
 import type { Context } from '../kernel/context.ts'
-import type { AnyEntity, Entity } from '../kernel/entity.ts'
+import { everyRow } from '../kernel/every-row.ts'
 import type { Page } from '../kernel/page.ts'
-import type { Filter, Query, Selection, TenantStore, Value } from '../storage/port.ts'
+import type { Filter, Selection, TenantStore, Value } from '../storage/port.ts'
 import { Contact, type ContactRow } from './entity.ts'
 import { groups, isIn, type LeadStatus } from './rules.ts'
 
 const pageSize = 200
 /** Users asked about in one tally. */
 const chunkSize = 500
-
-/** Every row of a selection, page by page, so that other requests get their turn in between. */
-export async function everyRow<E extends AnyEntity>(
-  store: TenantStore,
-  type: E,
-  query: Omit<Query, 'cursor' | 'limit'>,
-): Promise<Entity<E>[]> {
-  const rows: Entity<E>[] = []
-  for (let cursor: string | null = null; ; ) {
-    const page: Page<Entity<E>> = await store.list(type, { ...query, cursor, limit: pageSize })
-    for (const row of page.items) rows.push(row)
-    if (page.nextCursor === null) return rows
-    cursor = page.nextCursor
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-}
 
 /** The leads that a context reaches: of everyone, or of these owners. Unassigned ones are among the former only. */
 export type Visible = { store: TenantStore; reach: Reach }

@@ -1,6 +1,6 @@
-import { everyRow } from '../contact/visible.ts'
 import { type Change, create, insert } from '../kernel/change.ts'
 import type { Context } from '../kernel/context.ts'
+import { everyRow } from '../kernel/every-row.ts'
 import { leaveTypes } from '../policy/entity.ts'
 import { InvalidRow, rowReader } from '../policy/preserved-row.ts'
 import { daysBetween } from '../policy/time.ts'

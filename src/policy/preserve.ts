@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { everyRow } from '../contact/visible.ts'
 import { type Change, create, insert } from '../kernel/change.ts'
 import type { Context } from '../kernel/context.ts'
+import { everyRow } from '../kernel/every-row.ts'
 import type { TenantStore } from '../storage/port.ts'
 import { AttendancePolicy, Holiday } from './entity.ts'
 import { firstOutOfOrder, policyFields } from './input.ts'

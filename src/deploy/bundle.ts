@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build, type Plugin } from 'esbuild'
 
@@ -17,15 +17,17 @@ export type Bundle = {
 /** What a function cannot use, because it needs a disk, connections that last, or time after an answer: other engines, and the shipping of backups. */
 const leftOut = /\/src\/(storage\/sqlite\/engine|storage\/postgres\/engine|backups)\.ts$/
 
-/** The handler as one file of JavaScript, and its worker threads. What is native stays outside. The same sources give the same bytes. */
+/** The handler and what it loads only when it is asked for, as files of JavaScript beside each other, and its worker threads. What is native stays outside. The same sources give the same bytes. */
 export async function bundle(): Promise<Bundle> {
   const code = new Map<string, Uint8Array>()
   const found = { assets: new Set<string>(), workers: new Set<string>() }
   const inputs = new Set<string>()
   async function add(entry: string, path: string): Promise<void> {
     const plugins = [addresses(path, found), withoutThose]
-    const built = await build({ ...settings, entryPoints: [entry], plugins, write: false, metafile: true })
-    for (const { contents } of built.outputFiles) code.set(path, contents)
+    const folder = join(root, dirname(path))
+    const entryPoints = { [basename(path, '.mjs')]: entry }
+    const built = await build({ ...settings, entryPoints, outdir: folder, plugins, write: false, metafile: true })
+    for (const { path: file, contents } of built.outputFiles) code.set(relative(root, file), contents)
     for (const input of Object.keys(built.metafile.inputs)) inputs.add(input)
   }
   await add('src/deploy/lambda.ts', 'index.mjs')
@@ -41,6 +43,10 @@ const settings: BuildOptions = {
   platform: 'node',
   target: 'node22.18',
   format: 'esm',
+  // what is imported when it is needed stays apart, so that a cold start reads no mail, KMS or workbook code
+  splitting: true,
+  outExtension: { '.js': '.mjs' },
+  chunkNames: '[name]-[hash]',
   mainFields: ['module', 'main'],
   minifySyntax: true,
   // names stay, for whoever reads a stack

@@ -150,8 +150,9 @@ export interface TenantStore {
   /** How many rows the selection has for each combination of values of the fields `by`; combinations without rows are absent. */
   tally(type: AnyEntity, selection: Selection, by: readonly string[]): Promise<{ values: Value[]; count: number }[]>
   /**
-   * The first of `n` numbers, each greater than every number that this sequence (an entity's name) gave out or that an insert of that entity carried. Never given twice, not even after
-   * a crash when it was committed; gaps are possible.
+   * The first of `n` numbers, each greater than every number that this sequence (an entity's name) gave out or that an insert of that entity carried. Never written twice, not even after
+   * a crash when it was committed; gaps are possible. Where processes share a storage, a single one may be foreseen: if another process was quicker, the insert that carries it is refused with
+   * the conflict `version`, as any other lost race.
    */
   next(sequence: string, n?: number): Promise<number>
   /**

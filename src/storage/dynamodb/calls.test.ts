@@ -54,9 +54,9 @@ describe.runIf(hasDynamo())('calls to DynamoDB', () => {
       expect(counter.take().calls).toEqual(expected)
     }
 
-    test('sign-in: four, by username and by address, and one for the day’s count with the first of a day', async () => {
-      await counted(() => server.signIn('user-1', password), { Query: 1, GetItem: 2, BatchGetItem: 1, TransactWriteItems: 1 })
-      await counted(() => server.signIn('user-1', password), { Query: 1, GetItem: 1, BatchGetItem: 1, TransactWriteItems: 1 })
+    test('sign-in: four, by username and by address, the first of a day too', async () => {
+      for (let n = 0; n < 2; n += 1)
+        await counted(() => server.signIn('user-1', password), { Query: 1, GetItem: 1, BatchGetItem: 1, TransactWriteItems: 1 })
       await counted(() => server.signIn('user-1@example.org', password), { Query: 2, GetItem: 1, BatchGetItem: 1, TransactWriteItems: 1 })
     })
 
@@ -65,9 +65,9 @@ describe.runIf(hasDynamo())('calls to DynamoDB', () => {
       await counted(() => server.send('GET', `/v1/users/${body.id}`, { token }), { BatchGetItem: 1, GetItem: 1 })
     })
 
-    test('creating a user: two, beside the one that authenticates, and one more for an idempotency key', async () => {
-      await counted(() => create(), { BatchGetItem: 1, UpdateItem: 1, TransactWriteItems: 1 })
-      await counted(() => create({ 'idempotency-key': randomUUID() }), { BatchGetItem: 1, Query: 1, UpdateItem: 1, TransactWriteItems: 1 })
+    test('creating a user: two, one of which authenticates, and one more for an idempotency key', async () => {
+      await counted(() => create(), { BatchGetItem: 1, TransactWriteItems: 1 })
+      await counted(() => create({ 'idempotency-key': randomUUID() }), { BatchGetItem: 1, Query: 1, TransactWriteItems: 1 })
     })
   })
 

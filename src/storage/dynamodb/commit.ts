@@ -1,4 +1,5 @@
 import type { CancellationReason } from '@aws-sdk/client-dynamodb'
+import { Counter } from '../../kernel/change.ts'
 import type { StreamHead } from '../entry.ts'
 import { Conflict, type EngineStats, type Receipt } from '../port.ts'
 import type { Signing } from '../signing.ts'
@@ -51,6 +52,7 @@ type Attempt = { group: Group; chain: Chain }
 /** Commits the members of one stream that wait together: in one transaction as far as they fit, and each succeeds or fails alone. Settles all of them, or returns those that are still to be done. */
 export function committer({ db, forms, log, numbers, rows, stats, signing, durability, onCommit }: Parts) {
   const stage = stager(db, forms)
+  const counters = db.tableOf(Counter)
 
   return async (stream: string, waiting: readonly Pending[]): Promise<Pending[]> => {
     let todo = [...waiting]
@@ -110,7 +112,7 @@ export function committer({ db, forms, log, numbers, rows, stats, signing, durab
 
   /** As many members as fit, one behind the other. One that does not fit even alone is a group of its own. */
   async function planned(members: readonly Pending[], isFirst: boolean): Promise<Group> {
-    const plan = planner(db, await knownOf(members, { db, forms, rows }), numbers.value)
+    const plan = planner(db, await knownOf(members, { db, forms, rows }), numbers)
     const group: Group = { isFirst, members: [], plan, refused: new Map(), rest: [] }
     for (const [position, pending] of members.entries()) {
       let applied: ReturnType<Planner['apply']>
@@ -226,9 +228,16 @@ export function committer({ db, forms, log, numbers, rows, stats, signing, durab
         await stage.help(touched.place, item)
         continue
       }
-      if (touched.guard.is === 'below') numbers.learn(touched.place.key.sk?.S ?? '', Number(item?.value?.N ?? 0))
+      if (touched.guard.is === 'below') learnMissed(touched, item)
+      else if (touched.place.table === counters) rows.missedCounter(touched.place)
       if (touched.blame !== null) refuse(touched.blame.member as Pending, touched.blame.conflict)
     }
+  }
+
+  /** What the sequence stands at is more than was known of it. */
+  function learnMissed({ place, blame }: Touched, item: Item | null): void {
+    const [sk, value] = [place.key.sk?.S ?? '', Number(item?.value?.N ?? 0)]
+    blame === null ? numbers.learn(sk, value) : numbers.missed(sk, value)
   }
 
   function done(stream: string, { members, refused, plan }: Group, { heads }: Chain): 'done' {
@@ -237,7 +246,10 @@ export function committer({ db, forms, log, numbers, rows, stats, signing, durab
     stats.groups += 1
     stats.fsyncs += 1
     stats.largestGroup = Math.max(stats.largestGroup, members.length)
-    for (const { place, guard } of plan.touched()) if (guard.is === 'below') numbers.learn(place.key.sk?.S ?? '', guard.value)
+    for (const { place, guard, becomes } of plan.touched()) {
+      if (guard.is === 'below') numbers.learn(place.key.sk?.S ?? '', Number(becomes?.value?.N ?? 0))
+      else if (becomes && place.table === counters) rows.keepCounter(place, becomes)
+    }
     for (const [position, { pending }] of members.entries()) {
       const { sequence, hash } = heads[position] as StreamHead
       for (const change of pending.changes)

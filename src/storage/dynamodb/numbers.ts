@@ -4,23 +4,43 @@ import { type Database, pause } from './db.ts'
 import { contended } from './failures.ts'
 import { heldBy, type Item } from './item.ts'
 import { sequencePlace } from './keys.ts'
+import { sharedItems } from './shared.ts'
 
 /** Sequences of which is known what they gave out at least. */
 const kept = 20_000
 const attempts = 20
 
-/** Numbers for rows. Each call raises the stored value at once, so that no other process gives out the same; what is never used is a gap. */
+/**
+ * Numbers for rows. A call raises the stored value at once, so that no other process gives out the same; what is never used is a gap. Where this process knows how far the sequence is, because
+ * it moved it last, a single number is foreseen without a call: the commit that carries it raises the sequence then, and is refused where somebody was quicker.
+ */
 export function numbersOf(db: Database) {
   const least = createRecentMap<number>(kept)
+  /** The number that was foreseen, and of whose commit nothing was heard yet. One at a time. */
+  const awaited = createRecentMap<number>(kept)
+  const foreseen = createRecentMap<true>(kept)
+  const shared = sharedItems()
+  const nameOf = (sk: string, value: number): string => `${sk}\n${value}`
 
   const learn = (sk: string, value: number): void => {
     if (value > (least.get(sk) ?? 0)) least.set(sk, value)
+    if (value >= (awaited.get(sk) ?? Number.POSITIVE_INFINITY)) awaited.drop(sk)
+  }
+
+  function foresee(sk: string): number | null {
+    const reached = least.get(sk)
+    if (reached === undefined || awaited.get(sk) !== undefined || shared.has(sk)) return null
+    awaited.set(sk, reached + 1)
+    foreseen.set(nameOf(sk, reached + 1), true)
+    return reached + 1
   }
 
   return {
     /** The first of `n` numbers. */
     async next(tenantId: string, name: string, n: number): Promise<number> {
       const { pk, sk } = sequencePlace(tenantId, name)
+      const guess = n === 1 ? foresee(sk) : null
+      if (guess !== null) return guess
       const raise = new UpdateItemCommand({
         TableName: db.keys.name,
         Key: { pk: { S: pk }, sk: { S: sk } },
@@ -42,7 +62,15 @@ export function numbersOf(db: Database) {
     },
     /** A number that the sequence has reached for sure. */
     value: (tenantId: string, name: string): number => least.get(sequencePlace(tenantId, name).sk) ?? 0,
+    /** True when it was foreseen: the sequence was not raised for it, and may have gone past it. */
+    isForeseen: (tenantId: string, name: string, value: number): boolean =>
+      foreseen.get(nameOf(sequencePlace(tenantId, name).sk, value)) !== undefined,
     learn,
+    /** A foreseen number was given by another, who may well go on: the sequence is asked for a while. */
+    missed(sk: string, value: number): void {
+      learn(sk, value)
+      shared.note(sk)
+    },
   }
 }
 

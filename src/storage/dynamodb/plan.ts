@@ -7,6 +7,7 @@ import { Conflict } from '../port.ts'
 import { type Database, type Place, placeId } from './db.ts'
 import { heldBy, type Item, itemOf, keyOf, type Row, rowOf, sizeOf } from './item.ts'
 import { hasKeys, type KeyItem, keyItemsOf, movesKeys, sequencePlace } from './keys.ts'
+import type { Numbers } from './numbers.ts'
 
 /** A commit made ready: `encoded` for its entry, `changes` for its items. */
 export type Encoded = { tenantId: string; changes: readonly Change[]; encoded: EncodedCommit }
@@ -17,7 +18,11 @@ type Guard =
   | { is: 'version'; version: number }
   /** A key item that leads to this row. */
   | { is: 'held'; id: string }
+  /** A sequence that has not reached this number. */
   | { is: 'below'; value: number }
+
+/** A sequence as a group leaves it: at `value`, from below `below`. `blame` is whose number was foreseen. */
+type Raised = { tenantId: string; name: string; value: number; below: number; blame: Touched['blame'] }
 
 /** One item that a group touches: what was expected of it before, and what it becomes. `undefined` is no change. */
 export type Touched = {
@@ -34,9 +39,9 @@ export type Known = { item(place: Place): Item | null; row(type: AnyEntity, tena
 export type Applied = { told: Told[] } | { conflict: Conflict }
 
 /** The effect of commits one after the other, none of them written yet: each sees those before it, and a refused one leaves nothing. */
-export function planner(db: Database, known: Known, sequenceValue: (tenantId: string, name: string) => number) {
+export function planner(db: Database, known: Known, numbers: Pick<Numbers, 'value' | 'isForeseen'>) {
   const touched = new Map<string, Touched>()
-  const sequences = new Map<string, { tenantId: string; name: string; value: number }>()
+  const sequences = new Map<string, Raised>()
   let undo: (() => void)[] = []
 
   function set(id: string, next: Touched): void {
@@ -113,14 +118,27 @@ export function planner(db: Database, known: Known, sequenceValue: (tenantId: st
     return row
   }
 
-  function raise(tenantId: string, type: AnyEntity, row: Row): void {
+  function raise(member: Encoded, type: AnyEntity, row: Row): void {
+    const { tenantId } = member
+    const { name } = type
     const value = type.sequence === null ? null : row[type.sequence]
-    if (typeof value !== 'number' || value <= sequenceValue(tenantId, type.name)) return
-    const id = `${tenantId}\n${type.name}`
+    if (typeof value !== 'number') return
+    const isForeseen = numbers.isForeseen(tenantId, name, value)
+    if (!isForeseen && value <= numbers.value(tenantId, name)) return
+    const id = `${tenantId}\n${name}`
     const before = sequences.get(id)
-    if (before !== undefined && before.value >= value) return
+    const isFirst = isForeseen && (before === undefined || before.blame === null || value < before.below)
+    if (!isFirst && before !== undefined && before.value >= value) return
     undo.push(() => (before === undefined ? sequences.delete(id) : sequences.set(id, before)))
-    sequences.set(id, { tenantId, name: type.name, value })
+    const highest = Math.max(value, before?.value ?? value)
+    const blame = isFirst ? { member, conflict: new Conflict('version', name, row.id) } : (before?.blame ?? null)
+    sequences.set(id, {
+      tenantId,
+      name,
+      value: highest,
+      below: isFirst ? value : blame === null ? highest : (before?.below ?? highest),
+      blame,
+    })
   }
 
   function apply(member: Encoded, tenantId: string, change: Change): Told | null {
@@ -140,7 +158,7 @@ export function planner(db: Database, known: Known, sequenceValue: (tenantId: st
         const row = change.row as unknown as Row
         moveRow(member, place, { expect: null, becomes: itemOf(table, tenantId, row), conflict: new Conflict('exists', type.name, id) })
         for (const key of keyItemsOf(type, tenantId, row)) take(member, type, id, key)
-        raise(tenantId, type, row)
+        raise(member, type, row)
         return null
       }
       case 'update': {
@@ -216,13 +234,13 @@ export function planner(db: Database, known: Known, sequenceValue: (tenantId: st
       return { items: touched.size + sequences.size, bytes }
     },
     touched(): Touched[] {
-      const raised = [...sequences.values()].map(({ tenantId, name, value }): Touched => {
+      const raised = [...sequences.values()].map(({ tenantId, name, value, below, blame }): Touched => {
         const { pk, sk } = sequencePlace(tenantId, name)
         const key: Item = { pk: { S: pk }, sk: { S: sk } }
         return {
           place: { table: db.keys, key },
-          guard: { is: 'below', value },
-          blame: null,
+          guard: { is: 'below', value: below },
+          blame,
           becomes: { ...key, value: { N: String(value) } },
         }
       })

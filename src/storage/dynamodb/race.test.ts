@@ -101,13 +101,61 @@ describe.runIf(hasDynamo())('two processes on one DynamoDB', () => {
     expect(await stores[1].get(Counter, 'sum')).toMatchObject({ value: 40, version: 40 })
   })
 
-  test('give no number twice, also where an insert carried one', async () => {
+  /** What a use case does: one that meets another is run again, with a number of its own. */
+  async function numbered(store: TenantStore): Promise<{ number: number; runs: number }> {
+    for (let runs = 1; ; runs += 1) {
+      const number = await store.next('member')
+      const result = await store.commit([insert(Member, aMember({ number }))], meta).catch((error: unknown) => error)
+      if (!(result instanceof Error)) return { number, runs }
+      expect(result).toMatchObject({ name: 'Conflict', reason: 'version', entity: 'member' })
+    }
+  }
+
+  test('give no number twice to those who ask at once', async () => {
     const stores = both()
     const given = await Promise.all(Array.from({ length: 40 }, (_, n) => stores[n % 2]?.next('member') as Promise<number>))
     expect(new Set(given).size).toBe(40)
+  })
+
+  test('write no row with a number that another process gave or carried, though each foresees its own', async () => {
+    const stores = both()
+    const inTurn: number[] = []
+    for (let n = 0; n < 12; n += 1) inTurn.push((await numbered(stores[n % 2] as TenantStore)).number)
+    expect(inTurn).toEqual(Array.from({ length: 12 }, (_, n) => n + 1))
 
     await stores[0].commit([insert(Member, aMember({ number: 900 }))], meta)
-    expect(await stores[1].next('member')).toBeGreaterThan(900)
+    expect((await numbered(stores[1])).number).toBe(901)
+
+    const atOnce = await Promise.all(Array.from({ length: 30 }, (_, n) => numbered(stores[n % 2] as TenantStore)))
+    const numbers = atOnce.map(({ number }) => number)
+    expect(new Set(numbers).size).toBe(30)
+    expect(Math.min(...numbers)).toBe(902)
+  })
+
+  test('foresee numbers one at a time, and ask where another process goes on', async () => {
+    const [store, other] = both()
+    await numbered(store)
+    const foreseen = await store.next('member')
+    // of the first nothing was heard yet, so that the next is asked for, and goes past it
+    expect([foreseen, await store.next('member')]).toEqual([2, 2])
+    await expect(store.commit([insert(Member, aMember({ number: foreseen }))], meta)).rejects.toMatchObject({ reason: 'version' })
+
+    await numbered(other)
+    expect(await numbered(store)).toEqual({ number: 4, runs: 1 })
+  })
+
+  test('lose no addition to a counter that each remembers', async () => {
+    const stores = both()
+    for (let n = 0; n < 10; n += 1) await stores[n % 2]?.commit([add('remembered', 1, now)], meta)
+    expect(await stores[0].get(Counter, 'remembered')).toMatchObject({ value: 10, version: 10 })
+  })
+
+  test('refuse no move within bounds for what is remembered of a counter', async () => {
+    const stores = both()
+    await stores[0].commit([add('places', 1, now)], meta)
+    await stores[1].commit([add('places', 1, now)], meta)
+    await stores[0].commit([add('places', -1, now, { min: 1 })], meta)
+    expect((await stores[1].get(Counter, 'places'))?.value).toBe(1)
   })
 
   test('see a commit of more items than a transaction takes whole from the moment its entry is in the log', async () => {

@@ -186,6 +186,8 @@ describe('methods', () => {
     ['PUT', '/v1/users', 'GET, POST'],
     ['POST', '/v1/users/some', 'DELETE, GET, PATCH'],
     ['DELETE', '/health', 'GET'],
+    ['PATCH', '/v1/users/counts', 'GET'],
+    ['PUT', '/v1/users/', 'DELETE, GET, PATCH'],
     ['GET', '/v1/sessions/refresh', 'POST'],
     ['HEAD', '/v1/sessions/refresh', 'POST'],
   ] as const)('%s %s is 405 and Allow says %s, whatever the token and the body', async (method, path, allow) => {

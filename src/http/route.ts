@@ -118,3 +118,7 @@ export type Surface = {
   /** How a preflight is answered, where clients want more than 204 without a body. Methods and headers are told to listed origins alone. */
   preflight?: { status: number; body: unknown; methods: string; headers: string }
 }
+
+/** The addresses of a route: where the surface says so, also the one without the slash at its end. */
+export const addressesOf = (surface: Surface, { path }: Pick<Route, 'path'>): string[] =>
+  surface.slashMayLack === true && path.endsWith('/') ? [path, path.slice(0, -1)] : [path]

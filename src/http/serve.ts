@@ -9,7 +9,7 @@ import { redeemTicket } from '../session/ticket.ts'
 import { principalOf } from './authenticate.ts'
 import { type Rate, type Share, showShare, wholeShare } from './limits.ts'
 import type { ServerParts } from './parts.ts'
-import type { Reply, Route, RouteOptions, Surface } from './route.ts'
+import { addressesOf, type Reply, type Route, type RouteOptions, type Surface } from './route.ts'
 import { cookieCredential } from './session-cookie.ts'
 import { defaultInput, idempotencyOf, wireRequest } from './wire.ts'
 
@@ -73,10 +73,6 @@ export function addRoute(app: FastifyInstance, parts: ServerParts, { surface, ro
 }
 
 type RouteOptionsOf = Parameters<FastifyInstance['route']>[0]
-
-/** The addresses of a route: where the surface says so, also the one without the slash at its end. */
-const addressesOf = (surface: Surface, { path }: Pick<Route, 'path'>): string[] =>
-  surface.slashMayLack === true && path.endsWith('/') ? [path, path.slice(0, -1)] : [path]
 
 async function serve(
   parts: ServerParts,
@@ -148,32 +144,5 @@ async function principalNow({ runtime, keys }: ServerParts, request: FastifyRequ
   } catch (error) {
     if (error instanceof AppError && error.kind === 'unauthenticated') return null
     throw error
-  }
-}
-
-/** A known path with a method it lacks is 405, or, where the surface says so, like an unknown path. */
-export function refuseOtherMethods(
-  app: FastifyInstance,
-  surface: Surface,
-  routes: readonly Pick<Route, 'method' | 'path'>[] = surface.routes,
-): void {
-  const known = new Map<string, Set<string>>()
-  for (const { path, method } of routes) known.set(path, (known.get(path) ?? new Set()).add(method))
-  for (const [url, methods] of known) {
-    const others = (['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const).filter((method) => !methods.has(method))
-    const allow = [...methods].sort().join(', ')
-    if (others.length === 0) continue
-    const refusal: RouteOptionsOf = {
-      method: others,
-      url,
-      onRequest: async (request, reply) => {
-        request.holdfast.surface = surface
-        if (surface.wrongMethod === 404) throw new AppError('not_found', 'unknown_path', 'There is nothing at this address.')
-        reply.header('Allow', allow)
-        throw new AppError('method', 'method_not_allowed', `This address knows only ${allow}.`)
-      },
-      handler: async () => undefined,
-    }
-    for (const address of addressesOf(surface, { path: url })) app.route({ ...refusal, url: address })
   }
 }

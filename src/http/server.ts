@@ -11,9 +11,10 @@ import { createFollow } from './follow.ts'
 import { apiHeaders } from './headers.ts'
 import { createRateLimit, showShare, wholeShare } from './limits.ts'
 import { addObjects, objectRoutes } from './objects.ts'
+import { type OtherMethods, otherMethods } from './other-methods.ts'
 import { type ServerParts, visitOf } from './parts.ts'
 import { addPublicPages, publicPages } from './public-pages.ts'
-import { addRoute, noStreams, refuseOtherMethods } from './serve.ts'
+import { addRoute, noStreams } from './serve.ts'
 import { endUnusedConnections } from './unused-connections.ts'
 
 /** The door: limits, request id, credentials → principal, then the surface's table. It takes no business decision. */
@@ -52,6 +53,7 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     clientErrorHandler: (error, socket) => refuseConnection(error, socket, runtime.ids.newId()),
   })
   const follow = createFollow(app, parts.answered)
+  let others: OtherMethods | null = null
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   app.decorateRequest('holdfast', null as never)
@@ -59,6 +61,7 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     if (enter(request, reply)) return reply
     if (request.raw.httpVersion === '1.1' && request.headers.host === undefined)
       throw new AppError('invalid', 'bad_request', 'The header Host is missing (RFC 9112, section 3.2).')
+    if (request.is404) others?.refuse(request, reply)
     if (!settings.streams && /\bwebsocket\b/i.test(request.headers.upgrade ?? '')) throw noStreams()
   })
   app.server.on('checkExpectation', (_request, response) => refuseExpectation(response, runtime.ids.newId()))
@@ -84,9 +87,12 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   addPublicPages(app)
   addConsole(app, pathToFileURL(`${join(import.meta.dirname, '../../console/dist')}/`), settings.pictures)
   await addObjects(app, runtime.services.objects)
-  for (const surface of surfaces) refuseOtherMethods(app, surface)
   const [first] = surfaces
-  if (first !== undefined) refuseOtherMethods(app, first, [...docsRoutes, ...publicPages, ...consoleRoutes, ...objectRoutes])
+  const pages = [...docsRoutes, ...publicPages, ...consoleRoutes, ...objectRoutes]
+  others = otherMethods(app, [
+    ...surfaces.map((surface) => ({ surface, routes: surface.routes })),
+    ...(first === undefined ? [] : [{ surface: first, routes: pages }]),
+  ])
   return app
 }
 

@@ -23,7 +23,7 @@ export async function bundle(): Promise<Bundle> {
   const found = { assets: new Set<string>(), workers: new Set<string>() }
   const inputs = new Set<string>()
   async function add(entry: string, path: string): Promise<void> {
-    const plugins = [addresses(path, found), withoutThose]
+    const plugins = [addresses(path, found), withoutThose, plainHttp]
     const folder = join(root, dirname(path))
     const entryPoints = { [basename(path, '.mjs')]: entry }
     const built = await build({ ...settings, entryPoints, outdir: folder, plugins, write: false, metafile: true })
@@ -95,5 +95,14 @@ const withoutThose: Plugin = {
         contents: `const refuse = function () { throw new Error(${JSON.stringify(said)}) }; module.exports = new Proxy(refuse, { get: () => refuse })`,
       }
     })
+  },
+}
+
+/** As an ES module, Node's own `http` asks each of its exports, and one of them loads all of `fetch` and WebSockets, which nobody here uses. */
+const plainHttp: Plugin = {
+  name: 'plain http',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(node:)?http$/ }, () => ({ path: 'http', namespace: 'plain-http' }))
+    onLoad({ filter: /.*/, namespace: 'plain-http' }, () => ({ contents: "module.exports = process.getBuiltinModule('node:http')" }))
   },
 }

@@ -56,3 +56,11 @@ test('an operation that is sent again in another version is not sent as it was',
     .toEqual([message, { ...message, v: 2 }, { ...message, v: 2, seq: 5 }, { ...message, v: 2, seq: 5, d: 'other' }])
   close()
 })
+
+test('operations of one turn, what goes to one between them, and those before an end arrive in their order', async () => {
+  const { stream, told } = await connected()
+  const sent = [operation('1'), operation('2'), { a: 'r', of: 'one' }, operation('3')]
+  for (const message of sent) stream.write(message)
+  stream.end()
+  await expect.poll(() => told.map((text) => JSON.parse(text))).toEqual(sent)
+})

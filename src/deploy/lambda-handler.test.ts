@@ -183,7 +183,7 @@ test('what one process did holds in the next: users, sessions, sign-outs and thr
   // a few are free in a series of its own; a slow machine may need longer to open a store than the first hold lasts
   const codes: string[] = []
   for (let attempt = 0; attempt < 4; attempt++)
-    codes.push((await send(two, 'POST', '/v1/sessions', { body: { login: 'ada', password: 'wrong' } })).json.code)
+    codes.push(String((await send(two, 'POST', '/v1/sessions', { body: { login: 'ada', password: 'wrong' } })).json.code))
   expect(codes).toContain('throttled')
 })
 

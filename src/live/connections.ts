@@ -41,6 +41,7 @@ export function createConnections(runtime: Runtime) {
       }),
       backend: openDocuments(runtime, tail, {
         tenantId,
+        listeners: () => made.streams,
         taken(id) {
           // it was taken back by a restore: whoever follows it begins anew
           for (const [stream, agent] of made.streams) if (agent.custom.readable.has(id)) stream.close(4410, 'resync_required')
@@ -83,6 +84,7 @@ export function createConnections(runtime: Runtime) {
         receivedMs: performance.now(),
         again: caller.again,
         readable: new Map(),
+        judging: 0,
       }
       tenant.streams.set(stream, agent)
       const { id, name } = caller.principal

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import ShareDB from 'sharedb'
 import type Agent from 'sharedb/lib/agent.js'
 import type { Error as ShareError } from 'sharedb/lib/sharedb.js'
@@ -10,7 +11,9 @@ import { contentAt, editsBetween, type Place } from '../document/state.ts'
 import { canonical, type Json, sha256 } from '../kernel/canonical.ts'
 import type { Runtime } from '../kernel/context.ts'
 import { AppError } from '../kernel/errors.ts'
+import { createGate } from '../kernel/gate.ts'
 import { perform } from '../kernel/perform.ts'
+import { broadcast, type Listeners, type OpStream, type WireOp } from './broadcast.ts'
 import { allowed, type Caller, originNow } from './rights.ts'
 import type { Tail } from './tail.ts'
 import { collection, refusedKind, wireError } from './words.ts'
@@ -19,7 +22,6 @@ ShareDB.types.register(documentType as never)
 
 type Done = (error?: unknown, result?: unknown) => void
 type Ended = (error: ShareError | null) => void
-type WireOp = { src: string; seq: number; v: number; op: unknown; m?: object; create?: unknown }
 
 /** `<src>:<seq>` of a socket; an edit of the REST door has a source of its own. */
 function sourceOf(operationId: string): { src: string; seq: number } {
@@ -27,7 +29,7 @@ function sourceOf(operationId: string): { src: string; seq: number } {
   return src === undefined ? { src: operationId, seq: 1 } : { src, seq: Number(seq) }
 }
 
-const wireOp = ({ editVersion, operationId, op }: EditRow): WireOp => ({ ...sourceOf(operationId), v: editVersion - 1, op, m: {} })
+const wireOp = ({ editVersion, operationId, op }: EditRow): WireOp => ({ ...sourceOf(operationId), v: editVersion - 1, op })
 
 const settle = (work: Promise<unknown>, done: Done): void =>
   void work.then(
@@ -68,11 +70,14 @@ class Documents extends ShareDB.DB {
     settle(this.ops(id, from ?? 0, to), done)
   }
 
-  async ops(id: string, from: number, to: number | null): Promise<WireOp[]> {
+  async ops(id: string, from: number, to: number | null): Promise<(WireOp & { m: object })[]> {
     const row = await this.row(id)
     if (row === null) return []
     if (from < row.floorVersion) throw resync()
-    return (await editsBetween(this.place, row, from, Math.min(to ?? row.documentVersion, row.documentVersion))).map(wireOp)
+    return (await editsBetween(this.place, row, from, Math.min(to ?? row.documentVersion, row.documentVersion))).map((edit) => ({
+      ...wireOp(edit),
+      m: {},
+    }))
   }
 
   override commit(...[, id, op, snapshot, { agent }, done]: [string, string, WireOp, { v: number }, { agent: Agent<Caller> }, Done]): void {
@@ -111,13 +116,15 @@ class Publisher extends ShareDB.PubSub {
   /** The newest version that was sent on, of each document that somebody follows. */
   readonly followed = new Map<string, { last: number; work: Promise<void> }>()
   readonly taken: (id: string) => void
+  readonly listeners: () => Listeners
   readonly deaf: () => void
 
-  constructor(place: Place, tail: Tail, taken: (id: string) => void) {
+  constructor(place: Place, tail: Tail, { taken, listeners }: Followers) {
     super()
     this.place = place
     this.tail = tail
     this.taken = taken
+    this.listeners = listeners
     this.deaf = place.runtime.storage.broadcast?.listen((text) => this.hear(text)) ?? (() => undefined)
     tail.listen(({ changes }) => {
       for (const { type, id } of changes) if (type === LiveDocument.name && this.followed.has(id)) this.wake(id)
@@ -187,22 +194,38 @@ class Publisher extends ShareDB.PubSub {
       this.taken(id)
       return
     }
-    for (const edit of await editsBetween(this.place, row, mine.last, row.documentVersion)) {
-      mine.last = edit.editVersion
-      this._emit(`${collection}.${id}`, { c: collection, d: id, ...wireOp(edit), m: undefined })
-    }
+    const edits = await editsBetween(this.place, row, mine.last, row.documentVersion)
+    // the log may tell of a right that somebody has no more
+    await this.tail.settled()
+    // whoever waits for an acknowledgement goes before hundreds who listen
+    await turn()
+    mine.last = row.documentVersion
+    this.pass(id, edits.map(wireOp))
+  }
+
+  pass(id: string, ops: readonly WireOp[]): void {
+    const served = broadcast(this.listeners(), id, ops)
+    const channel = (this as unknown as { streams: Record<string, Record<string, OpStream> | undefined> }).streams[`${collection}.${id}`]
+    for (const stream of Object.values(channel ?? {}))
+      if (!served.has(stream)) for (const op of ops) stream.pushData({ c: collection, d: id, ...op, m: undefined })
   }
 }
 
 const documentOf = (channel: string): string | null => (channel.startsWith(`${collection}.`) ? channel.slice(collection.length + 1) : null)
 
-/** The documents of one tenant as ShareDB serves them. `taken` is called when one was taken back by a restore. */
-export function openDocuments(runtime: Runtime, tail: Tail, { tenantId, taken }: { tenantId: string; taken(id: string): void }): ShareDB {
+type Followers = {
+  /** Called when a document was taken back by a restore. */
+  taken(id: string): void
+  listeners(): Listeners
+}
+
+/** The documents of one tenant as ShareDB serves them. */
+export function openDocuments(runtime: Runtime, tail: Tail, { tenantId, ...followers }: Followers & { tenantId: string }): ShareDB {
   const place = { runtime, store: runtime.storage.tenant(tenantId) }
   const db = new Documents(place)
   const backend = new ShareDB({
     db,
-    pubsub: new Publisher(place, tail, taken),
+    pubsub: new Publisher(place, tail, followers),
     presence: true,
     suppressPublish: true,
     doNotForwardSendPresenceErrorsToClient: true,
@@ -215,6 +238,7 @@ export function openDocuments(runtime: Runtime, tail: Tail, { tenantId, taken }:
     version,
     done,
   ) => settle(db.snapshot(id, version), done)
+  submitInTurn(backend)
   backend.use('commit', (request, next) => {
     request.options = { agent: request.agent }
     next()
@@ -222,4 +246,25 @@ export function openDocuments(runtime: Runtime, tail: Tail, { tenantId, taken }:
   backend.use('submit', ({ op }, next) => next('create' in op || 'del' in op ? wireError(refusedKind()) : undefined))
   backend.use('op', ({ agent, id }, next) => allowed(agent as Agent<Caller>, id, next))
   return backend
+}
+
+type Submit = (...given: unknown[]) => void
+
+/** One operation of a document after the other. ShareDB begins all at once, and each that comes second reads, transforms and tries anew after every other: with a hundred on their way that is thousands of tries. */
+function submitInTurn(backend: ShareDB): void {
+  const gate = createGate()
+  const whole = backend as unknown as { submit: Submit }
+  const submit = whole.submit.bind(backend)
+  whole.submit = (...given) => {
+    // (agent, collection, id, operation, options, callback)
+    const done = given.pop() as (...answer: unknown[]) => void
+    const work = () =>
+      new Promise<void>((resolve) =>
+        submit(...given, (...answer: unknown[]) => {
+          resolve()
+          done(...answer)
+        }),
+      )
+    void gate({ key: String(given[2]), width: 1 }, work)
+  }
 }

@@ -18,6 +18,8 @@ export type Caller = {
   again(): Promise<Authenticated>
   /** Documents that were readable, at which state of the tenant's rights, and when that was found. */
   readable: Map<string, { epoch: number; atMs: number }>
+  /** Messages on their way out of which is being found whether they may be read. */
+  judging: number
 }
 
 /** Changes of these may take or give a right. */
@@ -58,7 +60,7 @@ export function followRights(tail: Tail, changed: () => void) {
 }
 
 /** Whether a document was readable at the present state of the tenant's rights, as far as the log was read. */
-function isGood({ readable, rights }: Caller, id: string): boolean {
+export function isReadable({ readable, rights }: Caller, id: string): boolean {
   const found = readable.get(id)
   return found !== undefined && found.epoch === rights.epoch() && performance.now() - found.atMs < trustedMs
 }
@@ -66,23 +68,26 @@ function isGood({ readable, rights }: Caller, id: string): boolean {
 /** Lets a message about a document out to somebody who may read it now; else ends what they follow. */
 export function allowed(agent: Agent<Caller>, id: string, next: (error?: unknown) => void): void {
   const { custom } = agent
-  const decide = (): void => {
-    if (isGood(custom, id)) {
-      next()
-      return
-    }
-    judge(custom, id).then(
-      () => next(),
-      (error: unknown) => {
-        drop(agent, id)
-        next(wireError(error))
-      },
-    )
-  }
   // the log is ahead of what is known of it: hundreds of listeners wait for the same reading, and judge again only if it tells of a right
   const reading = custom.rights.settled()
-  if (reading === null) decide()
-  else void reading.then(decide)
+  if (reading === null && isReadable(custom, id)) {
+    next()
+    return
+  }
+  const done = (error?: unknown): void => {
+    custom.judging -= 1
+    next(error)
+  }
+  custom.judging += 1
+  void (reading ?? Promise.resolve())
+    .then(() => (isReadable(custom, id) ? undefined : judge(custom, id)))
+    .then(
+      () => done(),
+      (error: unknown) => {
+        drop(agent, id)
+        done(wireError(error))
+      },
+    )
 }
 
 /**
@@ -92,7 +97,7 @@ export function allowed(agent: Agent<Caller>, id: string, next: (error?: unknown
 export async function admitted(custom: Caller, id: string): Promise<void> {
   if (custom.runtime.storage.lease === undefined) {
     await custom.rights.settled()
-    if (isGood(custom, id)) return
+    if (isReadable(custom, id)) return
   }
   await judge(custom, id)
 }

@@ -7,13 +7,10 @@ import { knownCode } from './words.ts'
 const mostUnsent = 1024 * 1024
 const messagesPerSecond = 100
 
-/** One frame for the many sockets that an operation goes to: they are sent the very same object. */
-const frames = new WeakMap<object, { key: string; frame: Buffer }>()
-
-type Message = { error?: { code: string }; a?: unknown; op?: unknown; v?: unknown; src?: unknown; seq?: unknown; d?: unknown }
+type Message = { error?: { code: string } }
 
 /** A text frame as a server sends it: whole, not masked (RFC 6455, section 5.2). */
-function frameOf(text: string): Buffer {
+export function frameOf(text: string): Buffer {
   const length = Buffer.byteLength(text)
   const start = length < 126 ? 2 : length < 65_536 ? 4 : 10
   const frame = Buffer.allocUnsafeSlow(start + length)
@@ -25,36 +22,14 @@ function frameOf(text: string): Buffer {
   return frame
 }
 
-/** The frame of an operation that goes to many; null for a message that goes to one. */
-function sharedFrame(message: Message): Buffer | null {
-  const { a, op, v, src, seq, d, error } = message
-  if (a !== 'op' || error !== undefined || typeof op !== 'object' || op === null) return null
-  const key = `${d} ${v} ${src} ${seq}`
-  const known = frames.get(op)
-  if (known?.key === key) return known.frame
-  const frame = frameOf(JSON.stringify(message))
-  frames.set(op, { key, frame })
-  return frame
-}
-
 function textOf(message: Message): string {
   const { error } = message
   return JSON.stringify(error === undefined ? message : { ...message, error: { ...error, code: knownCode(error.code) } })
 }
 
-/** Streams that have frames to write at the end of this turn of the event loop. */
-let waiting: SocketStream[] = []
-
-function flushAll(): void {
-  const all = waiting
-  waiting = []
-  for (const stream of all) stream.flush()
-}
-
 /** A WebSocket as ShareDB wants it: a stream of messages, with bounds on what comes in and on what is not taken out. */
 export class SocketStream extends Duplex {
   private readonly socket: WebSocket
-  private unwritten: Buffer[] = []
   private received = 0
   private secondStartedMs = performance.now()
 
@@ -73,42 +48,28 @@ export class SocketStream extends Duplex {
   override _read(): void {}
 
   override _write(message: Message, _encoding: string, done: () => void): void {
-    const { socket } = this
-    if (socket.readyState === socket.OPEN) {
-      if (socket.bufferedAmount > mostUnsent) socket.terminate()
-      else this.send(message)
-    }
+    if (this.isTaking()) this.socket.send(textOf(message))
     done()
   }
 
   /**
-   * Nothing of ours is compressed or divided, so a whole frame may go to the connection between two of `ws`. The kernel's work is most of what hundreds of listeners cost: one write of one buffer instead of a
-   * header and a text, made anew for each, is a third less of it; and operations that became durable together, as they do when a server has much to do, leave in one write.
+   * Sends frames that many are sent. Nothing of ours is compressed or divided, so that whole frames may go to the connection between two of `ws`: the kernel's work is most of what hundreds of listeners cost, and
+   * one write of one buffer is a third less of it than a header and a text, made anew for each.
    */
-  private send(message: Message): void {
-    const frame = sharedFrame(message)
-    if (frame === null) {
-      this.flush()
-      this.socket.send(textOf(message))
-      return
-    }
-    if (this.unwritten.length === 0 && waiting.push(this) === 1) setImmediate(flushAll)
-    this.unwritten.push(frame)
+  pass(frames: Buffer): void {
+    if (this.isTaking()) (this.socket as unknown as { _socket: Socket })._socket.write(frames)
   }
 
-  /** Writes the frames of this turn. */
-  flush(): void {
-    const { unwritten, socket } = this
-    this.unwritten = []
-    if (unwritten.length === 0 || socket.readyState !== socket.OPEN) return
-    const connection = (socket as unknown as { _socket: Socket })._socket
-    if (unwritten.length > 1) connection.cork()
-    for (const frame of unwritten) connection.write(frame)
-    if (unwritten.length > 1) connection.uncork()
+  /** False when nothing can be sent. Who leaves too much unread is cut off. */
+  private isTaking(): boolean {
+    const { socket } = this
+    if (socket.readyState !== socket.OPEN) return false
+    if (socket.bufferedAmount <= mostUnsent) return true
+    socket.terminate()
+    return false
   }
 
   close(code: number, reason: string): void {
-    this.flush()
     if (this.socket.readyState === this.socket.OPEN) this.socket.close(code, reason)
   }
 

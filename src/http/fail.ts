@@ -18,8 +18,10 @@ const byFastifyCode: Readonly<Record<string, () => AppError>> = {
 function brokenOff({ raw }: FastifyRequest, thrown: unknown): AppError | null {
   const { code, statusCode } = (thrown ?? {}) as { code?: string; statusCode?: number }
   if (!raw.readableAborted || code !== 'ECONNRESET' || statusCode !== 400) return null
-  return new AppError('invalid', 'bad_request', 'The body broke off before its end.')
+  return bodyBrokeOff()
 }
+
+export const bodyBrokeOff = () => new AppError('invalid', 'bad_request', 'The body broke off before its end.')
 
 /** Answers with whatever was thrown, in the words of the surface that the request came to. */
 export function fail(request: FastifyRequest, reply: FastifyReply, thrown: unknown): FastifyReply {

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import compress from '@fastify/compress'
@@ -6,7 +7,7 @@ import { AppError } from '../kernel/errors.ts'
 import { addConsole, consoleRoutes } from './console.ts'
 import { createCors } from './cors.ts'
 import { addDocs, docsRoutes } from './docs.ts'
-import { fail, refuseConnection, refuseExpectation } from './fail.ts'
+import { bodyBrokeOff, fail, refuseConnection, refuseExpectation } from './fail.ts'
 import { createFollow } from './follow.ts'
 import { apiHeaders } from './headers.ts'
 import { createRateLimit, showShare, wholeShare } from './limits.ts'
@@ -64,6 +65,8 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     if (request.is404) others?.refuse(request, reply)
     if (!settings.streams && /\bwebsocket\b/i.test(request.headers.upgrade ?? '')) throw noStreams()
   })
+  // a body that its client took along while its credential was looked up would be waited for without an end
+  app.addHook('preParsing', ({ raw }, _reply, payload, done) => done(raw.readableAborted && hasBody(raw) ? bodyBrokeOff() : null, payload))
   app.server.on('checkExpectation', (_request, response) => refuseExpectation(response, runtime.ids.newId()))
   endUnusedConnections(app)
   // open streams end before the server waits for its requests
@@ -95,6 +98,9 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   ])
   return app
 }
+
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 
 function noCompiler(): never {
   throw new Error('No route has a Fastify schema')

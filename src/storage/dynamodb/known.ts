@@ -1,11 +1,11 @@
 import type { Change } from '../../kernel/change.ts'
 import type { AnyEntity } from '../../kernel/entity.ts'
 import { createRecentMap } from '../../kernel/recent-map.ts'
+import { contestedItems } from './contested.ts'
 import { type Database, type Place, placeId } from './db.ts'
 import { type Item, keyOf, type Row, rowOf } from './item.ts'
 import { hasKeys, movesKeys } from './keys.ts'
 import type { Encoded, Known } from './plan.ts'
-import { sharedItems } from './shared.ts'
 import type { Forms } from './staged-form.ts'
 
 /** Rows whose keys may move soon: one that was just read is not read again before it is changed. */
@@ -26,7 +26,7 @@ export type Rows = {
 export function rowsSeen(): Rows {
   const rows = createRecentMap<Row>(rowsKept)
   const counters = createRecentMap<Item>(rowsKept)
-  const shared = sharedItems()
+  const contested = contestedItems()
   const nameOf = (type: AnyEntity, tenantId: string, id: string) => `${type.name}\n${tenantId}\n${id}`
   return {
     keep: (type, tenantId, row) => {
@@ -34,10 +34,10 @@ export function rowsSeen(): Rows {
     },
     get: (type, tenantId, id) => rows.get(nameOf(type, tenantId, id)) ?? null,
     keepCounter: (place, item) => counters.set(placeId(place), item),
-    counter: (place) => (shared.has(placeId(place)) ? null : (counters.get(placeId(place)) ?? null)),
+    counter: (place) => (contested.has(placeId(place)) ? null : (counters.get(placeId(place)) ?? null)),
     missedCounter(place) {
       counters.drop(placeId(place))
-      shared.note(placeId(place))
+      contested.note(placeId(place))
     },
   }
 }

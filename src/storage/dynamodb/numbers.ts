@@ -1,10 +1,10 @@
 import { UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import { createRecentMap } from '../../kernel/recent-map.ts'
+import { contestedItems } from './contested.ts'
 import { type Database, pause } from './db.ts'
 import { contended } from './failures.ts'
 import { heldBy, type Item } from './item.ts'
 import { sequencePlace } from './keys.ts'
-import { sharedItems } from './shared.ts'
 
 /** Sequences of which is known what they gave out at least. */
 const kept = 20_000
@@ -19,7 +19,7 @@ export function numbersOf(db: Database) {
   /** The number that was foreseen, and of whose commit nothing was heard yet. One at a time. */
   const awaited = createRecentMap<number>(kept)
   const foreseen = createRecentMap<true>(kept)
-  const shared = sharedItems()
+  const contested = contestedItems()
   const nameOf = (sk: string, value: number): string => `${sk}\n${value}`
 
   const learn = (sk: string, value: number): void => {
@@ -29,7 +29,7 @@ export function numbersOf(db: Database) {
 
   function foresee(sk: string): number | null {
     const reached = least.get(sk)
-    if (reached === undefined || awaited.get(sk) !== undefined || shared.has(sk)) return null
+    if (reached === undefined || awaited.get(sk) !== undefined || contested.has(sk)) return null
     awaited.set(sk, reached + 1)
     foreseen.set(nameOf(sk, reached + 1), true)
     return reached + 1
@@ -69,7 +69,7 @@ export function numbersOf(db: Database) {
     /** A foreseen number was given by another, who may well go on: the sequence is asked for a while. */
     missed(sk: string, value: number): void {
       learn(sk, value)
-      shared.note(sk)
+      contested.note(sk)
     },
   }
 }

@@ -3,13 +3,13 @@ import { createRecentMap } from '../../kernel/recent-map.ts'
 /** Items of which is kept how they are used. */
 const kept = 20_000
 /** How long an item that another process changed too is read before it is changed. */
-const sharedMs = 10_000
+const contestedMs = 10_000
 
 /** Items that another process changed a moment ago, so that what this one remembers of them is no good guess. */
-export function sharedItems(nowMs: () => number = () => performance.now()) {
+export function contestedItems(nowMs: () => number = () => performance.now()) {
   const untilMs = createRecentMap<number>(kept)
   return {
-    note: (name: string): void => untilMs.set(name, nowMs() + sharedMs),
+    note: (name: string): void => untilMs.set(name, nowMs() + contestedMs),
     has: (name: string): boolean => nowMs() < (untilMs.get(name) ?? 0),
   }
 }

@@ -95,6 +95,7 @@ describe('a room', () => {
     const mine = await join_(worker)
     const stream = await open(`entityId=${id}&sessionId=${mine.sessionId}`)
     await until(() => stream.of('stream.ready').length === 1)
+    const startedMs = performance.now()
     const theirs = await join_(owner)
     const cursor = { action: 'update_cursor', entityId: id, entityType: 'checklist' }
     await send('POST', '/api/sync', { ...cursor, sessionId: theirs.sessionId, position: { x: 5, y: 6 }, typing: true }, owner)
@@ -104,7 +105,9 @@ describe('a room', () => {
     expect(stream.of('team.member.joined')).toMatchObject([{ userId: owner.id, data: { sessionId: theirs.sessionId } }])
     expect(stream.of('collaboration.cursor.moved')).toMatchObject([{ userId: owner.id, data: { cursor: { x: 5, y: 6 } } }])
     expect(stream.of('collaboration.typing.started')).toHaveLength(1)
-    expect(stream.of('team.member.left')).toMatchObject([{ data: { sessionDuration: 0 } }])
+    expect(stream.of('team.member.left')).toMatchObject([{ data: { sessionDuration: expect.any(Number) } }])
+    const [left] = stream.of('team.member.left')
+    expect(Number(left?.data?.sessionDuration)).toBeLessThanOrEqual(Math.ceil((performance.now() - startedMs) / 1_000))
     await edit(id, 'items.a.checked', true)
     await send('POST', `/api/submissions/${id}/submit`, {})
     await until(() => stream.of('submission.updated').length === 1)

@@ -69,7 +69,7 @@ function exactness(a: readonly string[], b: readonly string[]): number {
     const order = rank(a[n]) - rank(b[n])
     if (order !== 0) return order
   }
-  return 0
+  return a.length - b.length
 }
 
 /** Whether some request to `exact` would go to `other`, if `exact` had no route for its method. */

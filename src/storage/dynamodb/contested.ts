@@ -6,10 +6,10 @@ const kept = 20_000
 const contestedMs = 10_000
 
 /** Items that another process changed a moment ago, so that what this one remembers of them is no good guess. */
-export function contestedItems(nowMs: () => number = () => performance.now()) {
+export function contestedItems() {
   const untilMs = createRecentMap<number>(kept)
   return {
-    note: (name: string): void => untilMs.set(name, nowMs() + contestedMs),
-    has: (name: string): boolean => nowMs() < (untilMs.get(name) ?? 0),
+    note: (name: string): void => untilMs.set(name, performance.now() + contestedMs),
+    has: (name: string): boolean => performance.now() < (untilMs.get(name) ?? 0),
   }
 }

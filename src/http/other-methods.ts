@@ -21,7 +21,8 @@ const refusable = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 export function otherMethods(app: FastifyInstance, tables: readonly Table[]): OtherMethods {
   const known = tables.flatMap(knownOf).sort((a, b) => exactness(a.segments, b.segments))
   for (const one of known) {
-    const method = refusable.filter((name) => !one.methods.has(name) && known.some((other) => other.methods.has(name) && takes(other, one)))
+    const takers = known.filter((other) => takes(other, one))
+    const method = refusable.filter((name) => !one.methods.has(name) && takers.some((other) => other.methods.has(name)))
     if (method.length === 0) continue
     app.route({
       method,

@@ -265,6 +265,6 @@ function submitInTurn(backend: ShareDB): void {
           done(...answer)
         }),
       )
-    void gate({ key: String(given[2]), width: 1 }, work)
+    gate({ key: String(given[2]), width: 1 }, work).catch(done)
   }
 }

@@ -228,16 +228,16 @@ export function committer({ db, forms, log, numbers, rows, stats, signing, durab
         await stage.help(touched.place, item)
         continue
       }
-      if (touched.guard.is === 'below') learnMissed(touched, item)
+      if (touched.guard.is === 'below') learnMissed(touched, touched.guard.value, item)
       else if (touched.place.table === counters) rows.missedCounter(touched.place)
       if (touched.blame !== null) refuse(touched.blame.member as Pending, touched.blame.conflict)
     }
   }
 
   /** What the sequence stands at is more than was known of it. */
-  function learnMissed({ place, blame }: Touched, item: Item | null): void {
+  function learnMissed({ place, blame }: Touched, below: number, item: Item | null): void {
     const [sk, value] = [place.key.sk?.S ?? '', Number(item?.value?.N ?? 0)]
-    blame === null ? numbers.learn(sk, value) : numbers.missed(sk, value)
+    blame === null ? numbers.learn(sk, value) : numbers.missed(sk, below, value)
   }
 
   function done(stream: string, { members, refused, plan }: Group, { heads }: Chain): 'done' {
@@ -247,7 +247,7 @@ export function committer({ db, forms, log, numbers, rows, stats, signing, durab
     stats.fsyncs += 1
     stats.largestGroup = Math.max(stats.largestGroup, members.length)
     for (const { place, guard, becomes } of plan.touched()) {
-      if (guard.is === 'below') numbers.learn(place.key.sk?.S ?? '', Number(becomes?.value?.N ?? 0))
+      if (guard.is === 'below') numbers.written(place.key.sk?.S ?? '', guard.value, Number(becomes?.value?.N ?? 0))
       else if (becomes && place.table === counters) rows.keepCounter(place, becomes)
     }
     for (const [position, { pending }] of members.entries()) {

@@ -16,21 +16,21 @@ const attempts = 20
  */
 export function numbersOf(db: Database) {
   const least = createRecentMap<number>(kept)
-  /** The number that was foreseen, and of whose commit nothing was heard yet. One at a time. */
-  const awaited = createRecentMap<number>(kept)
+  /** The number that was foreseen, and of whose commit nothing was heard yet. One at a time. `isCovered`: the sequence is being raised past it. */
+  const awaited = createRecentMap<{ number: number; isCovered: boolean }>(kept)
   const foreseen = createRecentMap<true>(kept)
   const contested = contestedItems()
   const nameOf = (sk: string, value: number): string => `${sk}\n${value}`
 
   const learn = (sk: string, value: number): void => {
     if (value > (least.get(sk) ?? 0)) least.set(sk, value)
-    if (value >= (awaited.get(sk) ?? Number.POSITIVE_INFINITY)) awaited.drop(sk)
+    if (value >= (awaited.get(sk)?.number ?? Number.POSITIVE_INFINITY)) awaited.drop(sk)
   }
 
   function foresee(sk: string): number | null {
     const reached = least.get(sk)
     if (reached === undefined || awaited.get(sk) !== undefined || contested.has(sk)) return null
-    awaited.set(sk, reached + 1)
+    awaited.set(sk, { number: reached + 1, isCovered: false })
     foreseen.set(nameOf(sk, reached + 1), true)
     return reached + 1
   }
@@ -41,13 +41,18 @@ export function numbersOf(db: Database) {
       const { pk, sk } = sequencePlace(tenantId, name)
       const guess = n === 1 ? foresee(sk) : null
       if (guess !== null) return guess
+      // the one that was foreseen before is given with these, so that neither meets the other
+      const before = awaited.get(sk)
+      const covered = before === undefined || before.isCovered ? null : before.number
+      if (covered !== null) awaited.set(sk, { number: covered, isCovered: true })
+      const by = covered === null ? n : n + 1
       const raise = new UpdateItemCommand({
         TableName: db.keys.name,
         Key: { pk: { S: pk }, sk: { S: sk } },
         UpdateExpression: 'ADD #n :n',
         ConditionExpression: 'attribute_not_exists(#c)',
         ExpressionAttributeNames: { '#n': 'value', '#c': heldBy },
-        ExpressionAttributeValues: { ':n': { N: String(n) } },
+        ExpressionAttributeValues: { ':n': { N: String(by) } },
         ReturnValues: 'UPDATED_NEW',
       })
       for (let attempt = 1; attempt <= attempts; attempt += 1) {
@@ -55,6 +60,7 @@ export function numbersOf(db: Database) {
         const raised = await db.client.send(raise).catch(missedOr(db))
         if (raised === null) continue
         const value = Number((raised.Attributes as Item).value?.N)
+        if (covered !== null && value - by === covered - 1) foreseen.drop(nameOf(sk, covered))
         learn(sk, value)
         return value - n + 1
       }
@@ -66,8 +72,14 @@ export function numbersOf(db: Database) {
     isForeseen: (tenantId: string, name: string, value: number): boolean =>
       foreseen.get(nameOf(sequencePlace(tenantId, name).sk, value)) !== undefined,
     learn,
+    /** What a commit carried is written: it was foreseen once, and is no more. */
+    written(sk: string, number: number, value: number): void {
+      foreseen.drop(nameOf(sk, number))
+      learn(sk, value)
+    },
     /** A foreseen number was given by another, who may well go on: the sequence is asked for a while. */
-    missed(sk: string, value: number): void {
+    missed(sk: string, number: number, value: number): void {
+      foreseen.drop(nameOf(sk, number))
       learn(sk, value)
       contested.note(sk)
     },
